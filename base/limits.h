@@ -1,0 +1,71 @@
+/* Every maximum of the system, with its reason. Full is an answer, not an accident. */
+#ifndef BASE_LIMITS_H
+#define BASE_LIMITS_H
+
+#include <stdint.h>
+
+/* ---- The cell. Tables are taken at start; these are the defaults of a lab-sized cell. ---- */
+enum {
+    LIMIT_CONTROLLERS = 7, /* More voters slow every commit and tolerate no more in practice. */
+    LIMIT_NODES = 4096,    /* A few thousand nodes are one cell; past it, more cells. */
+    LIMIT_TENANTS = 4096,
+    LIMIT_PROJECTS = 16384,
+    LIMIT_USERS = 16384,
+    LIMIT_IMAGES = 4096,
+    LIMIT_NETWORKS = 16384,     /* Below the 24-bit VNI space by far. */
+    LIMIT_INSTANCES = 65536,    /* The default; a cell may be configured up to a million. */
+    LIMIT_OPERATIONS = 65536,   /* Done operations leave oldest first when room is needed. */
+    LIMIT_IDEMPOTENCY = 262144, /* Rows of the cell. */
+    LIMIT_IDEMPOTENCY_PER_TENANT =
+        4096, /* The default of a configurable bound; never early eviction. */
+    LIMIT_ALARMS = 1024,
+    LIMIT_TOKENS = 1024,
+    LIMIT_REVOCATIONS = 16384,
+};
+
+/* ---- Objects. ---- */
+enum {
+    LIMIT_NAME = 64,  /* Bytes with terminator: RFC 1035 labels are 63. */
+    LIMIT_LABELS = 8, /* Per object. */
+    LIMIT_LABEL_KEY = 32,
+    LIMIT_LABEL_VALUE = 64,
+    LIMIT_INSTANCE_NETWORKS = 4, /* Taps per guest. */
+    LIMIT_VCPUS = 64,            /* Per instance. */
+    LIMIT_ATTEMPTS = 100,        /* max_attempts a tenant may ask for. */
+    LIMIT_ADDRESS = 64,          /* host:port of a machine, with terminator. */
+    LIMIT_REASON = 192,          /* A sentence for people. */
+    LIMIT_IDEMPOTENCY_KEY = 64,  /* Bytes with terminator. */
+};
+
+/* ---- Messages. ---- */
+enum {
+    LIMIT_FRAME = 128 * 1024,  /* One SEQPACKET message; fits the default 208 KiB socket buffer. */
+    LIMIT_ENTRY = 96 * 1024,   /* One log entry: fits one frame with room for its envelope. */
+    LIMIT_COMMAND = 16 * 1024, /* One command inside an entry. */
+    LIMIT_COMMANDS_PER_ENTRY = 256,
+    LIMIT_REQUEST_BODY = 64 * 1024, /* HTTP body; a batch is cut by its own bound below. */
+    LIMIT_BATCH = 128,              /* Requests in one POST /v1/batch. */
+    LIMIT_LIST_PAGE = 500,          /* Items in one page. */
+    LIMIT_CONSOLE = 64 * 1024,      /* Bytes of console log answered at once. */
+};
+
+/* ---- Time, in milliseconds. ---- */
+enum {
+    LIMIT_TICK_MS = 30,           /* Heartbeat of consensus, and the engine's clock tick. */
+    LIMIT_ELECTION_MS = 150,      /* Pre-vote is off (rule 9): 150/30 gives p99 below one second. */
+    LIMIT_NODE_RENEW_MS = 1000,   /* A node's heartbeat. */
+    LIMIT_NODE_UNKNOWN_MS = 6000, /* L_c of the fencing specification. */
+    LIMIT_NO_LEADER_MS = 2000,    /* After this the API says 503 instead of waiting. */
+};
+#define LIMIT_IDEMPOTENCY_KEEP_MS (UINT64_C(24) * 3600 * 1000) /* Log time a key is remembered. */
+#define LIMIT_OPERATION_KEEP_MS   (UINT64_C(7) * 24 * 3600 * 1000)
+#define LIMIT_MEMORY_BYTES_MIN \
+    (UINT64_C(16) << 20) /* A guest's memory: whole MiB in these bounds. */
+#define LIMIT_MEMORY_BYTES_MAX (UINT64_C(4) << 40)
+
+_Static_assert(LIMIT_ENTRY + 4096 <= LIMIT_FRAME, "an entry and its envelope fit one frame");
+_Static_assert(LIMIT_COMMAND * 4 <= LIMIT_ENTRY, "an entry holds several of the largest commands");
+_Static_assert(LIMIT_NODE_UNKNOWN_MS >= 5 * LIMIT_NODE_RENEW_MS, "three lost renewals are normal");
+_Static_assert(LIMIT_IDEMPOTENCY_PER_TENANT * 64 <= LIMIT_IDEMPOTENCY, "many tenants fit");
+
+#endif

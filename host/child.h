@@ -1,0 +1,30 @@
+/* How every program but parent is born, in this order:
+ *   child_start    reads argv (--fd NAME=N pairs), waits for CONFIG on descriptor 3
+ *   …              the main opens what it was promised, makes its own objects, binds its bus end
+ *   child_confine  no_new_privs, uid, seccomp, Landlock, not dumpable, no core: rights only shrink
+ *   child_run      opens the channels, says READY, runs the loop until parent goes away
+ * Nothing from another process is read before child_confine, except CONFIG from parent. */
+#ifndef HOST_CHILD_H
+#define HOST_CHILD_H
+
+#include "host/channel.h"
+#include "host/sandbox.h"
+
+struct child {
+    uv_loop_t loop;
+    enum program self;
+    Wire__Config *config;                   /* Lives as long as the child. */
+    struct channel *to[PROGRAMS_END];       /* NULL where there is none. */
+    int fd[PROGRAMS_END];                   /* The ends as handed over, -1 where there is none. */
+    int listen_fd;                          /* Handed over by parent, -1 where there is none. */
+};
+
+void child_start(struct child *child, enum program self, int argc, char **argv);
+void child_confine(struct child *child, const struct sandbox *sandbox);
+/* `hooks` serve every channel; a channel to a program that died stays closed until parent restarts
+ * us (see parent's table: who dies together). Returns the exit status. */
+int child_run(struct child *child, const struct channel_hooks *hooks);
+/* A named setting of CONFIG, or `otherwise`. */
+const char *child_setting(const struct child *child, const char *name, const char *otherwise);
+
+#endif
