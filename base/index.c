@@ -3,8 +3,6 @@
 
 #include "base/check.h"
 
-#include <string.h>
-
 static uint32_t slots_for(uint32_t capacity)
 {
     uint32_t slots = 16;
@@ -23,7 +21,6 @@ size_t index_memory(uint32_t capacity)
 void index_init(struct index *index, void *memory, uint32_t capacity)
 {
     CHECK(memory != NULL);
-    memset(memory, 0, index_memory(capacity));
     *index =
         (struct index){ .slots = memory, .mask = slots_for(capacity) - 1, .capacity = capacity };
 }

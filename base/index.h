@@ -19,6 +19,7 @@ struct index {
     uint32_t capacity;
 };
 
+/* Bytes that index_init needs, zeroed by the caller. */
 size_t index_memory(uint32_t capacity);
 void index_init(struct index *index, void *memory, uint32_t capacity);
 void index_put(struct index *index, uint64_t hash, uint64_t id); /* CHECKs the capacity. */

@@ -45,14 +45,9 @@ void table_init(struct table *table, void *memory, size_t row_size, uint32_t cap
 {
     CHECK(memory != NULL);
     CHECK(row_size >= sizeof(struct row_head));
-    memset(memory, 0, table_memory(row_size, capacity));
     *table = (struct table){ .rows = memory, .row_size = row_size, .capacity = capacity };
     table->slots = (uint32_t *)(void *)(table->rows + row_size * capacity);
     table->slots_mask = slots_for(capacity) - 1;
-    for (uint32_t slot = capacity; slot > 0; slot--) {
-        head_at(table, slot - 1)->newer = table->free_first;
-        table->free_first = slot;
-    }
 }
 
 void *table_find(const struct table *table, uint64_t id)
@@ -73,7 +68,18 @@ void *table_find(const struct table *table, uint64_t id)
 
 bool table_full(const struct table *table)
 {
-    return table->free_first == 0;
+    return table->free_first == 0 && table->fresh == table->capacity;
+}
+
+/* A slot given back, or else the next one never used: untouched memory stays untouched. */
+static uint32_t take_slot(struct table *table)
+{
+    if (table->free_first == 0) {
+        return table->fresh++;
+    }
+    uint32_t slot = table->free_first - 1;
+    table->free_first = head_at(table, slot)->newer;
+    return slot;
 }
 
 static void mark(struct table *table, struct row_head *head, enum dirty list)
@@ -100,9 +106,8 @@ void *table_insert(struct table *table, uint64_t id)
         return NULL;
     }
     CHECK(table->newest == 0 || head_at(table, table->newest - 1)->id < id);
-    uint32_t slot = table->free_first - 1;
+    uint32_t slot = take_slot(table);
     struct row_head *head = head_at(table, slot);
-    table->free_first = head->newer;
     memset(head, 0, table->row_size);
     head->id = id;
     head->older = table->newest;

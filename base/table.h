@@ -36,7 +36,8 @@ struct table {
     uint32_t slots_mask;
     uint32_t count;      /* Live rows. */
     uint32_t taken;      /* Live and removed-but-dirty rows. */
-    uint32_t free_first; /* slot + 1; free slots chained by head.newer. */
+    uint32_t free_first; /* slot + 1; slots given back, chained by head.newer. */
+    uint32_t fresh;      /* Slots from here on were never used. */
     uint32_t oldest;
     uint32_t newest;
     uint32_t dirty_first[DIRTY_LISTS];
@@ -44,7 +45,7 @@ struct table {
     uint32_t dirty_count[DIRTY_LISTS];
 };
 
-/* Bytes that table_init needs, 16-byte aligned. */
+/* Bytes that table_init needs, 16-byte aligned and zeroed by the caller (fresh pages are). */
 size_t table_memory(size_t row_size, uint32_t capacity);
 void table_init(struct table *table, void *memory, size_t row_size, uint32_t capacity);
 

@@ -140,7 +140,7 @@ Test(table, removing_twice_is_our_bug, .signal = SIGABRT)
 Test(index, finds_every_id_of_a_hash_and_forgets_the_dropped)
 {
     struct index index;
-    void *memory = malloc(index_memory(128));
+    void *memory = calloc(1, index_memory(128));
     index_init(&index, memory, 128);
     for (uint64_t id = 1; id <= 128; id++) {
         index_put(&index, id % 7, id);
