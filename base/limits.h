@@ -44,7 +44,6 @@ enum {
     LIMIT_NODE_INSTANCES = 1024, /* Guests one agent keeps in mind: rows of its only table. */
     LIMIT_NODE_SEGMENTS = 1024,  /* Tenant networks with a member on one node. */
     LIMIT_SEGMENT_PEERS = 256,   /* Other nodes in one network's flood list; each costs a copy. */
-    LIMIT_NODE_IMAGES = 128,     /* Image files of one node directory; each is hashed at survey. */
     LIMIT_NODE_VERBS = 8,        /* In flight to host: its pool of libvirt callers has as many. */
     LIMIT_NODE_STARTS = 2,       /* Boots at once: a boot costs seconds of CPU when emulated. */
 };
