@@ -8,7 +8,7 @@
 #include <audit.pb-c.h>
 #include <string.h>
 
-_Static_assert(AUDIT_HASH == SHA256_SIZE, "the log's hash is SHA-256");
+_Static_assert((int)AUDIT_HASH == (int)SHA256_SIZE, "the log's hash is SHA-256");
 _Static_assert(AUDIT_LEVELS < 64, "a size is one 64-bit number");
 
 enum { MAP_ENTRY_MAX = 64 }; /* Tenant (9), count (11), hash (34) and room. */

@@ -14,13 +14,12 @@ static bool hash_or_empty(const ProtobufCBinaryData *bytes)
 /* Fixed words of ours: printable ASCII. No person's text can pass for them. */
 static bool word_valid(const char *word)
 {
-    size_t size = strnlen(word, AUDIT_WORD_MAX + 1);
-    for (size_t i = 0; i < size; i++) {
-        if (word[i] < ' ' || word[i] > '~') {
-            return false;
-        }
+    CHECK(word != NULL);
+    size_t size = 0;
+    while (size <= AUDIT_WORD_MAX && word[size] >= ' ' && word[size] <= '~') {
+        size++;
     }
-    return size <= AUDIT_WORD_MAX;
+    return size <= AUDIT_WORD_MAX && word[size] == '\0';
 }
 
 static bool fold_valid(const Wire__Fold *fold)
