@@ -21,6 +21,9 @@ struct rule {
 static const struct rule rules[] = {
     { B(CONFIG), P(PARENT), P(LINK) | P(KEYS) | P(API) | P(ENGINE) | P(AGENT) | P(HOST), 0 },
     { B(READY), P(LINK) | P(KEYS) | P(API) | P(ENGINE) | P(AGENT) | P(HOST), P(PARENT), 0 },
+    { B(PROCESS_RESTARTED), P(PARENT), P(ENGINE) | P(AGENT), 0 },
+    { B(BREACH), P(LINK) | P(KEYS) | P(API) | P(ENGINE) | P(AGENT) | P(HOST), P(PARENT), 0 },
+    { B(REJOIN), P(PARENT), P(LINK) | P(KEYS) | P(API) | P(ENGINE) | P(AGENT) | P(HOST), 0 },
     { B(ASK), P(API), P(ENGINE), 0 },
     { B(TOLD), P(ENGINE), P(API), 0 },
     { B(DOORS), P(ENGINE), P(API), 0 },
