@@ -1,6 +1,6 @@
-/* Named promises → seccomp allow-list with kill, Landlock where the kernel has it, uid, no_new_privs,
- * empty capabilities but those listed, not dumpable, no core. Each promise used by a main carries
- * its reason in the line above. */
+/* Named promises → seccomp allow-list with kill, Landlock where the kernel has it, uid,
+ * no_new_privs, empty capabilities but those listed, not dumpable, no core. Each promise used by a
+ * main carries its reason in the line above. */
 #ifndef HOST_SANDBOX_H
 #define HOST_SANDBOX_H
 
@@ -23,13 +23,13 @@ enum promise {
 
 struct sandbox_path {
     const char *path;
-    bool write;   /* else read only */
+    bool write; /* else read only */
     bool execute;
 };
 
 struct sandbox {
     uint32_t promises;
-    uid_t uid;    /* 0: keep (host keeps root's uid with the capabilities below and nothing else). */
+    uid_t uid; /* 0: keep (host keeps root's uid with the capabilities below and nothing else). */
     gid_t gid;
     uint64_t capabilities; /* Bit mask of CAP_*; empty for all but host. */
     const struct sandbox_path *paths;
