@@ -1,0 +1,133 @@
+/* apply: the only door to change. Every replica calls it with the same commands in the same order
+ * and comes to the same rows. It may reject; it cannot fail.
+ *
+ * The leader asks the same code in advance with `dry`: every check is made, nothing is changed, so
+ * what the door refuses and what the log refuses can never differ. */
+#ifndef CONTROLLER_CORE_APPLY_H
+#define CONTROLLER_CORE_APPLY_H
+
+#include "access/authz.h"
+#include "base/reject.h"
+#include "controller/core/effects.h"
+#include "controller/core/state.h"
+
+#include <command.pb-c.h>
+
+/* What came of a command. Strings live in the step's arena. */
+struct outcome {
+    enum reject reject;
+    Wire__Problem problem;  /* With a reject. */
+    uint64_t operation;     /* Writes that were accepted. */
+    bool repeated;          /* The same request was accepted before; nothing was done now. */
+    Wire__Identity subject; /* Join: who it is now. */
+    uint64_t resource;      /* What was made or changed. */
+    Wire__Kind resource_kind;
+};
+
+struct apply {
+    struct state *state;
+    struct effects *effects; /* NULL when dry. */
+    struct arena *scratch;   /* For the outcome's strings and for encoding. */
+    uint64_t index;          /* Of the entry. */
+    uint64_t wall_ms;        /* Of the entry: for people only. */
+    bool dry;
+    uint32_t part;           /* Counts the events of this index. */
+    /* The request under way. */
+    const Wire__Asked *asked;
+    enum access_operation operation;
+    Wire__Kind actor_kind;
+    uint64_t actor;
+    struct access_principal who;
+};
+
+/* One whole committed entry. `outcomes` has room for LIMIT_COMMANDS_PER_ENTRY; the i-th is the i-th
+ * command's. Settles the digest. The entry has been through entry_valid. */
+void apply_entry(
+    struct apply *apply, const Wire__Entry *entry, struct outcome *outcomes);
+/* Would this be accepted now? apply->dry is set; asked->node may be 0: then no node is checked. */
+void apply_trial(struct apply *apply, const Wire__Asked *asked, struct outcome *outcome);
+/* Bounds and form of an entry, whoever made it. A committed entry that is not valid is poison. */
+bool entry_valid(const Wire__Entry *entry);
+/* The principal's row as authorization sees it; false: there is no such principal. */
+bool apply_principal(
+    const struct state *state, const Wire__Identity *identity, struct access_principal *who_out);
+
+/* ---- For the apply_*.c files only. ---- */
+
+struct wish; /* An object named in a request, resolved. */
+
+/* Sets a reject with its words; `pointer` is the JSON pointer of the field, or "". */
+void refuse(
+    const struct apply *apply,
+    struct outcome *outcome,
+    enum reject reject,
+    const char *detail,
+    const char *pointer,
+    const char *hint);
+void refuse_quota(
+    const struct apply *apply,
+    struct outcome *outcome,
+    enum reject reject,
+    const struct quota_refusal *refusal);
+const char *apply_id_text(const struct apply *apply, enum id_kind kind, uint64_t id);
+
+/* Tenant and project of a request, checked against who asks. NULL: refused. An empty project is the
+ * tenant's default. */
+struct tenant_row *
+apply_tenant(const struct apply *apply, struct outcome *outcome, const char *tenant);
+struct project_row *apply_project(
+    const struct apply *apply, struct outcome *outcome, const char *tenant, const char *project);
+
+/* Records one leaf of what was done (or of what the plane did by itself). */
+void apply_leaf(
+    struct apply *apply,
+    uint64_t tenant,
+    const char *operation,
+    Wire__Kind kind,
+    uint64_t resource,
+    enum reject reject,
+    const char *reason);
+void apply_event(
+    struct apply *apply,
+    uint64_t tenant,
+    const char *name,
+    Wire__Kind kind,
+    uint64_t subject,
+    const char *reason);
+/* Opens the operation of the request under way; done at once if `done`. */
+struct operation_row *apply_operation(
+    struct apply *apply,
+    struct outcome *outcome,
+    uint64_t tenant,
+    Wire__Kind kind,
+    uint64_t resource,
+    const char *name,
+    bool done);
+void apply_operation_done(
+    struct apply *apply, struct operation_id id, enum reject reject, const char *reason);
+/* A node is to be told about an instance. */
+void apply_assign(struct apply *apply, uint64_t node, const struct instance_row *instance);
+void apply_alarm(
+    struct apply *apply,
+    const char *name,
+    Wire__Kind kind,
+    uint64_t subject,
+    bool raised,
+    const char *reason);
+
+void apply_tenants(struct apply *apply, const Wire__Request *request, struct outcome *outcome);
+void apply_people(struct apply *apply, const Wire__Request *request, struct outcome *outcome);
+void apply_join(struct apply *apply, const Wire__Join *join, struct outcome *outcome);
+void apply_networks(struct apply *apply, const Wire__Request *request, struct outcome *outcome);
+void apply_instances(struct apply *apply, const Wire__Request *request, struct outcome *outcome);
+
+void apply_genesis(struct apply *apply, const Wire__Genesis *genesis);
+void apply_node_reported(struct apply *apply, const Wire__NodeReported *reported);
+void apply_node_judged(struct apply *apply, const Wire__NodeJudged *judged);
+void apply_node_heard(struct apply *apply, const Wire__NodeHeard *heard);
+void apply_controller_reported(struct apply *apply, const Wire__ControllerReported *reported);
+void apply_controller_remove(
+    struct apply *apply, const Wire__ControllerRemove *remove, struct outcome *outcome);
+void apply_tick(struct apply *apply);
+
+#endif
