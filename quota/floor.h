@@ -8,6 +8,10 @@
 
 #include "quota/ledger.h"
 
+/* Σ floors where a dimension has no capacity: half the range, so that sums of claims cannot wrap.
+ */
+#define QUOTA_PROMISED_MAX (UINT64_MAX / 2)
+
 /* The part of the capacity that is kept free: rounded up. percent is at most 100. Unlimited
  * dimensions keep nothing. */
 struct quota_amounts floor_reserve(const struct quota_amounts *capacity, uint32_t percent);
@@ -44,7 +48,8 @@ enum reject placement_admissible(
     const struct quota_amounts *request,
     struct quota_refusal *refusal_out);
 
-/* sum + amounts, saturating; sum − amounts, CHECKed: for the caller's running sums. */
+/* For the caller's running sums of admitted floors and claims. Neither wraps: what floor_admissible
+ * admits stays below QUOTA_PROMISED_MAX, and what is placed is bounded by machines. */
 void quota_amounts_add(struct quota_amounts *sum, const struct quota_amounts *amounts);
 void quota_amounts_subtract(struct quota_amounts *sum, const struct quota_amounts *amounts);
 

@@ -1,0 +1,515 @@
+/* The ledger against a naive model, floors, and the rate limit against its promise. */
+#include "base/check.h"
+#include "base/prng.h"
+#include "quota/floor.h"
+#include "quota/ledger.h"
+#include "quota/rate.h"
+
+#include <criterion/criterion.h>
+#include <signal.h>
+#include <string.h>
+
+static struct quota_amounts amounts(uint64_t vcpus, uint64_t memory, uint64_t instances)
+{
+    return (struct quota_amounts){ { vcpus, memory, instances, 0 } };
+}
+
+struct books {
+    struct quota_account tenant;
+    struct quota_account project;
+};
+
+static void books_open(struct books *books)
+{
+    ledger_open(&books->tenant, 70, NULL);
+    ledger_open(&books->project, 80, &books->tenant);
+}
+
+Test(ledger, a_hold_is_taken_at_every_level)
+{
+    struct books books;
+    books_open(&books);
+    struct quota_amounts two = amounts(2, 4096, 1);
+    struct quota_refusal refusal;
+    cr_assert_eq(ledger_hold(&books.project, &two, &refusal), REJECT_NONE);
+    cr_assert_eq(books.project.held.of[QUOTA_VCPUS], 2);
+    cr_assert_eq(books.tenant.held.of[QUOTA_MEMORY_BYTES], 4096);
+    ledger_commit(&books.project, &two);
+    cr_assert_eq(books.tenant.held.of[QUOTA_VCPUS], 0);
+    cr_assert_eq(books.tenant.used.of[QUOTA_VCPUS], 2);
+    cr_assert_not(ledger_empty(&books.tenant));
+    ledger_release_used(&books.project, &two);
+    cr_assert(ledger_empty(&books.tenant));
+    cr_assert(ledger_empty(&books.project));
+}
+
+Test(ledger, a_refused_hold_takes_nothing_anywhere_and_says_whose_cap_it_was)
+{
+    struct books books; /* INV-LED-4 */
+    books_open(&books);
+    books.tenant.cap = amounts(3, QUOTA_UNLIMITED, QUOTA_UNLIMITED);
+    struct quota_amounts two = amounts(2, 1, 1);
+    struct quota_refusal refusal;
+    cr_assert_eq(ledger_hold(&books.project, &two, &refusal), REJECT_NONE);
+    struct books before = books;
+    cr_assert_eq(ledger_hold(&books.project, &two, &refusal), REJECT_QUOTA);
+    cr_assert_eq(memcmp(&before, &books, sizeof books), 0);
+    cr_assert_eq(refusal.dimension, QUOTA_VCPUS);
+    cr_assert_eq(refusal.limit, 3);
+    cr_assert_eq(refusal.usage, 2);
+    cr_assert_eq(refusal.requested, 2);
+    cr_assert_eq(refusal.holder, 70);
+    books.tenant.cap.of[QUOTA_VCPUS] = 4; /* The guard off: the same hold passes. */
+    cr_assert_eq(ledger_hold(&books.project, &two, &refusal), REJECT_NONE);
+}
+
+Test(ledger, exactly_the_cap_fits_and_one_more_does_not)
+{
+    struct quota_account account;
+    ledger_open(&account, 1, NULL);
+    account.cap.of[QUOTA_INSTANCES] = 10;
+    struct quota_amounts one = amounts(0, 0, 1);
+    struct quota_refusal refusal;
+    uint32_t taken = 0;
+    for (uint32_t i = 0; i < 100; i++) {
+        taken += ledger_hold(&account, &one, &refusal) == REJECT_NONE;
+    }
+    cr_assert_eq(taken, 10);
+    cr_assert_eq(refusal.usage, 10);
+    cr_assert_eq(refusal.limit, 10);
+}
+
+Test(ledger, amounts_that_would_wrap_are_refused_even_without_a_cap)
+{
+    struct quota_account account;
+    ledger_open(&account, 1, NULL);
+    struct quota_amounts huge = amounts(UINT64_MAX - 1, 0, 0);
+    struct quota_refusal refusal;
+    cr_assert_eq(ledger_hold(&account, &huge, &refusal), REJECT_NONE);
+    cr_assert_eq(ledger_fits(&account, &huge, &refusal), REJECT_QUOTA);
+    cr_assert_eq(refusal.dimension, QUOTA_VCPUS);
+}
+
+Test(ledger, a_cap_lowered_below_usage_lets_the_other_dimensions_grow)
+{
+    struct quota_account account;
+    ledger_open(&account, 1, NULL);
+    struct quota_refusal refusal;
+    struct quota_amounts five = amounts(5, 0, 0);
+    cr_assert_eq(ledger_hold(&account, &five, &refusal), REJECT_NONE);
+    account.cap.of[QUOTA_VCPUS] = 1;
+    struct quota_amounts network = { { 0, 0, 0, 1 } };
+    cr_assert_eq(ledger_hold(&account, &network, &refusal), REJECT_NONE);
+    struct quota_amounts vcpu = amounts(1, 0, 0);
+    cr_assert_eq(ledger_hold(&account, &vcpu, &refusal), REJECT_QUOTA);
+    ledger_release_held(&account, &five);
+    cr_assert_eq(ledger_hold(&account, &vcpu, &refusal), REJECT_NONE);
+}
+
+Test(ledger, releasing_what_was_never_held_crashes, .signal = SIGABRT)
+{
+    struct books books; /* INV-LED-1 */
+    books_open(&books);
+    struct quota_amounts one = amounts(1, 0, 0);
+    ledger_release_held(&books.project, &one);
+}
+
+Test(ledger, releasing_used_twice_crashes, .signal = SIGABRT)
+{
+    struct books books; /* INV-LED-1 */
+    books_open(&books);
+    struct quota_refusal refusal;
+    struct quota_amounts one = amounts(1, 0, 0);
+    cr_assert_eq(ledger_hold(&books.project, &one, &refusal), REJECT_NONE);
+    ledger_commit(&books.project, &one);
+    ledger_release_used(&books.project, &one);
+    ledger_release_used(&books.project, &one);
+}
+
+Test(ledger, a_one_sided_write_is_noticed_at_the_next_movement, .signal = SIGABRT)
+{
+    struct books books; /* INV-LED-1 */
+    books_open(&books);
+    books.tenant.used.of[QUOTA_VCPUS] = 1;
+    struct quota_refusal refusal;
+    struct quota_amounts one = amounts(1, 0, 0);
+    (void)ledger_hold(&books.project, &one, &refusal);
+}
+
+Test(ledger, a_child_with_more_than_its_parent_crashes, .signal = SIGABRT)
+{
+    struct books books; /* INV-LED-5 */
+    books_open(&books);
+    struct quota_amounts two = amounts(2, 0, 0);
+    struct quota_amounts none = amounts(0, 0, 0);
+    ledger_restore(&books.project, &none, &two); /* And nobody told the tenant's account. */
+    ledger_commit(&books.project, &none);
+}
+
+Test(ledger, a_recount_sees_a_difference_and_changes_nothing)
+{
+    struct books books; /* INV-LED-2 */
+    books_open(&books);
+    struct quota_amounts two = amounts(2, 7, 1);
+    struct quota_refusal refusal;
+    cr_assert_eq(ledger_hold(&books.project, &two, &refusal), REJECT_NONE);
+    ledger_commit(&books.project, &two);
+    struct ledger_sum sum;
+    ledger_sum_begin(&sum);
+    cr_assert_not(ledger_sum_check(&sum, &books.project)); /* The inventory lost the instance. */
+    cr_assert(ledger_sum_covered(&sum, &books.tenant));
+    ledger_sum_used(&sum, &two);
+    cr_assert(ledger_sum_check(&sum, &books.project));
+    ledger_sum_held(&sum, &two); /* And now it has one too many. */
+    cr_assert_not(ledger_sum_check(&sum, &books.project));
+    cr_assert_not(ledger_sum_covered(&sum, &books.tenant));
+    ledger_sum_begin(&sum);
+    ledger_sum_account(&sum, &books.project);
+    cr_assert(ledger_sum_check(&sum, &books.tenant));
+    books.tenant.held.of[QUOTA_NETWORKS] = 1; /* An unbalanced book is wrong whatever the sum. */
+    cr_assert_not(ledger_sum_covered(&sum, &books.tenant));
+    cr_assert_not(ledger_sum_check(&sum, &books.tenant));
+    struct quota_amounts huge = amounts(UINT64_MAX, 0, 0);
+    ledger_sum_used(&sum, &huge);
+    cr_assert_not(ledger_sum_covered(&sum, &books.project));
+}
+
+/* ---- Property: two tenants, five projects, against plain counters. ---- */
+enum { PROJECTS = 5, TENANTS = 2, ACTIONS = 20000, OBJECTS = 64 };
+
+struct object {
+    uint32_t project;
+    uint32_t state; /* 0 free, 1 held, 2 used. */
+    struct quota_amounts amounts;
+};
+
+struct model {
+    struct quota_account tenants[TENANTS];
+    struct quota_account projects[PROJECTS];
+    struct object objects[OBJECTS];
+};
+
+static uint64_t model_drawn(const struct model *model, uint32_t from, uint32_t until, uint32_t d)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < OBJECTS; i++) {
+        const struct object *object = &model->objects[i];
+        if (object->state != 0 && object->project >= from && object->project < until) {
+            sum += object->amounts.of[d];
+        }
+    }
+    return sum;
+}
+
+static bool model_fits(const struct model *model, uint32_t project, const struct quota_amounts *add)
+{
+    uint32_t tenant = project < 3 ? 0 : 1;
+    for (uint32_t d = 0; d < QUOTA_DIMENSIONS; d++) {
+        uint64_t in_project = model_drawn(model, project, project + 1, d) + add->of[d];
+        uint64_t in_tenant =
+            model_drawn(model, tenant == 0 ? 0 : 3, tenant == 0 ? 3 : PROJECTS, d) + add->of[d];
+        if (add->of[d] != 0 && (in_project > model->projects[project].cap.of[d] ||
+                                in_tenant > model->tenants[tenant].cap.of[d])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void model_check(const struct model *model)
+{
+    for (uint32_t p = 0; p < PROJECTS; p++) {
+        struct ledger_sum sum;
+        ledger_sum_begin(&sum);
+        for (uint32_t i = 0; i < OBJECTS; i++) {
+            const struct object *object = &model->objects[i];
+            if (object->project == p && object->state == 1) {
+                ledger_sum_held(&sum, &object->amounts);
+            }
+            if (object->project == p && object->state == 2) {
+                ledger_sum_used(&sum, &object->amounts);
+            }
+        }
+        cr_assert(ledger_sum_check(&sum, &model->projects[p]));
+    }
+    for (uint32_t t = 0; t < TENANTS; t++) {
+        struct ledger_sum sum;
+        ledger_sum_begin(&sum);
+        for (uint32_t p = t == 0 ? 0 : 3; p < (t == 0 ? 3U : PROJECTS); p++) {
+            ledger_sum_account(&sum, &model->projects[p]);
+        }
+        cr_assert(ledger_sum_check(&sum, &model->tenants[t]));
+        cr_assert(ledger_sum_covered(&sum, &model->tenants[t]));
+    }
+}
+
+static void model_act(struct model *model, struct prng *prng)
+{
+    struct object *object = &model->objects[prng_below(prng, OBJECTS)];
+    if (object->state == 0) {
+        object->project = (uint32_t)prng_below(prng, PROJECTS);
+        struct quota_amounts add = amounts(prng_below(prng, 5), prng_below(prng, 900), 1);
+        add.of[QUOTA_NETWORKS] = prng_below(prng, 2);
+        struct quota_refusal refusal;
+        bool fits = model_fits(model, object->project, &add);
+        enum reject reject = ledger_hold(&model->projects[object->project], &add, &refusal);
+        cr_assert_eq(reject, fits ? REJECT_NONE : REJECT_QUOTA);
+        if (fits) {
+            object->amounts = add;
+            object->state = 1;
+        }
+    } else if (object->state == 1 && prng_below(prng, 3) != 0) {
+        ledger_commit(&model->projects[object->project], &object->amounts);
+        object->state = 2;
+    } else if (object->state == 1) {
+        ledger_release_held(&model->projects[object->project], &object->amounts);
+        object->state = 0;
+    } else {
+        ledger_release_used(&model->projects[object->project], &object->amounts);
+        object->state = 0;
+    }
+}
+
+Test(ledger, agrees_with_a_naive_model_over_many_random_histories)
+{
+    for (uint64_t seed = 1; seed <= 3; seed++) {
+        struct prng prng;
+        prng_seed(&prng, seed);
+        static struct model model;
+        memset(&model, 0, sizeof model);
+        for (uint32_t t = 0; t < TENANTS; t++) {
+            ledger_open(&model.tenants[t], 100 + t, NULL);
+            model.tenants[t].cap = (struct quota_amounts){ { 30, 9000, 18, QUOTA_UNLIMITED } };
+        }
+        for (uint32_t p = 0; p < PROJECTS; p++) {
+            ledger_open(&model.projects[p], 200 + p, &model.tenants[p < 3 ? 0 : 1]);
+            model.projects[p].cap = (struct quota_amounts){ { 15, QUOTA_UNLIMITED, 12, 4 } };
+        }
+        for (uint32_t i = 0; i < ACTIONS; i++) {
+            model_act(&model, &prng);
+            if (i % 16 == 0) {
+                model_check(&model);
+            }
+        }
+    }
+}
+
+Test(ledger, dimensions_carry_the_names_of_the_interface)
+{
+    cr_assert_str_eq(quota_dimension_name(QUOTA_VCPUS), "vcpus");
+    cr_assert_str_eq(quota_dimension_name(QUOTA_MEMORY_BYTES), "memory_bytes");
+    cr_assert_str_eq(quota_dimension_name(QUOTA_INSTANCES), "instances");
+    cr_assert_str_eq(quota_dimension_name(QUOTA_NETWORKS), "networks");
+}
+
+/* ---- Floors. ---- */
+static const struct quota_amounts CAPACITY = { { 100, 1000, QUOTA_UNLIMITED, QUOTA_UNLIMITED } };
+
+Test(floors, the_reserve_is_rounded_up_and_never_more_than_the_whole)
+{
+    struct quota_amounts reserve = floor_reserve(&CAPACITY, 15);
+    cr_assert_eq(reserve.of[QUOTA_VCPUS], 15);
+    cr_assert_eq(reserve.of[QUOTA_INSTANCES], 0);
+    struct quota_amounts odd = amounts(7, UINT64_MAX - 1, 1);
+    cr_assert_eq(floor_reserve(&odd, 10).of[QUOTA_VCPUS], 1);
+    cr_assert_eq(floor_reserve(&odd, 100).of[QUOTA_MEMORY_BYTES], UINT64_MAX - 1);
+    cr_assert_eq(floor_reserve(&odd, 0).of[QUOTA_VCPUS], 0);
+}
+
+Test(floors, promises_beyond_capacity_less_reserve_are_refused_when_they_are_made)
+{
+    struct quota_amounts reserve = floor_reserve(&CAPACITY, 10); /* INV-LED-3 */
+    struct quota_amounts others = amounts(50, 500, 0);
+    struct quota_amounts fits = amounts(40, 400, 3);
+    struct quota_refusal refusal;
+    cr_assert_eq(floor_admissible(&others, &fits, &CAPACITY, &reserve, &refusal), REJECT_NONE);
+    struct quota_amounts more = amounts(40, 401, 3);
+    cr_assert_eq(floor_admissible(&others, &more, &CAPACITY, &reserve, &refusal), REJECT_FLOOR);
+    cr_assert_eq(refusal.dimension, QUOTA_MEMORY_BYTES);
+    cr_assert_eq(refusal.limit, 900);
+    cr_assert_eq(refusal.usage, 500);
+    cr_assert_eq(refusal.requested, 401);
+    struct quota_amounts none = { { 0 } }; /* The guard off: without a reserve it passes. */
+    cr_assert_eq(floor_admissible(&others, &more, &CAPACITY, &none, &refusal), REJECT_NONE);
+}
+
+Test(floors, absurd_promises_are_refused_even_where_nothing_bounds_them)
+{
+    struct quota_amounts reserve = { { 0 } };
+    struct quota_amounts others = { { 0, 0, 0, UINT64_MAX / 2 } };
+    struct quota_amounts floors = { { 0, 0, 0, UINT64_MAX } };
+    struct quota_refusal refusal;
+    cr_assert_eq(floor_admissible(&others, &floors, &CAPACITY, &reserve, &refusal), REJECT_FLOOR);
+    floors.of[QUOTA_NETWORKS] = 1;
+    cr_assert_eq(floor_admissible(&others, &floors, &CAPACITY, &reserve, &refusal), REJECT_FLOOR);
+    floors.of[QUOTA_NETWORKS] = 0; /* Lowering to nothing is always possible. */
+    cr_assert_eq(floor_admissible(&others, &floors, &CAPACITY, &reserve, &refusal), REJECT_NONE);
+}
+
+Test(floors, a_floor_above_its_cap_is_a_bad_field)
+{
+    struct quota_amounts cap = amounts(4, 4, 4);
+    struct quota_amounts floors = amounts(4, 5, 0);
+    struct quota_refusal refusal;
+    cr_assert_eq(floor_within_cap(&floors, &cap, &refusal), REJECT_BAD_FIELD);
+    cr_assert_eq(refusal.dimension, QUOTA_MEMORY_BYTES);
+    floors.of[QUOTA_MEMORY_BYTES] = 4;
+    cr_assert_eq(floor_within_cap(&floors, &cap, &refusal), REJECT_NONE);
+}
+
+Test(floors, nobody_eats_the_floor_of_another)
+{
+    struct quota_amounts reserve = floor_reserve(&CAPACITY, 10);
+    struct quota_amounts mine = amounts(40, 0, 0);
+    struct quota_amounts no_floor = { { 0 } };
+    struct quota_amounts theirs = amounts(10, 0, 0);
+    struct quota_amounts their_floor = amounts(50, 0, 0);
+    struct quota_amounts claims = floor_claim(&mine, &no_floor);
+    struct quota_amounts their_claim = floor_claim(&theirs, &their_floor);
+    quota_amounts_add(&claims, &their_claim);
+    cr_assert_eq(claims.of[QUOTA_VCPUS], 90);
+    struct quota_amounts one = amounts(1, 0, 0);
+    struct quota_refusal refusal;
+    cr_assert_eq(
+        placement_admissible(&mine, &no_floor, &claims, &CAPACITY, &reserve, &one, &refusal),
+        REJECT_FLOOR);
+    cr_assert_eq(refusal.usage, 90);
+    cr_assert_eq(refusal.limit, 90);
+    struct quota_amounts forty = amounts(40, 0, 0); /* They still reach all of their own. */
+    cr_assert_eq(
+        placement_admissible(&theirs, &their_floor, &claims, &CAPACITY, &reserve, &forty, &refusal),
+        REJECT_NONE);
+    forty.of[QUOTA_VCPUS] = 41;
+    cr_assert_eq(
+        placement_admissible(&theirs, &their_floor, &claims, &CAPACITY, &reserve, &forty, &refusal),
+        REJECT_FLOOR);
+    quota_amounts_subtract(&claims, &their_claim); /* Without their floor there is room. */
+    cr_assert_eq(
+        placement_admissible(&mine, &no_floor, &claims, &CAPACITY, &reserve, &one, &refusal),
+        REJECT_NONE);
+}
+
+Test(floors, inside_its_own_floor_a_tenant_is_served_even_after_capacity_was_lost)
+{
+    struct quota_amounts lost = { { 10, 10, QUOTA_UNLIMITED, QUOTA_UNLIMITED } };
+    struct quota_amounts reserve = floor_reserve(&lost, 100);
+    struct quota_amounts placed = amounts(5, 0, 0);
+    struct quota_amounts floors = amounts(8, 0, 0);
+    struct quota_amounts claims = amounts(60, 60, 60);
+    struct quota_amounts three = amounts(3, 0, 0);
+    struct quota_refusal refusal;
+    cr_assert_eq(
+        placement_admissible(&placed, &floors, &claims, &lost, &reserve, &three, &refusal),
+        REJECT_NONE);
+    three.of[QUOTA_VCPUS] = 4;
+    cr_assert_eq(
+        placement_admissible(&placed, &floors, &claims, &lost, &reserve, &three, &refusal),
+        REJECT_FLOOR);
+}
+
+Test(floors, subtracting_a_claim_that_was_not_added_crashes, .signal = SIGABRT)
+{
+    struct quota_amounts sum = amounts(1, 0, 0);
+    struct quota_amounts two = amounts(2, 0, 0);
+    quota_amounts_subtract(&sum, &two);
+}
+
+/* Whoever starts and stops what, as long as each start was admitted, every floor can be reached. */
+Test(floors, property_every_floor_stays_reachable)
+{
+    enum { HOUSES = 6 };
+    struct prng prng;
+    prng_seed(&prng, 11);
+    struct quota_amounts reserve = floor_reserve(&CAPACITY, 10);
+    struct quota_amounts placed[HOUSES] = { 0 };
+    struct quota_amounts floors[HOUSES] = { 0 };
+    for (uint32_t i = 0; i < 20000; i++) {
+        struct quota_amounts claims = { { 0 } };
+        struct quota_amounts promised = { { 0 } };
+        uint32_t who = (uint32_t)prng_below(&prng, HOUSES);
+        for (uint32_t h = 0; h < HOUSES; h++) {
+            struct quota_amounts claim = floor_claim(&placed[h], &floors[h]);
+            quota_amounts_add(&claims, &claim);
+            if (h != who) {
+                quota_amounts_add(&promised, &floors[h]);
+            }
+        }
+        cr_assert_leq(claims.of[QUOTA_VCPUS], 90);
+        struct quota_refusal refusal;
+        struct quota_amounts some = amounts(prng_below(&prng, 12), prng_below(&prng, 90), 0);
+        if (prng_below(&prng, 4) == 0) { /* A floor is set only while the cell could honour it. */
+            struct quota_amounts claim = floor_claim(&placed[who], &floors[who]);
+            struct quota_amounts next = floor_claim(&placed[who], &some);
+            quota_amounts_subtract(&claims, &claim);
+            quota_amounts_add(&claims, &next);
+            if (floor_admissible(&promised, &some, &CAPACITY, &reserve, &refusal) == REJECT_NONE &&
+                claims.of[QUOTA_VCPUS] <= 90 && claims.of[QUOTA_MEMORY_BYTES] <= 900) {
+                floors[who] = some;
+            }
+        } else if (prng_below(&prng, 3) == 0) {
+            placed[who] = (struct quota_amounts){ { 0 } };
+        } else if (
+            placement_admissible(
+                &placed[who], &floors[who], &claims, &CAPACITY, &reserve, &some, &refusal) ==
+            REJECT_NONE) {
+            quota_amounts_add(&placed[who], &some);
+        }
+    }
+}
+
+/* ---- Rate. ---- */
+Test(rate, a_burst_passes_and_then_the_rate)
+{
+    struct rate rate = { 0 };
+    struct rate_limit limit = rate_limit_make(10, 5);
+    uint64_t wait_ms = 0;
+    for (uint32_t i = 0; i < 5; i++) {
+        cr_assert(rate_take(&rate, &limit, 1000, 1, &wait_ms));
+    }
+    cr_assert_not(rate_take(&rate, &limit, 1000, 1, &wait_ms));
+    cr_assert_eq(wait_ms, 100);
+    cr_assert_not(rate_take(&rate, &limit, 1099, 1, &wait_ms));
+    cr_assert_eq(wait_ms, 1);
+    cr_assert(rate_take(&rate, &limit, 1100, 1, &wait_ms));
+    cr_assert(rate_take(&rate, &limit, 1100, 0, &wait_ms)); /* What costs nothing passes. */
+}
+
+Test(rate, a_clock_that_steps_back_or_ends_lends_nothing)
+{
+    struct rate rate = { 0 };
+    struct rate_limit limit = rate_limit_make(3, 1);
+    uint64_t wait_ms = 0;
+    cr_assert(rate_take(&rate, &limit, 50000, 1, &wait_ms));
+    cr_assert_not(rate_take(&rate, &limit, 100, 1, &wait_ms));
+    cr_assert_eq(wait_ms, 50234);
+    cr_assert(rate_take(&rate, &limit, UINT64_MAX, 1, &wait_ms));
+    cr_assert_not(rate_take(&rate, &limit, UINT64_MAX, 1, &wait_ms));
+}
+
+Test(rate, property_never_more_than_burst_and_rate_times_time)
+{
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct prng prng;
+        prng_seed(&prng, seed);
+        uint32_t per_second = 1 + (uint32_t)prng_below(&prng, 2000);
+        uint32_t burst = 1 + (uint32_t)prng_below(&prng, 50);
+        struct rate_limit limit = rate_limit_make(per_second, burst);
+        struct rate rate = { 0 };
+        uint64_t start_ms = 1 + prng_below(&prng, 1000000);
+        uint64_t now_ms = start_ms;
+        uint64_t passed = 0;
+        for (uint32_t i = 0; i < 20000; i++) {
+            now_ms += prng_below(&prng, 4);
+            uint32_t cost = (uint32_t)prng_below(&prng, burst + 1U);
+            uint64_t wait_ms = 0;
+            if (rate_take(&rate, &limit, now_ms, cost, &wait_ms)) {
+                passed += cost;
+            } else { /* What it says about later is true. */
+                struct rate copy = rate;
+                cr_assert(rate_take(&copy, &limit, now_ms + wait_ms, cost, &wait_ms));
+            }
+            cr_assert_leq(passed * 1000, burst * UINT64_C(1000) + per_second * (now_ms - start_ms));
+        }
+        cr_assert_gt(passed, 0);
+    }
+}
