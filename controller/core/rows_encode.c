@@ -228,7 +228,7 @@ static struct slice encode_network(const struct network_row *row, struct arena *
     message.tenant = row->tenant.value;
     message.project = row->project.value;
     message.name = &name;
-    message.base = row->base;
+    message.network_base = row->base;
     message.prefix = row->prefix;
     message.addresses = row->addresses;
     message.cursor = row->cursor;

@@ -221,7 +221,7 @@ static void network_in(struct intake *in, struct network_row *row, const Wire__N
     row->tenant.value = from->tenant;
     row->project.value = from->project;
     tenant_text_in(in, &row->name, from->name);
-    row->base = from->base;
+    row->base = from->network_base;
     row->prefix = from->prefix;
     in->ok = from->prefix <= 32 && in->ok;
     row->addresses = from->addresses;
