@@ -103,6 +103,8 @@ enum {
     AGENT_BACKOFF_MS_MAX = 60000, /* And stops doubling here. */
     AGENT_STABLE_MS = 600000,     /* A guest that ran this long has its attempts back. */
     AGENT_GONE_KEEP_MS = 60000,   /* How long a gone instance is remembered for reports. */
+    AGENT_HELLO_MS = 3000,        /* Between hellos while no leader has answered. */
+    AGENT_SURVEY_MS = 10000,      /* Between looks at the image directory. */
     AGENT_OBSERVE_MS = 30000,     /* Between observations without a reason. */
     AGENT_RETRY_MS = 1000,        /* After Observe, Survey, stop or erase failed. */
     AGENT_REFRESH_PER_RENEW = 8,  /* Rows told again with each renewal, in turn. */
@@ -154,11 +156,14 @@ struct agent {
     bool observe_in_flight;
     bool observe_again; /* Something ended while Observe was under way. */
     uint64_t observe_handle;
-    uint64_t observe_at_ms; /* When the next one is due. */
+    uint64_t observe_at_ms;    /* When the next one is due. */
+    uint64_t observe_retry_ms; /* Not before, after a failed one. */
 
     uint64_t next_handle;
     uint64_t renew_seq;
     uint64_t renew_at_ms;
+    uint64_t hello_at_ms;
+    uint32_t act_cursor; /* Where the next look for work begins, so that no row starves. */
     uint32_t refresh_cursor;
     bool save_due;
 };

@@ -75,9 +75,11 @@ struct model_instance {
 
     enum operation busy; /* The one verb in flight (INV-VM-5). */
     uint64_t handle;
-    bool stopping; /* The end that comes is ours. */
-    bool booted;   /* Ran in this generation: its absence is a failure. */
-    bool failed;   /* Attempts used up. */
+    bool stopping;      /* The end that comes is ours. */
+    bool booted;        /* Ran in this generation: its absence is a failure. */
+    bool repairing;     /* The next start repairs a failure. */
+    bool failed;        /* Attempts used up. */
+    uint32_t ended_why; /* Of the last InstanceEnded; 0: not said. */
     uint32_t attempts;
     uint32_t repairs; /* Not yet reported. */
     uint64_t running_since_ms;
@@ -86,7 +88,11 @@ struct model_instance {
     uint64_t gone_at_ms;
     const char *reason; /* Fixed words of ours. */
 
-    bool dirty; /* The leader has to be told. */
+    /* What the leader was last told; a difference is reported. */
+    bool tell; /* Or it asked to hear it again. */
+    Wire__Observed told_observed;
+    uint64_t told_generation;
+    const char *told_reason;
 };
 
 struct model_segment {
@@ -103,10 +109,12 @@ struct model_segment {
     enum operation busy;
     uint64_t handle;
     uint64_t not_before_ms;
+    uint32_t members; /* Rows of this node that use it; counted by reconcile. */
 };
 
 struct model {
     uint64_t ids[LIMIT_NODE_INSTANCES]; /* Scanned; row i is instances[i]. */
+    uint64_t segment_ids[LIMIT_NODE_SEGMENTS];
     struct model_instance instances[LIMIT_NODE_INSTANCES];
     struct model_segment segments[LIMIT_NODE_SEGMENTS];
     uint32_t instances_count;

@@ -1,0 +1,239 @@
+/* Decides which orders count: their validity, their age (INV-VM-2), and what a complete list leaves
+ * out. Never decides what to do about it. */
+#include "node-agent/core/model.h"
+
+#include "base/check.h"
+
+#include <string.h>
+
+/* ---- Orders. ---- */
+
+bool model_parse_ipv4(const char *text, uint32_t *address_out)
+{
+    CHECK(text != NULL);
+    CHECK(address_out != NULL);
+    uint32_t address = 0;
+    for (uint32_t part = 0; part < 4; part++) {
+        uint32_t value = 0;
+        uint32_t digits = 0;
+        while (*text >= '0' && *text <= '9' && digits < 4) {
+            value = value * 10 + (uint32_t)(*text - '0');
+            digits++;
+            text++;
+        }
+        bool leading_zero = digits > 1 && value < (digits == 2 ? 10 : 100);
+        if (digits == 0 || digits > 3 || value > 255 || leading_zero) {
+            return false;
+        }
+        address = (address << 8) | value;
+        if (part < 3 && *text++ != '.') {
+            return false;
+        }
+    }
+    if (*text != '\0') {
+        return false;
+    }
+    *address_out = address;
+    return true;
+}
+
+static bool nic_valid(const Wire__Nic *nic)
+{
+    return nic->network != 0 && nic->mac.len == MODEL_MAC_SIZE && nic->address != 0 &&
+           nic->prefix >= 8 && nic->prefix <= 30;
+}
+
+static bool assignment_valid(const Wire__Assignment *assignment)
+{
+    if (assignment->instance == 0 || assignment->generation == 0 ||
+        assignment->n_nics > LIMIT_INSTANCE_NETWORKS) {
+        return false;
+    }
+    for (size_t i = 0; i < assignment->n_nics; i++) {
+        if (!nic_valid(assignment->nics[i])) {
+            return false;
+        }
+    }
+    switch (assignment->desired) {
+    case WIRE__DESIRED__DESIRED_RUNNING:
+        return assignment->vcpus >= 1 && assignment->vcpus <= LIMIT_VCPUS &&
+               assignment->memory_bytes >= LIMIT_MEMORY_BYTES_MIN &&
+               assignment->memory_bytes <= LIMIT_MEMORY_BYTES_MAX && assignment->tenant != 0 &&
+               assignment->kernel_sha256.len == MODEL_DIGEST_SIZE &&
+               assignment->initramfs_sha256.len == MODEL_DIGEST_SIZE;
+    case WIRE__DESIRED__DESIRED_STOPPED:
+    case WIRE__DESIRED__DESIRED_GONE: return true;
+    case WIRE__DESIRED__DESIRED_UNSET:
+    case _WIRE__DESIRED_IS_INT_SIZE: return false;
+    }
+    return false;
+}
+
+static void want_fill(struct model_want *want, const Wire__Assignment *assignment)
+{
+    CHECK(assignment->n_nics <= LIMIT_INSTANCE_NETWORKS);
+    *want = (struct model_want){
+        .tenant = assignment->tenant,
+        .memory_bytes = assignment->memory_bytes,
+        .boots = assignment->boots,
+        .vcpus = assignment->vcpus,
+        .max_attempts = assignment->max_attempts,
+        .nics_count = (uint32_t)assignment->n_nics,
+        .desired = assignment->desired,
+        .on_failure = assignment->on_failure,
+        .force = assignment->force,
+    };
+    for (uint32_t i = 0; i < want->nics_count; i++) {
+        const Wire__Nic *nic = assignment->nics[i];
+        CHECK(nic->mac.len == MODEL_MAC_SIZE);
+        want->nics[i].network = nic->network;
+        want->nics[i].address = nic->address;
+        want->nics[i].prefix = nic->prefix;
+        memcpy(want->nics[i].mac, nic->mac.data, MODEL_MAC_SIZE);
+    }
+    if (assignment->kernel_sha256.len == MODEL_DIGEST_SIZE) {
+        memcpy(want->kernel, assignment->kernel_sha256.data, MODEL_DIGEST_SIZE);
+    }
+    if (assignment->initramfs_sha256.len == MODEL_DIGEST_SIZE) {
+        memcpy(want->initramfs, assignment->initramfs_sha256.data, MODEL_DIGEST_SIZE);
+    }
+}
+
+/* A new generation begins with all its attempts. */
+static void instance_renew(struct model_instance *instance, const Wire__Assignment *assignment)
+{
+    CHECK(assignment->generation >= instance->generation); /* INV-VM-2 */
+    CHECK(assignment->epoch >= instance->epoch);           /* INV-VM-2 */
+    bool advanced = assignment->generation > instance->generation;
+    instance->generation = assignment->generation;
+    instance->epoch = assignment->epoch;
+    instance->assigned = true;
+    if (advanced) {
+        instance->booted = instance->booted && instance->presence == PRESENCE_RUNNING;
+        instance->repairing = false;
+        instance->failed = false;
+        instance->attempts = 0;
+        instance->not_before_ms = 0;
+        instance->stop_deadline_ms = 0;
+        instance->reason = "";
+    }
+}
+
+enum model_taken model_assign(struct model *model, const Wire__Assignment *assignment)
+{
+    if (assignment->instance == 0) {
+        return MODEL_TAKEN_BAD;
+    }
+    struct model_instance *instance = model_find(model, assignment->instance);
+    if (instance != NULL) {
+        instance->listed = true; /* Even an order that does not count says that it is wanted. */
+    }
+    if (!assignment_valid(assignment)) {
+        return MODEL_TAKEN_BAD;
+    }
+    if (instance == NULL) {
+        instance = model_make(model, assignment->instance);
+    }
+    if (instance == NULL) {
+        return MODEL_TAKEN_FULL;
+    }
+    if (assignment->generation < instance->generation || assignment->epoch < instance->epoch) {
+        return MODEL_TAKEN_STALE; /* INV-VM-2 */
+    }
+    bool again = instance->assigned && assignment->generation == instance->generation &&
+                 assignment->epoch == instance->epoch;
+    if (!again) {
+        instance_renew(instance, assignment);
+    }
+    want_fill(&instance->want, assignment);
+    if (instance->want.desired != WIRE__DESIRED__DESIRED_GONE) {
+        instance->erased = false;
+    }
+    instance->unwanted = false;
+    instance->listed = true;
+    instance->tell = true;
+    return again ? MODEL_TAKEN_AGAIN : MODEL_TAKEN_NEW;
+}
+
+static bool segment_valid(const Wire__Segment *order, uint32_t peers[LIMIT_SEGMENT_PEERS])
+{
+    if (order->network == 0 || order->vni == 0 || order->vni >= UINT32_C(1) << 24 ||
+        order->n_peers > LIMIT_SEGMENT_PEERS) {
+        return false;
+    }
+    for (size_t i = 0; i < order->n_peers; i++) {
+        if (!model_parse_ipv4(order->peers[i], &peers[i]) || peers[i] == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+enum model_taken model_order_segment(struct model *model, const Wire__Segment *order, uint64_t term)
+{
+    uint32_t peers[LIMIT_SEGMENT_PEERS] = { 0 };
+    if (!segment_valid(order, peers)) {
+        return MODEL_TAKEN_BAD;
+    }
+    struct model_segment *segment = model_segment_find(model, order->network);
+    if (segment == NULL) {
+        segment = model_segment_make(model, order->network);
+    }
+    if (segment == NULL) {
+        return MODEL_TAKEN_FULL;
+    }
+    bool known = segment->ordered;
+    if ((known || segment->present) && segment->vni != order->vni) {
+        return MODEL_TAKEN_BAD; /* A network keeps its number for life. */
+    }
+    if (known && (term < segment->term ||
+                  (term == segment->term && order->generation < segment->generation))) {
+        return MODEL_TAKEN_STALE;
+    }
+    uint32_t count = (uint32_t)order->n_peers;
+    bool same = known && segment->generation == order->generation &&
+                segment->peers_count == count &&
+                memcmp(segment->peers, peers, count * sizeof(peers[0])) == 0;
+    segment->tenant = order->tenant;
+    segment->term = term;
+    segment->generation = order->generation;
+    segment->vni = order->vni;
+    segment->peers_count = count;
+    memcpy(segment->peers, peers, sizeof(peers));
+    segment->ordered = true;
+    segment->current = segment->current && same;
+    return same ? MODEL_TAKEN_AGAIN : MODEL_TAKEN_NEW;
+}
+
+/* ---- Complete lists. ---- */
+
+void model_list_begin(struct model *model)
+{
+    CHECK(model != NULL);
+    for (uint32_t i = 0; i < LIMIT_NODE_INSTANCES; i++) {
+        model->instances[i].listed = false;
+        CHECK(model->ids[i] == model->instances[i].id);
+    }
+}
+
+uint32_t model_list_end(struct model *model)
+{
+    uint32_t unwanted = 0;
+    for (uint32_t i = 0; i < LIMIT_NODE_INSTANCES; i++) {
+        struct model_instance *instance = &model->instances[i];
+        if (instance->id == 0 || instance->listed) {
+            continue;
+        }
+        bool nothing_there =
+            instance->erased || (instance->presence == PRESENCE_ABSENT && !instance->leftovers);
+        if (nothing_there && instance->busy == OPERATION_NONE) {
+            model_drop(model, instance);
+            continue;
+        }
+        instance->unwanted = true;
+        instance->want.desired = WIRE__DESIRED__DESIRED_GONE;
+        unwanted++;
+    }
+    CHECK(unwanted <= model->instances_count);
+    return unwanted;
+}
