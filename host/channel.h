@@ -36,7 +36,8 @@ struct channel_hooks {
      * A main that sets it survives its peers (see child.h) and must here say again what a new peer
      * has to know. */
     void (*on_open)(void *context, struct channel *channel);
-    /* Instead of on_frame: the bytes undecoded, the envelope checked against the rule. For link. */
+    /* Instead of on_frame: the bytes undecoded, the envelope checked against the rule. For link,
+     * which carries what engine and agent say; child.c uses it for channels to these two only. */
     void (*on_bytes)(
         void *context,
         struct channel *channel,
