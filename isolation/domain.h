@@ -59,7 +59,7 @@ enum domain_fault domain_valid(const struct domain *domain);
 const char *domain_fault_name(enum domain_fault fault);
 
 /* The unix user of a tenant's guests: DOMAIN_UID_BASE + sequence, also the group. False for a
- * sequence that would leave the range of uids (2^31). INV-SEC-2: never shared, never root. */
+ * sequence that would leave the range of uids (2^30). INV-SEC-2: never shared, never root. */
 bool domain_owner(uint64_t tenant, uint32_t *uid_out);
 
 /* The kernel command line of a guest: console, panic, and one
