@@ -11,6 +11,7 @@
 #include "controller/core/effects.h"
 #include "controller/core/state.h"
 
+#include <audit.pb-c.h>
 #include <command.pb-c.h>
 
 /* What came of a command. Strings live in the step's arena. */
@@ -31,7 +32,7 @@ struct apply {
     uint64_t index;          /* Of the entry. */
     uint64_t wall_ms;        /* Of the entry: for people only. */
     bool dry;
-    uint32_t part;           /* Counts the events of this index. */
+    uint32_t part; /* Counts the events of this index. */
     /* The request under way. */
     const Wire__Asked *asked;
     enum access_operation operation;
@@ -42,8 +43,7 @@ struct apply {
 
 /* One whole committed entry. `outcomes` has room for LIMIT_COMMANDS_PER_ENTRY; the i-th is the i-th
  * command's. Settles the digest. The entry has been through entry_valid. */
-void apply_entry(
-    struct apply *apply, const Wire__Entry *entry, struct outcome *outcomes);
+void apply_entry(struct apply *apply, const Wire__Entry *entry, struct outcome *outcomes);
 /* Would this be accepted now? apply->dry is set; asked->node may be 0: then no node is checked. */
 void apply_trial(struct apply *apply, const Wire__Asked *asked, struct outcome *outcome);
 /* Bounds and form of an entry, whoever made it. A committed entry that is not valid is poison. */
@@ -53,8 +53,6 @@ bool apply_principal(
     const struct state *state, const Wire__Identity *identity, struct access_principal *who_out);
 
 /* ---- For the apply_*.c files only. ---- */
-
-struct wish; /* An object named in a request, resolved. */
 
 /* Sets a reject with its words; `pointer` is the JSON pointer of the field, or "". */
 void refuse(
@@ -69,12 +67,19 @@ void refuse_quota(
     struct outcome *outcome,
     enum reject reject,
     const struct quota_refusal *refusal);
+/* Is this a sound name that nobody has, in a table with room? Else refused. */
+bool apply_name_free(
+    const struct apply *apply,
+    struct outcome *outcome,
+    enum state_table table,
+    uint64_t scope,
+    const char *name);
 const char *apply_id_text(const struct apply *apply, enum id_kind kind, uint64_t id);
 
 /* Tenant and project of a request, checked against who asks. NULL: refused. An empty project is the
  * tenant's default. */
-struct tenant_row *
-apply_tenant(const struct apply *apply, struct outcome *outcome, const char *tenant);
+struct tenant_row *apply_tenant(
+    const struct apply *apply, struct outcome *outcome, const char *tenant);
 struct project_row *apply_project(
     const struct apply *apply, struct outcome *outcome, const char *tenant, const char *project);
 
@@ -87,6 +92,8 @@ void apply_leaf(
     uint64_t resource,
     enum reject reject,
     const char *reason);
+/* The same with a leaf already filled; owner NULL: the provider's. */
+void apply_leaf_made(struct apply *apply, struct tenant_row *owner, Wire__Leaf *leaf);
 void apply_event(
     struct apply *apply,
     uint64_t tenant,
@@ -129,5 +136,9 @@ void apply_controller_reported(struct apply *apply, const Wire__ControllerReport
 void apply_controller_remove(
     struct apply *apply, const Wire__ControllerRemove *remove, struct outcome *outcome);
 void apply_tick(struct apply *apply);
+void apply_checkpointed(struct apply *apply, const Wire__Checkpointed *checkpointed);
+void apply_refused(struct apply *apply, const Wire__Refused *refused);
+void apply_feature_level(struct apply *apply, const Wire__FeatureLevelRaised *raised);
+void apply_leader_changed(struct apply *apply, const Wire__LeaderChanged *changed);
 
 #endif

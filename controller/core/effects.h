@@ -10,14 +10,14 @@
 #include <frame.pb-c.h>
 
 enum effect_kind {
-    EFFECT_LEAF = 1,    /* Every replica: keep this audit leaf with the rows of this index. */
-    EFFECT_EVENT,       /* Every replica: publish on the bus. */
-    EFFECT_ASSIGN,      /* From apply: an instance of a node changed. engine.c turns it into orders. */
-    EFFECT_ANSWER,      /* Answer an ask, of the local api or of another controller. */
-    EFFECT_SEND,        /* A frame to another machine. */
-    EFFECT_KEYS,        /* A frame to this machine's keys. */
-    EFFECT_SUBMIT,      /* Propose an entry. */
-    EFFECT_MEMBER_ADD,  /* Consensus membership; the leader repeats it until status shows it. */
+    EFFECT_LEAF = 1, /* Every replica: keep this audit leaf with the rows of this index. */
+    EFFECT_EVENT,    /* Every replica: publish on the bus. */
+    EFFECT_ASSIGN,   /* From apply: an instance of a node changed. engine.c turns it into orders. */
+    EFFECT_ANSWER,   /* Answer an ask, of the local api or of another controller. */
+    EFFECT_SEND,     /* A frame to another machine. */
+    EFFECT_KEYS,     /* A frame to this machine's keys. */
+    EFFECT_SUBMIT,   /* Propose an entry. */
+    EFFECT_MEMBER_ADD, /* Consensus membership; the leader repeats it until status shows it. */
     EFFECT_MEMBER_REMOVE,
     EFFECT_HAND_OVER,   /* Give leadership away: this replica is unfit. */
     EFFECT_READ_LEAVES, /* Leaves are in the store: the shell reads them and answers. */
@@ -26,18 +26,18 @@ enum effect_kind {
 
 struct effect {
     enum effect_kind kind;
-    uint64_t handle;  /* ANSWER, READ_LEAVES: the ask. SUBMIT: our ticket. */
-    uint64_t origin;  /* ANSWER, READ_LEAVES: 0 the local api, else the controller that forwarded. */
-    uint64_t id;      /* LEAF: its sequence. ASSIGN: the instance. MEMBER: the controller. */
-    uint64_t node;    /* ASSIGN: the node to be told. */
+    uint64_t handle; /* ANSWER, READ_LEAVES: the ask. SUBMIT: our ticket. */
+    uint64_t origin; /* ANSWER, READ_LEAVES: 0 the local api, else the controller that forwarded. */
+    uint64_t id;     /* LEAF: its sequence. ASSIGN: the instance. MEMBER: the controller. */
+    uint64_t node;   /* ASSIGN: the node to be told. */
     uint64_t generation; /* ASSIGN: of the order. */
     uint64_t epoch;
-    bool reserved;    /* SUBMIT: may use the room kept for delete, revoke and membership. */
-    struct slice bytes;           /* LEAF, SUBMIT. */
-    Wire__Answer *answer;         /* ANSWER. */
-    Wire__Frame *frame;           /* SEND, KEYS. */
-    Wire__EventView *event;       /* EVENT. */
-    const Wire__AuditRead *leaves;/* READ_LEAVES. */
+    bool reserved;          /* SUBMIT: may use the room kept for delete, revoke and membership. */
+    struct slice bytes;     /* LEAF, SUBMIT. */
+    Wire__Answer *answer;   /* ANSWER. */
+    Wire__Frame *frame;     /* SEND, KEYS. */
+    Wire__EventView *event; /* EVENT. */
+    const Wire__AuditRead *leaves; /* READ_LEAVES. */
 };
 
 enum { EFFECTS_MAX = 8192 };

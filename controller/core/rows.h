@@ -10,11 +10,10 @@
 enum { ROW_FORMAT = 1, ROW_BYTES_MAX = 16 * 1024 };
 
 /* Encodes into the scratch, which has room for ROW_BYTES_MAX. */
-struct slice rows_encode(
-    enum state_table table, const void *row, struct arena *scratch);
+struct slice rows_encode(enum state_table table, const void *row, struct arena *scratch);
 
-/* Restore: puts one row back, with its names. Rows come in key order, table by table. FAILURE_CORRUPT
- * when the bytes are not a row; FAILURE_FULL when the table cannot hold it. */
+/* Restore: puts one row back, with its names. Rows come in key order, table by table.
+ * FAILURE_CORRUPT when the bytes are not a row; FAILURE_FULL when the table cannot hold it. */
 RESULT rows_restore(
     struct state *state,
     enum state_table table,

@@ -362,8 +362,7 @@ static struct slice encode_token(const struct token_row *row, struct arena *scra
     return pack(&message, scratch);
 }
 
-struct slice rows_encode(
-    enum state_table table, const void *row, struct arena *scratch)
+struct slice rows_encode(enum state_table table, const void *row, struct arena *scratch)
 {
     CHECK(row != NULL);
     switch (table) {

@@ -117,8 +117,8 @@ static void cell_in(struct intake *in, struct cell_row *row, const Wire__CellRow
     row->idempotency_limit = from->idempotency_limit;
 }
 
-static void
-controller_in(struct intake *in, struct controller_row *row, const Wire__ControllerRow *from)
+static void controller_in(
+    struct intake *in, struct controller_row *row, const Wire__ControllerRow *from)
 {
     text_in(in, row->name, sizeof(row->name), from->name);
     text_in(in, row->api_address, sizeof(row->api_address), from->api_address);
@@ -231,8 +231,8 @@ static void network_in(struct intake *in, struct network_row *row, const Wire__N
     row->revision = from->revision;
 }
 
-static void
-instance_lists_in(struct intake *in, struct instance_row *row, const Wire__InstanceRow *from)
+static void instance_lists_in(
+    struct intake *in, struct instance_row *row, const Wire__InstanceRow *from)
 {
     if (from->n_nics > LIMIT_INSTANCE_NETWORKS || from->n_labels > LIMIT_LABELS) {
         in->ok = false;
@@ -278,8 +278,8 @@ static void instance_in(struct intake *in, struct instance_row *row, const Wire_
     row->revision = from->revision;
 }
 
-static void
-operation_in(struct intake *in, struct operation_row *row, const Wire__OperationRow *from)
+static void operation_in(
+    struct intake *in, struct operation_row *row, const Wire__OperationRow *from)
 {
     text_in(in, row->kind, sizeof(row->kind), from->kind);
     row->state = from->state;
@@ -296,8 +296,8 @@ operation_in(struct intake *in, struct operation_row *row, const Wire__Operation
     row->done_ms = from->done_ms;
 }
 
-static void
-idempotency_in(struct intake *in, struct idempotency_row *row, const Wire__IdempotencyRow *from)
+static void idempotency_in(
+    struct intake *in, struct idempotency_row *row, const Wire__IdempotencyRow *from)
 {
     row->tenant.value = from->tenant;
     row->principal = from->principal;
@@ -398,7 +398,8 @@ RESULT rows_restore(
     row_in(&in, state, table, row, message);
     scratch->used = mark;
     if (!in.ok) {
-        return FAIL(FAILURE_CORRUPT); /* The caller drops the whole state: a restore is all or nothing. */
+        return FAIL(
+            FAILURE_CORRUPT); /* The caller drops the whole state: a restore is all or nothing. */
     }
     if (table == TABLE_CELL) {
         state->hash_key = ((struct cell_row *)row)->hash_key;

@@ -7,6 +7,10 @@
 
 #include <string.h>
 
+/* Removed rows that the mirror has not seen yet. One entry removes at most LIMIT_COMMANDS_PER_ENTRY
+ * rows of a table, a few times over; the shell drains at half. */
+enum { TOMBSTONES = 8 * LIMIT_COMMANDS_PER_ENTRY };
+
 static const size_t row_sizes[] = {
     [TABLE_CELL] = sizeof(struct cell_row),
     [TABLE_CONTROLLER] = sizeof(struct controller_row),
@@ -39,20 +43,22 @@ _Static_assert(COUNT_OF(table_kinds) == TABLES_END, "every table has its kind");
 struct state_capacity state_capacity_default(void)
 {
     return (struct state_capacity){ .rows = {
-        [TABLE_CELL] = 1,
-        [TABLE_CONTROLLER] = LIMIT_CONTROLLERS * 4, /* With those that are leaving or were replaced. */
-        [TABLE_NODE] = LIMIT_NODES,
-        [TABLE_TENANT] = LIMIT_TENANTS,
-        [TABLE_PROJECT] = LIMIT_PROJECTS,
-        [TABLE_USER] = LIMIT_USERS,
-        [TABLE_IMAGE] = LIMIT_IMAGES,
-        [TABLE_NETWORK] = LIMIT_NETWORKS,
-        [TABLE_INSTANCE] = LIMIT_INSTANCES,
-        [TABLE_OPERATION] = LIMIT_OPERATIONS,
-        [TABLE_IDEMPOTENCY] = LIMIT_IDEMPOTENCY,
-        [TABLE_ALARM] = LIMIT_ALARMS,
-        [TABLE_TOKEN] = LIMIT_TOKENS,
-    } };
+                                        [TABLE_CELL] = 1,
+                                        [TABLE_CONTROLLER] =
+                                            LIMIT_CONTROLLERS *
+                                            4, /* With those that are leaving or were replaced. */
+                                        [TABLE_NODE] = LIMIT_NODES,
+                                        [TABLE_TENANT] = LIMIT_TENANTS,
+                                        [TABLE_PROJECT] = LIMIT_PROJECTS,
+                                        [TABLE_USER] = LIMIT_USERS,
+                                        [TABLE_IMAGE] = LIMIT_IMAGES,
+                                        [TABLE_NETWORK] = LIMIT_NETWORKS,
+                                        [TABLE_INSTANCE] = LIMIT_INSTANCES,
+                                        [TABLE_OPERATION] = LIMIT_OPERATIONS,
+                                        [TABLE_IDEMPOTENCY] = LIMIT_IDEMPOTENCY,
+                                        [TABLE_ALARM] = LIMIT_ALARMS,
+                                        [TABLE_TOKEN] = LIMIT_TOKENS,
+                                    } };
 }
 
 /* Every row that is found by a name takes one place; instances one more for each address. */
@@ -75,7 +81,7 @@ size_t state_memory(const struct state_capacity *capacity)
 {
     size_t size = aligned(index_memory(names_needed(capacity)));
     for (unsigned int table = TABLE_CELL; table < TABLES_END; table++) {
-        size += aligned(table_memory(row_sizes[table], capacity->rows[table]));
+        size += aligned(table_memory(row_sizes[table], capacity->rows[table] + TOMBSTONES));
     }
     return size;
 }
@@ -88,8 +94,10 @@ void state_init(
     state->cell = cell;
     uint8_t *at = memory;
     for (unsigned int table = TABLE_CELL; table < TABLES_END; table++) {
-        table_init(&state->tables[table], at, row_sizes[table], capacity->rows[table]);
-        at += aligned(table_memory(row_sizes[table], capacity->rows[table]));
+        uint32_t slots = capacity->rows[table] + TOMBSTONES;
+        table_init(&state->tables[table], at, row_sizes[table], slots);
+        at += aligned(table_memory(row_sizes[table], slots));
+        state->limit[table] = capacity->rows[table];
     }
     index_init(&state->names, at, names_needed(capacity));
 }
@@ -122,7 +130,17 @@ uint32_t state_count(const struct state *state, enum state_table table)
 
 bool state_full(const struct state *state, enum state_table table)
 {
-    return table_full(&state->tables[table]);
+    return state->tables[table].count >= state->limit[table];
+}
+
+bool state_crowded(const struct state *state)
+{
+    for (unsigned int table = TABLE_CELL; table < TABLES_END; table++) {
+        if (state->tables[table].taken - state->tables[table].count > TOMBSTONES / 2) {
+            return true;
+        }
+    }
+    return false;
 }
 
 uint64_t state_next_id(struct state *state)
@@ -234,8 +252,8 @@ bool tenant_text_set(struct tenant_text *text, const char *from)
 
 /* ---- Names ---- */
 
-static uint64_t
-name_hash(const struct state *state, enum state_table table, uint64_t scope, struct slice name)
+static uint64_t name_hash(
+    const struct state *state, enum state_table table, uint64_t scope, struct slice name)
 {
     struct hash_key key = { state->hash_key.low ^ scope, state->hash_key.high ^ (uint64_t)table };
     return hash_bytes(key, name);
@@ -401,8 +419,8 @@ struct network_row *state_vni(const struct state *state, uint32_t vni)
     return NULL;
 }
 
-struct instance_row *
-state_address(const struct state *state, struct network_id network, uint32_t address)
+struct instance_row *state_address(
+    const struct state *state, struct network_id network, uint32_t address)
 {
     uint8_t room[4];
     struct slice text = number_text(address, room);

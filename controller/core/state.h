@@ -171,12 +171,12 @@ struct instance_row {
     uint32_t attempts;
     Wire__Where where;
     struct tenant_text spread;
-    uint32_t state;        /* Wire__InstanceState, moved by instance_move alone. */
+    uint32_t state; /* Wire__InstanceState, moved by instance_move alone. */
     Wire__Desired desired;
     char reason[LIMIT_REASON];
-    struct node_id node;   /* 0: none; else its room there is charged. */
-    uint64_t generation;   /* Counts the orders; never goes back. */
-    uint64_t epoch;        /* Counts the placements; never goes back. INV-VM-1. */
+    struct node_id node; /* 0: none; else its room there is charged. */
+    uint64_t generation; /* Counts the orders; never goes back. */
+    uint64_t epoch;      /* Counts the placements; never goes back. INV-VM-1. */
     uint64_t boots;
     bool held;
     bool force;
@@ -267,12 +267,13 @@ struct state_sums {
 };
 
 struct state {
-    uint16_t cell;      /* Known from configuration before the first entry. */
+    uint16_t cell; /* Known from configuration before the first entry. */
     struct table tables[TABLES_END];
-    struct index names; /* Names, tokens' digests, idempotency keys, addresses. */
-    struct hash_key hash_key; /* Of the cell row; zero before genesis. */
+    uint32_t limit[TABLES_END]; /* Live rows; the tables have room for tombstones besides. */
+    struct index names;         /* Names, tokens' digests, idempotency keys, addresses. */
+    struct hash_key hash_key;   /* Of the cell row; zero before genesis. */
     struct state_sums sums;
-    uint64_t digest;    /* Σ of row digests: equal index, equal digest. INV-REF-1. */
+    uint64_t digest; /* Σ of row digests: equal index, equal digest. INV-REF-1. */
 };
 
 struct state_capacity state_capacity_default(void);
@@ -286,7 +287,10 @@ void *state_find(const struct state *state, enum state_table table, uint64_t id)
 void *state_first(const struct state *state, enum state_table table);
 void *state_next(const struct state *state, enum state_table table, const void *row);
 uint32_t state_count(const struct state *state, enum state_table table);
+/* By live rows alone, so that it is the same on every replica however far its mirror is. */
 bool state_full(const struct state *state, enum state_table table);
+/* Tombstones wait for the mirror: the shell drains it before the next entry when this says so. */
+bool state_crowded(const struct state *state);
 
 /* ---- Changes: for apply and for restore only. ---- */
 

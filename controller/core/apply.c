@@ -1,0 +1,365 @@
+/* Decides, for every replica alike, what a committed command does: version, idempotency, authority,
+ * then the room that knows the object. Never decides policy (plan.c did), never fails. */
+#include "controller/core/apply.h"
+
+#include "base/check.h"
+
+#include <string.h>
+
+enum { ENTRY_FORMAT = 1, COMMAND_FORMAT = 1, REQUEST_FORMAT = 1 };
+
+/* ---- Who asks ---- */
+
+bool apply_principal(
+    const struct state *state, const Wire__Identity *identity, struct access_principal *who_out)
+{
+    *who_out = (struct access_principal){ .role = ACCESS_ROLE_STRANGER };
+    if (identity == NULL || identity->kind == WIRE__KIND__KIND_UNSET) {
+        return true;
+    }
+    if (identity->kind != WIRE__KIND__KIND_USER) {
+        who_out->role = ACCESS_ROLE_MACHINE;
+        return identity->kind == WIRE__KIND__KIND_NODE ||
+               identity->kind == WIRE__KIND__KIND_CONTROLLER;
+    }
+    const struct user_row *user = state_find(state, TABLE_USER, identity->id);
+    if (user == NULL) {
+        who_out->revoked = true;
+        return false;
+    }
+    who_out->role = (enum access_role)user->role;
+    who_out->tenant = user->tenant.value;
+    who_out->revoked = user->revoked || identity->epoch != user->epoch; /* INV-SEC-3 */
+    return true;
+}
+
+static bool who_asks(struct apply *apply, const Wire__Asked *asked, struct outcome *outcome)
+{
+    const Wire__Identity *principal = asked->request->principal;
+    apply->asked = asked;
+    apply->operation = access_operation_of(asked->request);
+    apply->actor_kind = principal == NULL ? WIRE__KIND__KIND_UNSET : principal->kind;
+    apply->actor = principal == NULL ? 0 : principal->id;
+    if (apply->operation == 0) {
+        refuse(
+            apply,
+            outcome,
+            REJECT_MALFORMED,
+            "The request asks for nothing that is known.",
+            "",
+            "");
+        return false;
+    }
+    if (!apply_principal(apply->state, principal, &apply->who) || apply->who.revoked) {
+        refuse(
+            apply,
+            outcome,
+            REJECT_REVOKED,
+            "The certificate was revoked, or its owner is gone.",
+            "",
+            "Ask an operator for a new enrolment token.");
+        return false;
+    }
+    enum reject reject = access_decide_role(&apply->who, apply->operation);
+    if (reject != REJECT_NONE) {
+        refuse(apply, outcome, reject, "This role may not do this.", "", "");
+        outcome->problem.rule = access_role_name(apply->who.role);
+        return false;
+    }
+    return true;
+}
+
+/* ---- Once, and only once ---- */
+
+/* True: this request was answered before, or cannot be remembered; the outcome says which. */
+static bool seen_before(struct apply *apply, struct outcome *outcome)
+{
+    const Wire__Request *request = apply->asked->request;
+    const struct cell_row *cell = state_cell(apply->state);
+    struct idempotency_row *row =
+        state_idempotency(apply->state, apply->who.tenant, apply->actor, request->idempotency_key);
+    if (row != NULL) {
+        struct slice digest = { apply->asked->request_digest.data,
+                                apply->asked->request_digest.len };
+        if (!slice_equal(digest, slice_of(row->digest, sizeof(row->digest)))) {
+            refuse(
+                apply,
+                outcome,
+                REJECT_IDEMPOTENCY_BODY,
+                "This idempotency key was used for another request.",
+                "",
+                "Use a new key for a new request.");
+            return true;
+        }
+        outcome->operation = row->operation.value; /* INV-IDEM-1: done once, answered alike. */
+        outcome->repeated = true;
+        const struct operation_row *operation =
+            state_find(apply->state, TABLE_OPERATION, row->operation.value);
+        if (operation != NULL) {
+            outcome->resource = operation->resource;
+            outcome->resource_kind = operation->resource_kind;
+        }
+        return true;
+    }
+    const struct tenant_row *tenant = state_find(apply->state, TABLE_TENANT, apply->who.tenant);
+    uint32_t keys = tenant != NULL ? tenant->idempotency_keys : cell->idempotency_keys;
+    if (keys >= cell->idempotency_limit || state_full(apply->state, TABLE_IDEMPOTENCY)) {
+        refuse(
+            apply,
+            outcome,
+            REJECT_IDEMPOTENCY_FULL, /* INV-IDEM-2: full, never forgotten early. */
+            "Too many writes are remembered for this tenant.",
+            "",
+            "Keys are kept for a day; try later, or have the bound raised.");
+        outcome->problem.limit = cell->idempotency_limit;
+        outcome->problem.usage = keys;
+        return true;
+    }
+    return false;
+}
+
+static void remember(struct apply *apply, const struct outcome *outcome)
+{
+    const Wire__Request *request = apply->asked->request;
+    struct cell_row *cell = state_cell(apply->state);
+    uint64_t id = state_next_id(apply->state);
+    struct idempotency_row *row = state_insert(apply->state, TABLE_IDEMPOTENCY, id);
+    CHECK(row != NULL); /* seen_before found room. */
+    row->tenant.value = apply->who.tenant;
+    row->principal = apply->actor;
+    bool fits = text_copy(row->key, sizeof(row->key), slice_text(request->idempotency_key));
+    CHECK(fits); /* entry_valid held it to its bound. */
+    CHECK(apply->asked->request_digest.len == sizeof(row->digest));
+    memcpy(row->digest, apply->asked->request_digest.data, sizeof(row->digest));
+    row->operation.value = outcome->operation;
+    row->made_ms = cell->log_time_ms;
+    state_index(apply->state, TABLE_IDEMPOTENCY, row, true);
+    struct tenant_row *tenant = state_find(apply->state, TABLE_TENANT, apply->who.tenant);
+    if (tenant != NULL) {
+        tenant->idempotency_keys++;
+        state_touch(apply->state, TABLE_TENANT, tenant);
+    } else {
+        cell->idempotency_keys++;
+        state_touch(apply->state, TABLE_CELL, cell);
+    }
+}
+
+/* ---- Dispatch ---- */
+
+static void dispatch(struct apply *apply, const Wire__Request *request, struct outcome *outcome)
+{
+    switch (request->body_case) {
+    case WIRE__REQUEST__BODY_TENANT_CREATE:
+    case WIRE__REQUEST__BODY_TENANT_DELETE:
+    case WIRE__REQUEST__BODY_PROJECT_CREATE:
+    case WIRE__REQUEST__BODY_PROJECT_DELETE:
+    case WIRE__REQUEST__BODY_QUOTA_SET: apply_tenants(apply, request, outcome); return;
+    case WIRE__REQUEST__BODY_TOKEN_CREATE:
+    case WIRE__REQUEST__BODY_USER_CREATE:
+    case WIRE__REQUEST__BODY_USER_REVOKE: apply_people(apply, request, outcome); return;
+    case WIRE__REQUEST__BODY_JOIN: apply_join(apply, request->join, outcome); return;
+    case WIRE__REQUEST__BODY_NETWORK_CREATE:
+    case WIRE__REQUEST__BODY_NETWORK_DELETE:
+    case WIRE__REQUEST__BODY_IMAGE_CREATE:
+    case WIRE__REQUEST__BODY_IMAGE_DELETE: apply_networks(apply, request, outcome); return;
+    case WIRE__REQUEST__BODY_INSTANCE_CREATE:
+    case WIRE__REQUEST__BODY_INSTANCE_START:
+    case WIRE__REQUEST__BODY_INSTANCE_STOP:
+    case WIRE__REQUEST__BODY_INSTANCE_REBOOT:
+    case WIRE__REQUEST__BODY_INSTANCE_DELETE: apply_instances(apply, request, outcome); return;
+    case WIRE__REQUEST__BODY_CONTROLLER_REMOVE:
+        apply_controller_remove(apply, request->controller_remove, outcome);
+        return;
+    case WIRE__REQUEST__BODY_OPERATION_CANCEL:
+        refuse(
+            apply,
+            outcome,
+            REJECT_UNSUPPORTED,
+            "No operation of this release can be cancelled.",
+            "",
+            "Delete the object instead; the operation then ends with it.");
+        return;
+    case WIRE__REQUEST__BODY_GET:
+    case WIRE__REQUEST__BODY_LIST:
+    case WIRE__REQUEST__BODY_CLUSTER_STATUS:
+    case WIRE__REQUEST__BODY_EXPLAIN:
+    case WIRE__REQUEST__BODY_CONSOLE_READ:
+    case WIRE__REQUEST__BODY_AUDIT_READ:
+    case WIRE__REQUEST__BODY_OPERATION_WAIT:
+    case WIRE__REQUEST__BODY_QUOTA_READ:
+    case WIRE__REQUEST__BODY_ACCESS_READ:
+    case WIRE__REQUEST__BODY_EVENT_READ:
+    case WIRE__REQUEST__BODY__NOT_SET:
+    case _WIRE__REQUEST__BODY__CASE_IS_INT_SIZE: break;
+    }
+    refuse(apply, outcome, REJECT_MALFORMED, "A read does not belong into the log.", "", "");
+}
+
+/* Room for one more operation, made by forgetting the oldest one that is done. Looks at a bounded
+ * number. */
+static bool operation_room(struct apply *apply, struct outcome *outcome)
+{
+    enum { LOOK = 64 };
+    struct state *state = apply->state;
+    struct operation_row *row =
+        state_full(state, TABLE_OPERATION) ? state_first(state, TABLE_OPERATION) : NULL;
+    for (int i = 0; i < LOOK && row != NULL; i++) {
+        if (row->state != WIRE__OPERATION_STATE__OPERATION_STATE_RUNNING) {
+            if (!apply->dry) {
+                state_remove(state, TABLE_OPERATION, row);
+            }
+            return true;
+        }
+        row = state_next(state, TABLE_OPERATION, row);
+    }
+    if (state_full(state, TABLE_OPERATION)) {
+        refuse(
+            apply,
+            outcome,
+            REJECT_TABLE_FULL,
+            "Too many operations are under way.",
+            "",
+            "Wait for some of them to end.");
+        return false;
+    }
+    return true;
+}
+
+static void apply_asked(struct apply *apply, const Wire__Asked *asked, struct outcome *outcome)
+{
+    bool joins = asked->request->body_case == WIRE__REQUEST__BODY_JOIN;
+    if (!who_asks(apply, asked, outcome) || (!joins && seen_before(apply, outcome)) ||
+        !operation_room(apply, outcome)) {
+        return;
+    }
+    dispatch(apply, asked->request, outcome);
+    if (apply->dry) {
+        return;
+    }
+    if (outcome->reject == REJECT_NONE && !joins) {
+        CHECK(outcome->operation != 0); /* Every accepted write has its operation. */
+        remember(apply, outcome);
+    }
+    if (outcome->reject != REJECT_NONE) {
+        apply_leaf(
+            apply,
+            apply->who.tenant,
+            access_operation_name(apply->operation),
+            WIRE__KIND__KIND_UNSET,
+            0,
+            outcome->reject,
+            reject_name(outcome->reject));
+    }
+}
+
+void apply_trial(struct apply *apply, const Wire__Asked *asked, struct outcome *outcome)
+{
+    CHECK(apply->dry);
+    *outcome = (struct outcome){ .reject = REJECT_NONE };
+    wire__problem__init(&outcome->problem);
+    if (state_cell(apply->state) == NULL) {
+        refuse(apply, outcome, REJECT_UNFIT, "This cell has not begun yet.", "", "");
+        return;
+    }
+    apply_asked(apply, asked, outcome);
+}
+
+static void apply_command(
+    struct apply *apply, const Wire__Command *command, struct outcome *outcome)
+{
+    *outcome = (struct outcome){ .reject = REJECT_NONE };
+    wire__problem__init(&outcome->problem);
+    apply->asked = NULL;
+    apply->actor_kind = WIRE__KIND__KIND_CELL; /* The plane itself, unless somebody asked. */
+    apply->actor = id_make(apply->state->cell, 1);
+    switch (command->body_case) {
+    case WIRE__COMMAND__BODY_ASKED: apply_asked(apply, command->asked, outcome); return;
+    case WIRE__COMMAND__BODY_NODE_REPORTED:
+        apply_node_reported(apply, command->node_reported);
+        return;
+    case WIRE__COMMAND__BODY_NODE_JUDGED: apply_node_judged(apply, command->node_judged); return;
+    case WIRE__COMMAND__BODY_NODE_HEARD: apply_node_heard(apply, command->node_heard); return;
+    case WIRE__COMMAND__BODY_TICK: apply_tick(apply); return;
+    case WIRE__COMMAND__BODY_CHECKPOINTED: apply_checkpointed(apply, command->checkpointed); return;
+    case WIRE__COMMAND__BODY_REFUSED: apply_refused(apply, command->refused); return;
+    case WIRE__COMMAND__BODY_CONTROLLER_REPORTED:
+        apply_controller_reported(apply, command->controller_reported);
+        return;
+    case WIRE__COMMAND__BODY_GENESIS: apply_genesis(apply, command->genesis); return;
+    case WIRE__COMMAND__BODY_FEATURE_LEVEL_RAISED:
+        apply_feature_level(apply, command->feature_level_raised);
+        return;
+    case WIRE__COMMAND__BODY_LEADER_CHANGED:
+        apply_leader_changed(apply, command->leader_changed);
+        return;
+    case WIRE__COMMAND__BODY__NOT_SET:
+    case _WIRE__COMMAND__BODY__CASE_IS_INT_SIZE: break;
+    }
+    UNREACHABLE(); /* entry_valid refused it. */
+}
+
+void apply_entry(struct apply *apply, const Wire__Entry *entry, struct outcome *outcomes)
+{
+    CHECK(!apply->dry);
+    CHECK(apply->effects != NULL);
+    CHECK(entry->n_commands <= LIMIT_COMMANDS_PER_ENTRY);
+    struct cell_row *cell = state_cell(apply->state);
+    apply->wall_ms = entry->wall_ms;
+    apply->part = 0;
+    if (cell != NULL) {
+        uint64_t before = cell->log_time_ms;
+        cell->log_time_ms = entry->log_time_ms > before ? entry->log_time_ms : before;
+        cell->wall_ms = entry->wall_ms;
+        CHECK(cell->log_time_ms >= before); /* INV-TIME-1 */
+        state_touch(apply->state, TABLE_CELL, cell);
+    }
+    for (size_t i = 0; i < entry->n_commands; i++) {
+        bool begins = entry->commands[i]->body_case == WIRE__COMMAND__BODY_GENESIS;
+        if (state_cell(apply->state) == NULL && !begins) {
+            outcomes[i] = (struct outcome){ .reject = REJECT_UNFIT };
+            wire__problem__init(&outcomes[i].problem);
+            continue;
+        }
+        apply_command(apply, entry->commands[i], &outcomes[i]);
+    }
+    state_settle(apply->state, apply->scratch);
+}
+
+/* ---- Form ---- */
+
+static bool asked_valid(const Wire__Asked *asked)
+{
+    if (asked == NULL || asked->request == NULL || asked->request->format != REQUEST_FORMAT) {
+        return false;
+    }
+    const Wire__Request *request = asked->request;
+    size_t key = strlen(request->idempotency_key);
+    bool joins = request->body_case == WIRE__REQUEST__BODY_JOIN;
+    return asked->request_digest.len == 32 && key < LIMIT_IDEMPOTENCY_KEY && (joins || key > 0) &&
+           access_operation_of(request) != 0 &&
+           access_operation_writes(access_operation_of(request));
+}
+
+static bool command_valid(const Wire__Command *command)
+{
+    if (command->format != COMMAND_FORMAT) {
+        return false;
+    }
+    if (command->body_case == WIRE__COMMAND__BODY_ASKED) {
+        return asked_valid(command->asked);
+    }
+    return command->body_case != WIRE__COMMAND__BODY__NOT_SET;
+}
+
+bool entry_valid(const Wire__Entry *entry)
+{
+    if (entry->format != ENTRY_FORMAT || entry->n_commands > LIMIT_COMMANDS_PER_ENTRY) {
+        return false;
+    }
+    for (size_t i = 0; i < entry->n_commands; i++) {
+        if (!command_valid(entry->commands[i])) {
+            return false;
+        }
+    }
+    return true;
+}

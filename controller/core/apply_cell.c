@@ -1,0 +1,291 @@
+/* Decides how a cell begins, who its controllers are, and what time and checkpoints do to it. */
+#include "audit/leaf.h"
+#include "base/check.h"
+#include "controller/core/apply.h"
+
+#include <string.h>
+
+enum { TICK_LOOK = 128 }; /* Rows of each table that one TICK may end. */
+
+static void place_of(struct place *place, const Wire__Place *from)
+{
+    if (from != NULL) {
+        (void)text_copy(place->rack, sizeof(place->rack), slice_text(from->rack));
+        (void)text_copy(place->site, sizeof(place->site), slice_text(from->site));
+        (void)text_copy(place->country, sizeof(place->country), slice_text(from->country));
+    }
+}
+
+static uint64_t load_le(const uint8_t *from)
+{
+    uint64_t word = 0;
+    for (unsigned int i = 0; i < 8; i++) {
+        word |= (uint64_t)from[i] << (8U * i);
+    }
+    return word;
+}
+
+static struct cell_row *cell_made(struct apply *apply, const Wire__Genesis *genesis)
+{
+    struct state *state = apply->state;
+    struct cell_row *cell = state_insert(state, TABLE_CELL, id_make(state->cell, 1));
+    CHECK(cell != NULL);
+    (void)text_copy(cell->name, sizeof(cell->name), slice_text(genesis->name));
+    uint64_t highest = 1;
+    uint64_t given[] = { genesis->controller, genesis->first_operator };
+    for (size_t i = 0; i < COUNT_OF(given); i++) {
+        highest = id_sequence(given[i]) > highest ? id_sequence(given[i]) : highest;
+    }
+    cell->next_sequence = highest + 1;
+    cell->feature_level = 1;
+    cell->wall_ms = apply->wall_ms;
+    memcpy(cell->digest_salt, genesis->digest_salt.data, sizeof(cell->digest_salt));
+    cell->hash_key =
+        (struct hash_key){ load_le(genesis->hash_key.data), load_le(genesis->hash_key.data + 8) };
+    state->hash_key = cell->hash_key;
+    cell->reserve_percent = (uint32_t)genesis->reserve_percent;
+    cell->vcpu_ratio = genesis->vcpu_ratio == 0 ? 1 : genesis->vcpu_ratio;
+    cell->idempotency_limit =
+        genesis->idempotency_limit == 0 ? LIMIT_IDEMPOTENCY_PER_TENANT : genesis->idempotency_limit;
+    return cell;
+}
+
+void apply_genesis(struct apply *apply, const Wire__Genesis *genesis)
+{
+    struct state *state = apply->state;
+    if (state_cell(state) != NULL || genesis->cell != state->cell ||
+        genesis->digest_salt.len != 32 || genesis->hash_key.len != 16 ||
+        genesis->reserve_percent >= 90 || id_cell(genesis->controller) != state->cell ||
+        id_cell(genesis->first_operator) != state->cell) {
+        return;
+    }
+    (void)cell_made(apply, genesis);
+    struct controller_row *controller = state_insert(state, TABLE_CONTROLLER, genesis->controller);
+    CHECK(controller != NULL);
+    (void)text_copy(
+        controller->name, sizeof(controller->name), slice_text(genesis->controller_name));
+    (void)text_copy(
+        controller->api_address, sizeof(controller->api_address), slice_text(genesis->api_address));
+    (void)text_copy(
+        controller->link_address,
+        sizeof(controller->link_address),
+        slice_text(genesis->link_address));
+    place_of(&controller->place, genesis->place);
+    controller->voter = 2;
+    controller->created_at = apply->wall_ms;
+    state_index(state, TABLE_CONTROLLER, controller, true);
+    struct user_row *person = state_insert(state, TABLE_USER, genesis->first_operator);
+    CHECK(person != NULL);
+    (void)tenant_text_set(&person->name, genesis->operator_name);
+    person->role = WIRE__ROLE__ROLE_OPERATOR;
+    person->created_at = apply->wall_ms;
+    state_index(state, TABLE_USER, person, true);
+    apply_leaf(
+        apply, 0, "genesis", WIRE__KIND__KIND_CONTROLLER, genesis->controller, REJECT_NONE, "");
+    apply_event(apply, 0, "genesis", WIRE__KIND__KIND_CONTROLLER, genesis->controller, "");
+}
+
+/* ---- Controllers ---- */
+
+void apply_controller_remove(
+    struct apply *apply, const Wire__ControllerRemove *remove, struct outcome *outcome)
+{
+    struct controller_row *row =
+        state_lookup(apply->state, TABLE_CONTROLLER, 0, remove->controller);
+    const struct cell_row *cell = state_cell(apply->state);
+    if (row == NULL) {
+        refuse(apply, outcome, REJECT_NOT_FOUND, "There is no such controller.", "/controller", "");
+        return;
+    }
+    if (row->leaving || row->head.id == cell->leader ||
+        state_count(apply->state, TABLE_CONTROLLER) == 1) {
+        refuse(
+            apply,
+            outcome,
+            REJECT_STATE,
+            row->leaving ? "It is leaving already."
+                         : "The leader, or the last controller, is never removed.",
+            "/controller",
+            row->leaving ? "" : "Hand leadership over first.");
+        return;
+    }
+    if (apply->dry) {
+        return;
+    }
+    row->leaving = true; /* The leader takes it out of the consensus; then it is reported gone. */
+    row->epoch++;        /* Its certificates open no door from now on. */
+    state_touch(apply->state, TABLE_CONTROLLER, row);
+    effects_add(apply->effects, EFFECT_RING)->id = row->head.id;
+    (void)apply_operation(
+        apply, outcome, 0, WIRE__KIND__KIND_CONTROLLER, row->head.id, row->name, true);
+}
+
+void apply_controller_reported(struct apply *apply, const Wire__ControllerReported *reported)
+{
+    struct controller_row *row = state_find(apply->state, TABLE_CONTROLLER, reported->controller);
+    if (row == NULL) {
+        return;
+    }
+    if (reported->gone) {
+        if (row->leaving) {
+            apply_leaf(
+                apply,
+                0,
+                "controller-gone",
+                WIRE__KIND__KIND_CONTROLLER,
+                row->head.id,
+                REJECT_NONE,
+                "");
+            apply_event(apply, 0, "controller-gone", WIRE__KIND__KIND_CONTROLLER, row->head.id, "");
+            state_index(apply->state, TABLE_CONTROLLER, row, false);
+            state_remove(apply->state, TABLE_CONTROLLER, row);
+        }
+        return;
+    }
+    if (row->voter != reported->voter) {
+        static const char *const words[] = { "controller-spare",
+                                             "controller-standby",
+                                             "controller-voter" };
+        const char *word = words[reported->voter < COUNT_OF(words) ? reported->voter : 0];
+        apply_leaf(apply, 0, word, WIRE__KIND__KIND_CONTROLLER, row->head.id, REJECT_NONE, "");
+        apply_event(apply, 0, word, WIRE__KIND__KIND_CONTROLLER, row->head.id, "");
+    }
+    row->voter = reported->voter;
+    row->feature_level = reported->feature_level;
+    row->wall_ms = reported->wall_ms;
+    state_touch(apply->state, TABLE_CONTROLLER, row);
+}
+
+void apply_leader_changed(struct apply *apply, const Wire__LeaderChanged *changed)
+{
+    struct cell_row *cell = state_cell(apply->state);
+    if (changed->term <= cell->term) {
+        return;
+    }
+    bool first = cell->term == 0;
+    cell->term = changed->term;
+    cell->leader = changed->controller;
+    cell->elections += first ? 0 : 1;
+    state_touch(apply->state, TABLE_CELL, cell);
+    apply_leaf(
+        apply,
+        0,
+        "leader-changed",
+        WIRE__KIND__KIND_CONTROLLER,
+        changed->controller,
+        REJECT_NONE,
+        "");
+    apply_event(apply, 0, "leader-changed", WIRE__KIND__KIND_CONTROLLER, changed->controller, "");
+}
+
+void apply_feature_level(struct apply *apply, const Wire__FeatureLevelRaised *raised)
+{
+    struct cell_row *cell = state_cell(apply->state);
+    for (const struct controller_row *row = state_first(apply->state, TABLE_CONTROLLER);
+         row != NULL;
+         row = state_next(apply->state, TABLE_CONTROLLER, row)) {
+        if (row->voter == 2 && row->feature_level < raised->level) {
+            return; /* Not all voters understand it yet. */
+        }
+    }
+    if (raised->level > cell->feature_level) {
+        cell->feature_level = raised->level;
+        state_touch(apply->state, TABLE_CELL, cell);
+        apply_leaf(apply, 0, "feature-level", WIRE__KIND__KIND_CELL, 0, REJECT_NONE, "");
+    }
+}
+
+/* ---- Audit ---- */
+
+void apply_checkpointed(struct apply *apply, const Wire__Checkpointed *checkpointed)
+{
+    struct cell_row *cell = state_cell(apply->state);
+    size_t size = strlen(checkpointed->note);
+    if (checkpointed->size <= cell->checkpoint_size || checkpointed->size > cell->frontier.size ||
+        size >= sizeof(cell->checkpoint_note)) {
+        return;
+    }
+    cell->checkpoint_size = checkpointed->size;
+    memset(cell->checkpoint_note, 0, sizeof(cell->checkpoint_note));
+    memcpy(cell->checkpoint_note, checkpointed->note, size);
+    state_touch(apply->state, TABLE_CELL, cell);
+}
+
+void apply_refused(struct apply *apply, const Wire__Refused *refused)
+{
+    struct cell_row *cell = state_cell(apply->state);
+    struct access_principal who;
+    const Wire__Identity *principal = refused->principal;
+    (void)apply_principal(apply->state, principal, &who);
+    struct tenant_row *owner = state_find(apply->state, TABLE_TENANT, who.tenant);
+    Wire__Fold fold = WIRE__FOLD__INIT;
+    fold.door = refused->door;
+    fold.first_ms = refused->first_ms;
+    fold.last_ms = refused->last_ms;
+    fold.count = refused->count;
+    fold.sample_digest = refused->sample_digest;
+    fold.overflow = refused->overflow;
+    Wire__Leaf leaf = WIRE__LEAF__INIT;
+    leaf.tenant = owner == NULL ? 0 : owner->head.id;
+    leaf.log_time_ms = cell->log_time_ms;
+    leaf.wall_ms = apply->wall_ms;
+    leaf.actor_kind = principal == NULL ? WIRE__KIND__KIND_UNSET : principal->kind;
+    leaf.actor = principal == NULL ? 0 : principal->id;
+    leaf.operation = refused->operation;
+    leaf.reject = refused->reject;
+    leaf.reason = refused->reject < REJECTS_END ? reject_name((enum reject)refused->reject) : "";
+    leaf.index = apply->index;
+    leaf.fold = &fold;
+    if (audit_leaf_valid(&leaf)) {
+        apply_leaf_made(apply, owner, &leaf);
+    }
+}
+
+/* ---- Time ---- */
+
+static void forget_key(struct apply *apply, struct idempotency_row *row)
+{
+    struct cell_row *cell = state_cell(apply->state);
+    struct tenant_row *tenant = state_find(apply->state, TABLE_TENANT, row->tenant.value);
+    if (tenant != NULL) {
+        CHECK(tenant->idempotency_keys > 0);
+        tenant->idempotency_keys--;
+        state_touch(apply->state, TABLE_TENANT, tenant);
+    } else {
+        CHECK(cell->idempotency_keys > 0);
+        cell->idempotency_keys--;
+    }
+    state_index(apply->state, TABLE_IDEMPOTENCY, row, false);
+    state_remove(apply->state, TABLE_IDEMPOTENCY, row);
+}
+
+/* Rows are in the order in which they were made, so what is due stands at the front. */
+void apply_tick(struct apply *apply)
+{
+    struct state *state = apply->state;
+    uint64_t now_ms = state_cell(state)->log_time_ms;
+    for (int i = 0; i < TICK_LOOK; i++) {
+        struct idempotency_row *row = state_first(state, TABLE_IDEMPOTENCY);
+        if (row == NULL || row->made_ms + LIMIT_IDEMPOTENCY_KEEP_MS > now_ms) {
+            break;
+        }
+        forget_key(apply, row);
+    }
+    for (int i = 0; i < TICK_LOOK; i++) {
+        struct operation_row *row = state_first(state, TABLE_OPERATION);
+        if (row == NULL || row->state == WIRE__OPERATION_STATE__OPERATION_STATE_RUNNING ||
+            row->done_ms + LIMIT_OPERATION_KEEP_MS > now_ms) {
+            break;
+        }
+        state_remove(state, TABLE_OPERATION, row);
+    }
+    struct token_row *token = state_first(state, TABLE_TOKEN);
+    for (int i = 0; i < TICK_LOOK && token != NULL; i++) {
+        struct token_row *next = state_next(state, TABLE_TOKEN, token);
+        if (token->expires_ms <= now_ms) {
+            state_index(state, TABLE_TOKEN, token, false);
+            state_remove(state, TABLE_TOKEN, token);
+        }
+        token = next;
+    }
+}

@@ -1,0 +1,214 @@
+/* Decides what a node's words do to the rows: what it is, whether it is heard, and what became of
+ * its instances. A word about another's instance, an older order or an older placement does
+ * nothing. */
+#include "base/check.h"
+#include "controller/core/instance.h"
+
+#include <string.h>
+
+#define S(name) WIRE__INSTANCE_STATE__INSTANCE_STATE_##name
+
+/* ---- What a node is ---- */
+
+static void images_set(struct node_row *row, const Wire__NodeHeard *heard)
+{
+    uint32_t count = 0;
+    for (size_t i = 0; i < heard->n_images && count < LIMIT_NODE_IMAGES; i++) {
+        if (heard->images[i].len == 32) {
+            memcpy(row->images[count++], heard->images[i].data, 32);
+        }
+    }
+    row->images_count = count;
+}
+
+void apply_node_heard(struct apply *apply, const Wire__NodeHeard *heard)
+{
+    struct node_row *row = state_find(apply->state, TABLE_NODE, heard->node);
+    if (row == NULL || heard->boot_id.len != sizeof(row->boot_id)) {
+        return;
+    }
+    bool booted = memcmp(row->boot_id, heard->boot_id.data, sizeof(row->boot_id)) != 0;
+    memcpy(row->boot_id, heard->boot_id.data, sizeof(row->boot_id));
+    row->vcpus = heard->vcpus;
+    row->memory_bytes = heard->memory_bytes;
+    (void)text_copy(
+        row->virtualization, sizeof(row->virtualization), slice_text(heard->virtualization));
+    row->fallbacks_count = 0;
+    for (size_t i = 0; i < heard->n_fallbacks && i < LIMIT_NODE_FALLBACKS; i++) {
+        char *room = row->fallbacks[row->fallbacks_count];
+        if (text_copy(room, LIMIT_REASON, slice_text(heard->fallbacks[i]))) {
+            row->fallbacks_count++;
+        }
+    }
+    images_set(row, heard);
+    state_touch(apply->state, TABLE_NODE, row);
+    state_recount(apply->state);
+    apply->actor_kind = WIRE__KIND__KIND_NODE;
+    apply->actor = heard->node;
+    if (booted) {
+        apply_leaf(
+            apply,
+            0,
+            "node-boot",
+            WIRE__KIND__KIND_NODE,
+            heard->node,
+            REJECT_NONE,
+            row->fallbacks_count > 0 ? "limited" : "");
+        apply_event(
+            apply,
+            0,
+            "node-boot",
+            WIRE__KIND__KIND_NODE,
+            heard->node,
+            row->fallbacks_count > 0 ? row->fallbacks[0] : "");
+    }
+}
+
+void apply_node_judged(struct apply *apply, const Wire__NodeJudged *judged)
+{
+    struct node_row *row = state_find(apply->state, TABLE_NODE, judged->node);
+    if (row == NULL || row->liveness == judged->liveness) {
+        return;
+    }
+    bool alive = judged->liveness == WIRE__LIVENESS__LIVENESS_ALIVE;
+    row->liveness = judged->liveness;
+    (void)text_copy(row->reason, sizeof(row->reason), slice_text(judged->reason));
+    state_touch(apply->state, TABLE_NODE, row);
+    const char *word = alive ? "node-alive" : "node-unknown";
+    apply_leaf(apply, 0, word, WIRE__KIND__KIND_NODE, judged->node, REJECT_NONE, "");
+    apply_event(apply, 0, word, WIRE__KIND__KIND_NODE, judged->node, row->reason);
+    apply_alarm(
+        apply,
+        "node-unknown",
+        WIRE__KIND__KIND_NODE,
+        judged->node,
+        !alive,
+        "not heard; nothing is concluded, nothing is moved");
+}
+
+/* ---- What became of an instance ---- */
+
+static void changed(
+    struct apply *apply, struct instance_row *row, const char *word, const char *why)
+{
+    (void)text_copy(row->reason, sizeof(row->reason), slice_text(why));
+    row->revision++;
+    state_touch(apply->state, TABLE_INSTANCE, row);
+    apply_leaf(
+        apply, row->tenant.value, word, WIRE__KIND__KIND_INSTANCE, row->head.id, REJECT_NONE, why);
+    apply_event(
+        apply, row->tenant.value, word, WIRE__KIND__KIND_INSTANCE, row->head.id, row->reason);
+}
+
+static void finish(
+    struct apply *apply, struct instance_row *row, enum reject reject, const char *why)
+{
+    if (row->operation.value != 0) {
+        apply_operation_done(apply, row->operation, reject, why);
+        row->operation.value = 0;
+        state_touch(apply->state, TABLE_INSTANCE, row);
+    }
+}
+
+/* Repairs are what the node did by itself to keep the desired state: each number is recorded. */
+static void repaired(struct apply *apply, struct instance_row *row, const Wire__NodeReported *word)
+{
+    if (word->repairs == 0) {
+        return;
+    }
+    row->attempts =
+        row->attempts + word->repairs < row->attempts ? UINT32_MAX : row->attempts + word->repairs;
+    changed(apply, row, "instance-repair", "restarted by its node");
+}
+
+static void runs(struct apply *apply, struct instance_row *row)
+{
+    if (row->state == S(STARTING)) {
+        instance_move(row, S(RUNNING));
+        instance_commit(apply, row);
+        changed(apply, row, "instance-running", "");
+        finish(apply, row, REJECT_NONE, "");
+    }
+}
+
+/* It is not there any more and is not to be restarted: its room on the node is free. */
+static void rests(struct apply *apply, struct instance_row *row, bool failed, const char *why)
+{
+    uint64_t node = row->node.value;
+    instance_commit(apply, row); /* It keeps its quota, at rest as in motion. */
+    row->desired = WIRE__DESIRED__DESIRED_STOPPED;
+    instance_move(row, failed ? S(FAILED) : S(STOPPED));
+    instance_unplace(apply, row);
+    row->generation++;
+    changed(apply, row, failed ? "instance-failed" : "instance-stopped", why);
+    finish(apply, row, failed ? REJECT_STATE : REJECT_NONE, why);
+    if (failed) {
+        apply_alarm(
+            apply,
+            "instance-failed",
+            WIRE__KIND__KIND_INSTANCE,
+            row->head.id,
+            true,
+            "its attempts are used up, or it may not be restarted");
+    }
+    apply_assign(apply, node, row); /* The node forgets it. */
+}
+
+static void ends(struct apply *apply, struct instance_row *row)
+{
+    finish(apply, row, REJECT_NONE, "");
+    changed(apply, row, "instance-gone", "");
+    apply_alarm(
+        apply, "instance-failed", WIRE__KIND__KIND_INSTANCE, row->head.id, false, "it is gone");
+    instance_unplace(apply, row);
+    instance_gone(apply, row);
+}
+
+void apply_node_reported(struct apply *apply, const Wire__NodeReported *word)
+{
+    struct instance_row *row = state_find(apply->state, TABLE_INSTANCE, word->instance);
+    if (row == NULL || row->node.value != word->node || row->epoch != word->epoch ||
+        row->generation != word->generation) {
+        return; /* INV-VM-2: only the owner's word about the newest order counts. */
+    }
+    apply->actor_kind = WIRE__KIND__KIND_NODE;
+    apply->actor = word->node;
+    bool wanted = row->desired == WIRE__DESIRED__DESIRED_RUNNING;
+    if (row->desired == WIRE__DESIRED__DESIRED_GONE) {
+        if (word->observed == WIRE__OBSERVED__OBSERVED_GONE) {
+            ends(apply, row);
+        }
+        return;
+    }
+    if (wanted) {
+        repaired(apply, row, word);
+    }
+    switch (word->observed) {
+    case WIRE__OBSERVED__OBSERVED_RUNNING:
+        if (wanted) {
+            runs(apply, row);
+        }
+        return;
+    case WIRE__OBSERVED__OBSERVED_STOPPED:
+    case WIRE__OBSERVED__OBSERVED_GONE:
+        if (!wanted) {
+            rests(apply, row, false, "");
+        }
+        return;
+    case WIRE__OBSERVED__OBSERVED_FAILED:
+        if (wanted) {
+            rests(apply, row, true, word->reason[0] != '\0' ? word->reason : "failed");
+        } else {
+            rests(apply, row, false, "");
+        }
+        return;
+    case WIRE__OBSERVED__OBSERVED_STARTING:
+        if (wanted && row->state == S(RUNNING)) {
+            instance_move(row, S(STARTING));
+            changed(apply, row, "instance-starting", word->reason);
+        }
+        return;
+    case WIRE__OBSERVED__OBSERVED_UNSET:
+    case _WIRE__OBSERVED_IS_INT_SIZE: return;
+    }
+}
