@@ -24,7 +24,7 @@ enum {
     JOURNAL_SEGMENTS_MAX = 16,
     JOURNAL_SEGMENTS_MIN = 4,         /* One in use, one for each class of room. */
     JOURNAL_SEGMENT_MIN = 16 * 1024,  /* Of the simulator; daemons take megabytes. */
-    JOURNAL_MANIFEST_MAX = 64 * 1024, /* A snapshot's manifest: some 700 files. */
+    JOURNAL_MANIFEST_MAX = 96 * 1024, /* A snapshot's manifest: some 1,000 files; fits a frame. */
     JOURNAL_ENTRIES_MAX = 256 * 1024, /* Entries between two snapshots, in memory 24 bytes each. */
 };
 

@@ -81,7 +81,9 @@ struct replica_host {
     void (*role)(void *context, enum replica_role role, uint64_t term);
     void (*lost)(void *context, uint64_t ticket);
     /* The log should shrink: make a durable snapshot of exactly the state after apply of every
-     * command ≤ index. FAILURE_BUSY: not now. The manifest (≤ 64 KiB) lives until the turn ends. */
+     * command ≤ index. FAILURE_BUSY: not now. Keep
+     * `index` as the index of the stored rows. The manifest (≤ 96 KiB) lives until the turn ends.
+     */
     RESULT (*snapshot_take)(void *context, uint64_t index, struct slice *manifest_out);
     /* The whole state becomes this snapshot's. Its files are here and verified. A failure halts. */
     RESULT (*snapshot_restore)(void *context, uint64_t index, struct slice manifest);
