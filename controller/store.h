@@ -23,8 +23,9 @@
 enum {
     STORE_KEY_MAX = 256,
     STORE_VALUE_MAX = 256 * 1024,
-    STORE_PATH_MAX = 512,   /* Bytes of a directory's path, with terminator. */
-    STORE_FILES_MAX = 1024, /* Files of one checkpoint: its manifest fits a frame. */
+    STORE_PATH_MAX = 512,      /* Bytes of a directory's path, with terminator. */
+    STORE_FILES_MAX = 1024,    /* Files of one checkpoint: its manifest fits a frame. */
+    STORE_ARENA = 1024 * 1024, /* Scratch that the manifest calls need at most. */
 };
 
 struct store;
@@ -34,7 +35,8 @@ struct store;
 RESULT store_open(const char *directory, struct store **store_out);
 /* Accepts NULL. Drops the open batch. Flushes what it can; promises nothing about it. */
 void store_close(struct store *store);
-/* Close and open again, after space is back. On failure the store stays unfit; try again. */
+/* Close and open again, after space is back. On failure the store stays unfit; try again. Neither
+ * close nor reopen runs beside another thread's flush, checkpoint or scan. */
 RESULT store_reopen(struct store *store);
 
 /* The applied index stored with the rows; 0 when nothing was ever committed. */
@@ -80,7 +82,7 @@ RESULT store_verify(const char *directory, struct slice manifest, struct arena *
 /* Verifies, then puts `fetched` in place of the database `directory`, which is closed, in one
  * rename; both are in one file system. After a crash at any point either the old or the new
  * database is there, whole; calling it again then answers FAILURE_CORRUPT or FAILURE_NOT_FOUND and
- * changes nothing more. */
+ * changes nothing more. store_index() after store_open tells which one it is. */
 RESULT store_install(
     const char *directory, const char *fetched, struct slice manifest, struct arena *arena);
 /* Removes a checkpoint, or what is left of one. No such directory is fine. */
