@@ -22,6 +22,7 @@ enum {
 enum view_flag {
     VIEW_ALIVE = 1 << 0,  /* Heard and judged alive. */
     VIEW_CLOSED = 1 << 1, /* Takes nothing new, by a person's or the plane's decision. */
+    VIEW_LOST = 1 << 2,   /* Thought away by explain_lose_rack; never set by the core. */
 };
 
 struct scheduler_policy {
@@ -76,6 +77,8 @@ void scheduler_view_init(
 
 /* A new node, or one whose capacity, rack or flags changed. What is placed there stays. */
 void view_set(struct scheduler_view *view, uint32_t slot, const struct view_node *node);
+/* Only the flags of a node that is there. */
+void view_flags(struct scheduler_view *view, uint32_t slot, uint32_t flags);
 /* The node is gone. Nothing may be placed on it. */
 void view_clear(struct scheduler_view *view, uint32_t slot);
 bool view_has(const struct scheduler_view *view, uint32_t slot);
