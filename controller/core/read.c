@@ -1,0 +1,438 @@
+/* Decides what a read sees. Never changes a row, never decides whether the state is fresh. */
+#include "controller/core/read.h"
+
+#include "base/check.h"
+#include "controller/core/explain_read.h"
+
+#include <string.h>
+
+/* Answers fit one frame with its envelope; a list stops here and says where to go on. */
+enum { ANSWER_BYTES_MAX = 96 * 1024 };
+
+struct reading {
+    const struct view_live *live;
+    const struct state *state;
+    struct apply seen; /* For the words of refusals and for authorization; dry. */
+    struct outcome *outcome;
+    Wire__Answer *answer;
+};
+
+static enum state_table table_of(Wire__Kind kind)
+{
+    static const enum state_table tables[] = {
+        [WIRE__KIND__KIND_CONTROLLER] = TABLE_CONTROLLER,
+        [WIRE__KIND__KIND_NODE] = TABLE_NODE,
+        [WIRE__KIND__KIND_TENANT] = TABLE_TENANT,
+        [WIRE__KIND__KIND_PROJECT] = TABLE_PROJECT,
+        [WIRE__KIND__KIND_USER] = TABLE_USER,
+        [WIRE__KIND__KIND_IMAGE] = TABLE_IMAGE,
+        [WIRE__KIND__KIND_NETWORK] = TABLE_NETWORK,
+        [WIRE__KIND__KIND_INSTANCE] = TABLE_INSTANCE,
+        [WIRE__KIND__KIND_OPERATION] = TABLE_OPERATION,
+        [WIRE__KIND__KIND_ALARM] = TABLE_ALARM,
+        [WIRE__KIND__KIND_TOKEN] = TABLE_TOKEN,
+    };
+    CHECK((size_t)kind < COUNT_OF(tables));
+    return tables[kind];
+}
+
+/* The tenant that owns a row; 0: the cell. */
+static uint64_t owner_of(enum state_table table, const void *row)
+{
+    switch (table) {
+    case TABLE_TENANT: return ((const struct tenant_row *)row)->head.id;
+    case TABLE_PROJECT: return ((const struct project_row *)row)->tenant.value;
+    case TABLE_USER: return ((const struct user_row *)row)->tenant.value;
+    case TABLE_NETWORK: return ((const struct network_row *)row)->tenant.value;
+    case TABLE_INSTANCE: return ((const struct instance_row *)row)->tenant.value;
+    case TABLE_OPERATION: return ((const struct operation_row *)row)->tenant.value;
+    case TABLE_CELL:
+    case TABLE_CONTROLLER:
+    case TABLE_NODE:
+    case TABLE_IMAGE:
+    case TABLE_IDEMPOTENCY:
+    case TABLE_ALARM:
+    case TABLE_TOKEN:
+    case TABLES_END: return 0;
+    }
+    UNREACHABLE();
+}
+
+static bool needs_project(enum state_table table)
+{
+    return table == TABLE_NETWORK || table == TABLE_INSTANCE;
+}
+
+static bool add_item(struct reading *r, enum state_table table, const void *row, size_t *bytes)
+{
+    Wire__Resource *item = views_of(r->live, table, row);
+    if (item == NULL) {
+        return false;
+    }
+    *bytes += protobuf_c_message_get_packed_size(&item->base) + 8;
+    if (*bytes > ANSWER_BYTES_MAX && r->answer->n_items > 0) {
+        return false;
+    }
+    r->answer->items[r->answer->n_items++] = item;
+    return true;
+}
+
+/* ---- One ---- */
+
+static void get(struct reading *r, const Wire__Get *what)
+{
+    enum state_table table = table_of(what->kind);
+    uint64_t scope = 0;
+    if (table == TABLE_PROJECT) {
+        const struct tenant_row *tenant = apply_tenant(&r->seen, r->outcome, what->tenant);
+        if (tenant == NULL) {
+            return;
+        }
+        scope = tenant->head.id;
+    } else if (needs_project(table)) {
+        const struct project_row *project =
+            apply_project(&r->seen, r->outcome, what->tenant, what->project);
+        if (project == NULL) {
+            return;
+        }
+        scope = project->head.id;
+    }
+    const char *name = table == TABLE_TENANT && what->name[0] == '\0' ? what->tenant : what->name;
+    const void *row = state_lookup(r->state, table, scope, name);
+    enum reject reject = row == NULL
+                             ? REJECT_NOT_FOUND
+                             : access_decide(&r->seen.who, r->seen.operation, owner_of(table, row));
+    size_t bytes = 0;
+    if (reject != REJECT_NONE) {
+        refuse(&r->seen, r->outcome, reject, "There is no such object.", "/name", "");
+    } else if (!add_item(r, table, row, &bytes)) {
+        refuse(&r->seen, r->outcome, REJECT_OVERLOADED, "The answer is too large.", "", "");
+    }
+}
+
+/* ---- Many ---- */
+
+static bool selected(const struct instance_row *row, const Wire__List *what)
+{
+    for (size_t i = 0; i < what->n_selector; i++) {
+        bool found = false;
+        for (uint32_t k = 0; k < row->labels_count; k++) {
+            found = found || (strcmp(row->labels[k].key, what->selector[i]->key) == 0 &&
+                              strcmp(row->labels[k].value, what->selector[i]->value) == 0);
+        }
+        if (!found) {
+            return false;
+        }
+    }
+    return true;
+}
+
+struct list_scope {
+    uint64_t tenant;  /* 0: every tenant's that the principal may see. */
+    uint64_t project; /* 0: every project's. */
+    uint64_t node;
+};
+
+static bool scope_resolve(struct reading *r, const Wire__List *what, struct list_scope *scope)
+{
+    if (r->seen.who.role == ACCESS_ROLE_TENANT) {
+        scope->tenant = r->seen.who.tenant; /* INV-SEC-1 */
+    }
+    if (what->tenant[0] != '\0') {
+        const struct tenant_row *tenant = apply_tenant(&r->seen, r->outcome, what->tenant);
+        if (tenant == NULL) {
+            return false;
+        }
+        scope->tenant = tenant->head.id;
+    }
+    if (what->project[0] != '\0') {
+        const struct project_row *project =
+            apply_project(&r->seen, r->outcome, what->tenant, what->project);
+        if (project == NULL) {
+            return false;
+        }
+        scope->project = project->head.id;
+    }
+    if (what->node[0] != '\0') {
+        const struct node_row *node = state_lookup(r->state, TABLE_NODE, 0, what->node);
+        if (node == NULL || r->seen.who.role == ACCESS_ROLE_TENANT) {
+            refuse(&r->seen, r->outcome, REJECT_NOT_FOUND, "There is no such node.", "/node", "");
+            return false;
+        }
+        scope->node = node->head.id;
+    }
+    return true;
+}
+
+static bool in_scope(
+    const struct list_scope *scope, enum state_table table, const void *row, const Wire__List *what)
+{
+    if (table == TABLE_TENANT && ((const struct tenant_row *)row)->gone) {
+        return false;
+    }
+    if (scope->tenant != 0 && owner_of(table, row) != scope->tenant) {
+        return false;
+    }
+    if (table == TABLE_INSTANCE) {
+        const struct instance_row *instance = row;
+        return (scope->project == 0 || instance->project.value == scope->project) &&
+               (scope->node == 0 || instance->node.value == scope->node) &&
+               selected(instance, what);
+    }
+    return table != TABLE_NETWORK || scope->project == 0 ||
+           ((const struct network_row *)row)->project.value == scope->project;
+}
+
+/* The row to begin with: after the last one of the page before, or where it was. */
+static const void *begin(const struct state *state, enum state_table table, uint64_t after)
+{
+    if (after == 0) {
+        return state_first(state, table);
+    }
+    const void *row = state_find(state, table, after);
+    if (row != NULL) {
+        return state_next(state, table, row);
+    }
+    row = state_first(state, table);
+    while (row != NULL && ((const struct row_head *)row)->id <= after) {
+        row = state_next(state, table, row);
+    }
+    return row;
+}
+
+static void list(struct reading *r, const Wire__List *what)
+{
+    enum state_table table = table_of(what->kind);
+    struct list_scope scope = { 0, 0, 0 };
+    uint32_t limit =
+        what->limit == 0 || what->limit > LIMIT_LIST_PAGE ? LIMIT_LIST_PAGE : what->limit;
+    if (!scope_resolve(r, what, &scope)) {
+        return;
+    }
+    uint64_t last = 0;
+    size_t bytes = 0;
+    for (const void *row = begin(r->state, table, what->after); row != NULL;
+         row = state_next(r->state, table, row)) {
+        if (!in_scope(&scope, table, row, what)) {
+            continue;
+        }
+        if (r->answer->n_items == limit || !add_item(r, table, row, &bytes)) {
+            r->answer->next_after = last; /* More follow. */
+            return;
+        }
+        last = ((const struct row_head *)row)->id;
+    }
+}
+
+/* ---- Others ---- */
+
+static void quota_read(struct reading *r, const Wire__QuotaRead *what)
+{
+    const struct tenant_row *tenant = apply_tenant(&r->seen, r->outcome, what->tenant);
+    const struct project_row *project = NULL;
+    if (tenant == NULL) {
+        return;
+    }
+    if (what->project[0] != '\0') {
+        project = apply_project(&r->seen, r->outcome, what->tenant, what->project);
+        if (project == NULL) {
+            return;
+        }
+    }
+    Wire__Resource *item = arena_take(r->live->arena, sizeof(*item));
+    Wire__QuotaView *view = views_quota(r->live, tenant, project);
+    if (item == NULL || view == NULL) {
+        refuse(&r->seen, r->outcome, REJECT_OVERLOADED, "The answer is too large.", "", "");
+        return;
+    }
+    wire__resource__init(item);
+    item->view_case = WIRE__RESOURCE__VIEW_QUOTA;
+    item->quota = view;
+    r->answer->items[r->answer->n_items++] = item;
+}
+
+/* Every principal and what it can do. */
+static void access_read(struct reading *r)
+{
+    struct arena *arena = r->live->arena;
+    uint32_t count = state_count(r->state, TABLE_USER);
+    r->answer->access = arena_take(arena, sizeof(*r->answer->access) * (count + 1));
+    for (const struct user_row *user = state_first(r->state, TABLE_USER);
+         user != NULL && r->answer->access != NULL;
+         user = state_next(r->state, TABLE_USER, user)) {
+        enum access_operation may[ACCESS_OPERATIONS_END];
+        uint32_t may_count = user->revoked ? 0 : access_may_list((enum access_role)user->role, may);
+        Wire__AccessView *view = arena_take(arena, sizeof(*view));
+        const char **words = arena_take(arena, sizeof(*words) * (may_count + 1));
+        if (view == NULL || words == NULL) {
+            refuse(&r->seen, r->outcome, REJECT_OVERLOADED, "Too many principals.", "", "");
+            return;
+        }
+        for (uint32_t i = 0; i < may_count; i++) {
+            words[i] = access_operation_name(may[i]);
+        }
+        wire__access_view__init(view);
+        view->principal = views_user(r->live, user);
+        view->may = words;
+        view->n_may = may_count;
+        r->answer->access[r->answer->n_access++] = view;
+    }
+}
+
+static uint32_t running(const struct state *state)
+{
+    uint32_t count = 0;
+    for (const struct instance_row *row = state_first(state, TABLE_INSTANCE); row != NULL;
+         row = state_next(state, TABLE_INSTANCE, row)) {
+        count += row->state == WIRE__INSTANCE_STATE__INSTANCE_STATE_RUNNING ? 1 : 0;
+    }
+    return count;
+}
+
+static bool status_lists(struct reading *r, Wire__ClusterStatus *status)
+{
+    struct arena *arena = r->live->arena;
+    status->members =
+        arena_take(arena, sizeof(*status->members) * (state_count(r->state, TABLE_CONTROLLER) + 1));
+    status->alarms =
+        arena_take(arena, sizeof(*status->alarms) * (state_count(r->state, TABLE_ALARM) + 1));
+    if (status->members == NULL || status->alarms == NULL) {
+        return false;
+    }
+    for (const struct controller_row *row = state_first(r->state, TABLE_CONTROLLER); row != NULL;
+         row = state_next(r->state, TABLE_CONTROLLER, row)) {
+        status->members[status->n_members] = views_controller(r->live, row);
+        if (status->members[status->n_members++] == NULL) {
+            return false;
+        }
+    }
+    for (const struct alarm_row *row = state_first(r->state, TABLE_ALARM); row != NULL;
+         row = state_next(r->state, TABLE_ALARM, row)) {
+        if (row->cleared_at == 0) {
+            status->alarms[status->n_alarms] = views_alarm(r->live, row);
+            if (status->alarms[status->n_alarms++] == NULL) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* The part of the status that rows know; engine.c adds the consensus. */
+static void cluster_status(struct reading *r)
+{
+    const struct cell_row *cell = state_cell(r->state);
+    Wire__ClusterStatus *status = arena_take(r->live->arena, sizeof(*status));
+    if (status == NULL || cell == NULL) {
+        refuse(&r->seen, r->outcome, REJECT_UNFIT, "This cell has not begun yet.", "", "");
+        return;
+    }
+    wire__cluster_status__init(status);
+    const struct controller_row *leader = state_find(r->state, TABLE_CONTROLLER, cell->leader);
+    status->cell = apply_id_text(&r->seen, ID_CELL, cell->head.id);
+    status->name = cell->name;
+    status->leader = leader == NULL ? "" : leader->name;
+    status->term = cell->term;
+    status->feature_level = cell->feature_level;
+    status->log_time_ms = cell->log_time_ms;
+    status->controllers = state_count(r->state, TABLE_CONTROLLER);
+    status->nodes = state_count(r->state, TABLE_NODE);
+    for (const struct node_row *node = state_first(r->state, TABLE_NODE); node != NULL;
+         node = state_next(r->state, TABLE_NODE, node)) {
+        status->nodes_alive += node->liveness == WIRE__LIVENESS__LIVENESS_ALIVE ? 1 : 0;
+    }
+    for (const struct tenant_row *tenant = state_first(r->state, TABLE_TENANT); tenant != NULL;
+         tenant = state_next(r->state, TABLE_TENANT, tenant)) {
+        status->tenants += tenant->gone ? 0 : 1;
+    }
+    status->instances = state_count(r->state, TABLE_INSTANCE);
+    status->instances_running = running(r->state);
+    status->networks = state_count(r->state, TABLE_NETWORK);
+    status->elections = cell->elections;
+    status->audit_leaves = cell->frontier.size;
+    status->checkpoint_size = cell->checkpoint_size;
+    status->ledger_mismatches = read_ledger_mismatches(r->state);
+    if (!status_lists(r, status)) {
+        refuse(&r->seen, r->outcome, REJECT_OVERLOADED, "The answer is too large.", "", "");
+        return;
+    }
+    r->answer->cluster_status = status;
+}
+
+void read_answer(
+    const struct view_live *live,
+    struct nodes *nodes,
+    const Wire__Request *request,
+    struct outcome *outcome,
+    Wire__Answer *answer)
+{
+    struct reading r = { .live = live, .state = live->state, .outcome = outcome, .answer = answer };
+    Wire__Asked asked = WIRE__ASKED__INIT;
+    r.seen = (struct apply){ .scratch = live->arena, .dry = true, .asked = &asked };
+    memcpy(&r.seen.state, &live->state, sizeof(r.seen.state)); /* Dry: nothing is changed. */
+    r.seen.operation = access_operation_of(request);
+    (void)apply_principal(live->state, request->principal, &r.seen.who);
+    answer->items = arena_take(live->arena, sizeof(*answer->items) * (LIMIT_LIST_PAGE + 1));
+    CHECK(answer->items != NULL);
+    enum reject reject =
+        r.seen.who.revoked ? REJECT_REVOKED : access_decide_role(&r.seen.who, r.seen.operation);
+    if (reject != REJECT_NONE) {
+        refuse(&r.seen, outcome, reject, "This principal may not read this.", "", "");
+    } else if (request->body_case == WIRE__REQUEST__BODY_GET) {
+        get(&r, request->get);
+    } else if (request->body_case == WIRE__REQUEST__BODY_LIST) {
+        list(&r, request->list);
+    } else if (request->body_case == WIRE__REQUEST__BODY_QUOTA_READ) {
+        quota_read(&r, request->quota_read);
+    } else if (request->body_case == WIRE__REQUEST__BODY_ACCESS_READ) {
+        access_read(&r);
+    } else if (request->body_case == WIRE__REQUEST__BODY_EXPLAIN) {
+        explain_read(&r.seen, nodes, request->explain, outcome, answer);
+    } else {
+        CHECK(request->body_case == WIRE__REQUEST__BODY_CLUSTER_STATUS);
+        cluster_status(&r);
+    }
+}
+
+/* ---- The recount ---- */
+
+uint64_t read_ledger_mismatches(const struct state *state)
+{
+    uint64_t wrong = 0;
+    for (const struct project_row *project = state_first(state, TABLE_PROJECT); project != NULL;
+         project = state_next(state, TABLE_PROJECT, project)) {
+        struct ledger_sum sum;
+        ledger_sum_begin(&sum);
+        for (const struct instance_row *row = state_first(state, TABLE_INSTANCE); row != NULL;
+             row = state_next(state, TABLE_INSTANCE, row)) {
+            struct quota_amounts amounts = { { 0 } };
+            amounts.of[QUOTA_VCPUS] = row->vcpus;
+            amounts.of[QUOTA_MEMORY_BYTES] = row->memory_bytes;
+            amounts.of[QUOTA_INSTANCES] = 1;
+            if (row->project.value == project->head.id) {
+                (row->held ? ledger_sum_held : ledger_sum_used)(&sum, &amounts);
+            }
+        }
+        struct quota_amounts network = { .of = { [QUOTA_NETWORKS] = 1 } };
+        for (const struct network_row *row = state_first(state, TABLE_NETWORK); row != NULL;
+             row = state_next(state, TABLE_NETWORK, row)) {
+            if (row->project.value == project->head.id) {
+                ledger_sum_used(&sum, &network);
+            }
+        }
+        wrong += ledger_sum_check(&sum, &project->account) ? 0 : 1;
+    }
+    for (const struct tenant_row *tenant = state_first(state, TABLE_TENANT); tenant != NULL;
+         tenant = state_next(state, TABLE_TENANT, tenant)) {
+        struct ledger_sum sum;
+        ledger_sum_begin(&sum);
+        for (const struct project_row *project = state_first(state, TABLE_PROJECT); project != NULL;
+             project = state_next(state, TABLE_PROJECT, project)) {
+            if (project->tenant.value == tenant->head.id) {
+                ledger_sum_account(&sum, &project->account);
+            }
+        }
+        wrong += ledger_sum_check(&sum, &tenant->account) ? 0 : 1;
+    }
+    return wrong;
+}
