@@ -22,6 +22,7 @@ struct scan {
     int32_t exchange;
     struct score best;
     bool found;
+    _Alignas(64) int32_t leftovers[VIEW_BLOCK]; /* Of the block at hand; set once, not per block. */
 };
 
 /* No leftover is as large: score.c asserts it. */
@@ -57,21 +58,17 @@ static bool better(const struct scan *scan, const struct score *score)
 }
 
 /* Looks at the nodes of one block one by one: needed where they differ by more than their room. */
-static void block_one_by_one(
-    struct scan *scan,
-    uint32_t block,
-    uint64_t eligible,
-    const int32_t leftovers[static VIEW_BLOCK])
+static void block_one_by_one(struct scan *scan, uint32_t block, uint64_t eligible)
 {
     CHECK(eligible != 0);
     for (uint32_t i = 0; i < VIEW_BLOCK; i++) {
-        if ((eligible >> i & 1U) == 0 || leftovers[i] == TURNED_AWAY) {
+        if ((eligible >> i & 1U) == 0 || scan->leftovers[i] == TURNED_AWAY) {
             continue;
         }
         uint32_t slot = block * VIEW_BLOCK + i;
         struct score score = {
             .spread = score_spread(scan->request, scan->view->rack[slot]),
-            .leftover = leftovers[i],
+            .leftover = scan->leftovers[i],
             .slot = slot,
         };
         if (better(scan, &score)) {
@@ -90,21 +87,20 @@ static void block_scan(struct scan *scan, uint32_t block)
     if (eligible == 0) {
         return;
     }
-    _Alignas(64) int32_t leftovers[VIEW_BLOCK];
     int32_t least = block_leftovers(
         view->open_vcpus + first,
         view->open_memory + first,
         scan->vcpus,
         scan->memory,
         scan->exchange,
-        leftovers);
+        scan->leftovers);
     if (least == TURNED_AWAY) {
         return;
     }
     /* Slots ascend, so an equal leftover later in the scan never wins; and no spread is below 0. */
     bool hopeless = scan->found && scan->best.spread == 0 && least >= scan->best.leftover;
     if (!hopeless) {
-        block_one_by_one(scan, block, eligible, leftovers);
+        block_one_by_one(scan, block, eligible);
     }
 }
 
