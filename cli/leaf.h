@@ -1,0 +1,11 @@
+/* An audit leaf, as its canonical bytes, made readable. */
+#ifndef CLI_LEAF_H
+#define CLI_LEAF_H
+
+#include "base/slice.h"
+#include "cli/json.h"
+
+/* NULL when the bytes are not a leaf. Ids become their text form, times RFC 3339. */
+struct json_t *leaf_doc(struct slice bytes);
+
+#endif
