@@ -1,0 +1,95 @@
+/* Decides which certificate the HTTPS server shows. Never holds a private key: `key` is a handle
+ * whose every signature is made by keys. Includes GnuTLS for microhttpd's server side. */
+#include "controller/api_tls.h"
+
+#include "base/check.h"
+
+#include <gnutls/abstract.h>
+#include <gnutls/crypto.h>
+#include <gnutls/gnutls.h>
+
+enum { CHAIN_MAX = 4 };
+
+/* GnuTLS gives the retrieve callback no context of ours, so there is one server per process. */
+static struct {
+    gnutls_privkey_t key; /* Owned. */
+    gnutls_pcert_st chain[CHAIN_MAX];
+    uint32_t count;
+} shown;
+
+void api_sha256(struct slice bytes, uint8_t digest_out[static API_SHA256_SIZE])
+{
+    int failed = gnutls_hash_fast(GNUTLS_DIG_SHA256, bytes.data, bytes.size, digest_out);
+    CHECK(failed == 0); /* It computes; it cannot fail but for a broken library. */
+}
+
+RESULT api_tls_start(struct gnutls_privkey_st *key, const struct slice *chain, uint32_t chain_count)
+{
+    CHECK(key != NULL);
+    CHECK(shown.key == NULL);
+    if (chain_count == 0 || chain_count > CHAIN_MAX) {
+        return FAIL(FAILURE_BAD_INPUT);
+    }
+    for (uint32_t i = 0; i < chain_count; i++) {
+        gnutls_datum_t der = { (unsigned char *)(uintptr_t)chain[i].data,
+                               (unsigned int)chain[i].size };
+        if (gnutls_pcert_import_x509_raw(&shown.chain[i], &der, GNUTLS_X509_FMT_DER, 0) != 0) {
+            return FAIL(FAILURE_BAD_INPUT);
+        }
+        shown.count = i + 1;
+    }
+    shown.key = key;
+    return OK;
+}
+
+void api_tls_stop(void)
+{
+    for (uint32_t i = 0; i < shown.count; i++) {
+        gnutls_pcert_deinit(&shown.chain[i]);
+    }
+    shown.count = 0;
+    if (shown.key != NULL) {
+        gnutls_privkey_deinit(shown.key);
+        shown.key = NULL;
+    }
+}
+
+static int retrieve(
+    gnutls_session_t session,
+    const gnutls_datum_t *issuers,
+    int issuers_count,
+    const gnutls_pk_algorithm_t *algorithms,
+    int algorithms_count,
+    gnutls_pcert_st **chain_out,
+    unsigned int *count_out,
+    gnutls_privkey_t *key_out)
+{
+    (void)session; /* One name, one certificate: nothing of the client's wishes matters. */
+    (void)issuers;
+    (void)issuers_count;
+    (void)algorithms;
+    (void)algorithms_count;
+    CHECK(shown.key != NULL);
+    *chain_out = shown.chain;
+    *count_out = shown.count;
+    *key_out = shown.key;
+    return 0;
+}
+
+void *api_tls_callback(void)
+{
+    gnutls_certificate_retrieve_function2 *callback = retrieve;
+    return (void *)(uintptr_t)callback;
+}
+
+bool api_tls_peer(void *session, struct slice *certificate_out)
+{
+    CHECK(session != NULL);
+    unsigned int count = 0;
+    const gnutls_datum_t *chain = gnutls_certificate_get_peers(session, &count);
+    if (chain == NULL || count == 0) {
+        return false;
+    }
+    *certificate_out = slice_of(chain[0].data, chain[0].size);
+    return true;
+}
