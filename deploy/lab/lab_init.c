@@ -1,7 +1,7 @@
 /* PID 1 of one lab machine: starts the programs it was told to run, starts them again when they
  * end, reaps everybody's orphans, and ends the machine in order.
  *
- *   udatsu-lab-init DIRECTORY -- NAME PROGRAM [ARGUMENT...] [-- NAME PROGRAM [ARGUMENT...]]...
+ *   udatsu-lab-init DIRECTORY [-- NAME PROGRAM [ARGUMENT...]]...
  *
  * DIRECTORY holds NAME.log (output of the program) and NAME.pid (its pid in this namespace).
  * It decides when a program is started again, and nothing else: it reads no configuration, opens
@@ -197,7 +197,7 @@ static bool stop_step(struct init *init)
 static bool read_arguments(struct init *init, int argc, char **argv)
 {
     CHECK(init->count == 0);
-    if (argc < 5 || strcmp(argv[2], "--") != 0) {
+    if (argc < 2 || (argc > 2 && strcmp(argv[2], "--") != 0)) {
         return false;
     }
     init->directory = argv[1];
@@ -212,7 +212,7 @@ static bool read_arguments(struct init *init, int argc, char **argv)
         for (i += 3; i < argc && strcmp(argv[i], "--") != 0; i++) {
         }
     }
-    CHECK(init->count > 0);
+    CHECK(init->count <= PROGRAMS_MAX);
     return true;
 }
 
@@ -249,8 +249,7 @@ int main(int argc, char **argv)
 {
     struct init init = { .count = 0 };
     if (!read_arguments(&init, argc, argv)) {
-        (void)fprintf(
-            stderr, "usage: %s DIRECTORY -- NAME /PROGRAM [ARGUMENT...] [-- ...]\n", argv[0]);
+        (void)fprintf(stderr, "usage: %s DIRECTORY [-- NAME /PROGRAM [ARGUMENT...]]...\n", argv[0]);
         return 2;
     }
     /* Blocked and read from a descriptor; PID 1 would ignore them otherwise. */

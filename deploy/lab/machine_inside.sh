@@ -1,0 +1,67 @@
+#!/bin/sh
+# First thing that runs inside a lab machine's namespaces: makes its mounts and becomes its init.
+# Called by machine.sh only. Everything mounted here is private and dies with the machine.
+set -eu
+. "$(dirname -- "$0")/lib.sh"
+name=$1
+disk=$state/machines/$name
+
+hostname "udatsu-$name"
+mount -t proc proc /proc
+
+over() { # directory on the disk, place in the machine
+    mkdir -p "$2"
+    mount --bind "$1" "$2"
+}
+mount -t tmpfs -o mode=755 tmpfs /run
+mkdir -p /run/lock /run/udatsu
+over "$state/bin" /usr/libexec/udatsu
+over "$disk/etc" /etc/udatsu
+over "$disk/lib" /var/lib/udatsu
+over "$disk/log" /var/log/udatsu
+over "$disk/init" /run/init
+
+case $name in
+n*)
+    mkdir -p /run/libvirt
+    # Nobody on the node writes images: a QEMU that broke out cannot change what others boot, and
+    # libvirt cannot give the file to one tenant's user.
+    over "$disk/images" /var/lib/udatsu/images
+    mount -o remount,bind,ro /var/lib/udatsu/images
+    over "$disk/libvirt/run" /run/libvirt
+    over "$disk/libvirt/etc" /etc/libvirt
+    over "$disk/libvirt/lib" /var/lib/libvirt
+    over "$disk/libvirt/cache" /var/cache/libvirt
+    over "$disk/libvirt/log" /var/log/libvirt
+    ;;
+esac
+
+# A sysfs of this network namespace; libvirt reads /sys/class/net. Then the cgroups again, which
+# the fresh sysfs hides; through the cgroup namespace each shows this machine's own group as root.
+umount -R /sys 2>/dev/null || umount -l /sys
+mount -t sysfs sysfs /sys
+mount -t tmpfs -o mode=755 cgroup "$cgroup_root"
+for controller in $cgroup_controllers; do
+    if grep -q "[:,]${controller}[:,]" /proc/self/cgroup; then
+        mkdir -p "$cgroup_root/$controller"
+        mount -t cgroup -o "$controller" cgroup "$cgroup_root/$controller" 2>/dev/null ||
+            rmdir "$cgroup_root/$controller"
+    fi
+done
+
+# A machine does not see its neighbours' disks.
+mount -t tmpfs -o mode=700 tmpfs "$state"
+
+set -- /usr/libexec/udatsu/udatsu-lab-init /run/init
+case $name in
+n*)
+    rm -f /run/libvirt/*.pid
+    set -- "$@" \
+        -- virtlogd /usr/sbin/virtlogd -f /etc/libvirt/virtlogd.conf -p /run/virtlogd.pid \
+        -- libvirtd /usr/sbin/libvirtd -f /etc/libvirt/libvirtd.conf -p /run/libvirtd.pid
+    ;;
+esac
+if [ -e /etc/udatsu/parent.yaml ]; then
+    set -- "$@" -- parent /usr/libexec/udatsu/udatsu-parent --config /etc/udatsu/parent.yaml
+fi
+exec "$@"
