@@ -16,6 +16,10 @@
 
 enum x509_key_kind { X509_KEY_P256 = 1, X509_KEY_ED25519 = 2 };
 
+/* SIGN_ASK's algorithms: GnuTLS's numbers, asserted in x509.c. Both are ECDSA over SHA-256; TLS 1.3
+ * names the curve too. */
+enum { X509_SIGN_ECDSA_SHA256 = 14, X509_SIGN_ECDSA_P256_SHA256 = 37 };
+
 enum {
     X509_URI_MAX = 96,           /* Bytes of an identity, with terminator. */
     X509_ADDRESSES_MAX = 8,      /* Of one machine. */

@@ -1,0 +1,44 @@
+/* The keys of a machine and, on controllers, of the cell: in memory as secrets, on disk in one file
+ * that only keys' uid can read. Also the form in which the cell's keys travel, sealed, to a joining
+ * controller. */
+#ifndef HOST_KEYRING_H
+#define HOST_KEYRING_H
+
+#include "base/arena.h"
+#include "base/result.h"
+#include "host/secret.h"
+
+#include <sys/types.h>
+
+struct keyring {
+    struct secret machine; /* P-256: TLS. */
+    struct secret ca;      /* P-256; controllers only, else empty. */
+    struct secret log;     /* Ed25519, signs checkpoints; controllers only. */
+};
+
+void keyring_free(struct keyring *keyring);
+/* FAILURE_CORRUPT: not a whole keyring; nothing is kept of it. */
+RESULT keyring_read(const char *path, struct keyring *keyring_out);
+/* Whole or not at all: written beside, synced, renamed. Mode 0600, owned by uid:gid. */
+RESULT keyring_write(const char *path, const struct keyring *keyring, uid_t uid, gid_t gid);
+
+/* CA key and log key as one secret, and back. */
+RESULT keyring_pack_cell(const struct keyring *keyring, struct secret *packed_out);
+RESULT keyring_unpack_cell(const struct secret *packed, struct keyring *keyring);
+
+/* A signed note's signature line, C2SP signed-note: "— NAME base64(hash | signature)\n". `name` has
+ * no space and no plus. */
+enum { NOTE_LINE_MAX = 256, NOTE_NAME_MAX = 64 };
+RESULT keyring_note_line(
+    const struct keyring *keyring,
+    const char *name,
+    const char *body,
+    struct arena *arena,
+    char line_out[static NOTE_LINE_MAX]);
+/* The verifier's key, "NAME+HASH8+base64(1 | public)": what auditors are given. */
+RESULT keyring_note_key(
+    const struct keyring *keyring, const char *name, char text_out[static NOTE_LINE_MAX]);
+/* All controllers of a cell sign with one key under one name. */
+void keyring_note_name(uint16_t cell, char name_out[static NOTE_NAME_MAX]);
+
+#endif
