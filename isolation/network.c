@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { ADDRESS_BITS = 32, HOSTS_SKIPPED = 2, BITS_PER_WORD = 64 };
+enum { ADDRESS_BITS = 32, HOSTS_SKIPPED = 2 };
 
 /* A decimal number up to `most`, without leading zeros; moves the cursor past it. */
 static bool decimal_parse(const char **cursor, uint32_t most, uint32_t *value_out)
@@ -164,25 +164,6 @@ bool network_address_index(struct network_cidr cidr, uint32_t address, uint32_t 
     *index_out = address - first;
     CHECK(network_address_at(cidr, *index_out) == address);
     return true;
-}
-
-bool network_address_free(
-    struct network_cidr cidr, const uint64_t *taken, uint32_t words, uint32_t *index_out)
-{
-    CHECK(taken != NULL || words == 0);
-    uint32_t count = network_address_count(cidr);
-    for (uint32_t w = 0; w < words && w * BITS_PER_WORD < count; w++) {
-        if (taken[w] == UINT64_MAX) {
-            continue;
-        }
-        uint32_t index = w * BITS_PER_WORD + (uint32_t)__builtin_ctzll(~taken[w]);
-        if (index >= count) {
-            return false;
-        }
-        *index_out = index;
-        return true;
-    }
-    return false;
 }
 
 void network_nic_make(

@@ -50,10 +50,6 @@ uint32_t network_address_count(struct network_cidr cidr);
 uint32_t network_address_at(struct network_cidr cidr, uint32_t index);
 /* False: not a guest's address in this range. */
 bool network_address_index(struct network_cidr cidr, uint32_t address, uint32_t *index_out);
-/* The lowest free index. Bit i of `taken` (word i / 64) says that index i is in use; bits that are
- * not there count as in use, so that the caller's room bounds the network. False: none is free. */
-bool network_address_free(
-    struct network_cidr cidr, const uint64_t *taken, uint32_t words, uint32_t *index_out);
 
 /* ---- Names and numbers derived from ids. ---- */
 
