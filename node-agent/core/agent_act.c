@@ -130,7 +130,7 @@ static void act_segments(
         if (ensure) {
             ensure_fill(verb, segment, effects);
         } else {
-            CHECK(segment->members == 0); /* INV-NET-2 */
+            CHECK(segment->members == 0); /* INV-NET-11 */
             verb->drop_segment = agent_take(effects, sizeof(*verb->drop_segment));
             wire__drop_segment__init(verb->drop_segment);
             verb->drop_segment->network = segment->network;

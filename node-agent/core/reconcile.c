@@ -215,7 +215,7 @@ enum operation reconcile_segment(
     if (!segment->present || !context->heard_all || strangers_present(model)) {
         return OPERATION_NONE; /* INV-VM-4 */
     }
-    return OPERATION_DROP_SEGMENT; /* INV-NET-2 */
+    return OPERATION_DROP_SEGMENT; /* INV-NET-11 */
 }
 
 /* ---- Beginnings and ends. ---- */
