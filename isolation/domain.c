@@ -174,6 +174,7 @@ struct writer {
 static void writer_text(struct writer *writer, const char *text)
 {
     size_t length = strlen(text);
+    /* Never so while a guest has four nics; kept for the day when it has more. */
     if (writer->overflowed || length >= writer->size - writer->used) {
         writer->overflowed = true;
         return;

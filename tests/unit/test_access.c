@@ -207,6 +207,14 @@ Test(access, get_list_and_explain_ask_for_the_kind_they_name)
     }
 }
 
+Test(access, roles_have_the_names_of_the_interface)
+{
+    static const char *const names[] = { "stranger", "operator", "auditor", "tenant", "machine" };
+    for (uint32_t role = 0; role < ACCESS_ROLES_END; role++) {
+        cr_assert_str_eq(access_role_name((enum access_role)role), names[role]);
+    }
+}
+
 Test(access, scope_says_whether_an_owner_is_asked)
 {
     cr_assert_eq(access_operation_scope(ACCESS_NODE_READ), ACCESS_SCOPE_CELL);

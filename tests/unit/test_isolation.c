@@ -70,6 +70,36 @@ Test(cidr, everything_else_is_refused_and_nothing_is_written)
     }
 }
 
+Test(addresses, exactly_four_numbers_make_one)
+{
+    static const char *const bad[] = { "",         "1.2.3",    "1.2.3.4.5", "1.2.3.256",
+                                       "1.2.3.4 ", "1.2.3.04", "1,2.3.4",   "a.b.c.d",
+                                       "1.2.3.",   ".1.2.3",   "1.2.3.4/5" };
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        uint32_t address = 7;
+        cr_assert_not(network_address_parse(bad[i], &address), "%s", bad[i]);
+        cr_assert_eq(address, 7);
+    }
+    char text[NETWORK_ADDRESS_TEXT];
+    network_address_format(address_of("255.100.10.0"), text);
+    cr_assert_str_eq(text, "255.100.10.0");
+}
+
+Test(nic, one_of_another_instance_or_place_is_refused)
+{
+    struct network_nic nic;
+    network_nic_make(id_make(1, 42), 1, id_make(1, 7), address_of("10.1.0.11"), 24, &nic);
+    cr_assert(network_nic_valid(&nic, id_make(1, 42), 1));
+    cr_assert_not(network_nic_valid(&nic, id_make(1, 42), 0));
+    cr_assert_not(network_nic_valid(&nic, id_make(1, 43), 1));
+    cr_assert_not(network_nic_valid(&nic, 0, 1));
+    cr_assert_not(network_nic_valid(&nic, id_make(1, 42), LIMIT_INSTANCE_NETWORKS));
+    nic.address = address_of("127.0.0.5");
+    cr_assert_not(network_nic_valid(&nic, id_make(1, 42), 1));
+    nic.address = address_of("10.1.0.255");
+    cr_assert_not(network_nic_valid(&nic, id_make(1, 42), 1));
+}
+
 Test(addresses, guests_get_all_but_the_network_the_first_and_the_last)
 {
     struct network_cidr cidr = cidr_of("10.1.2.8/29");

@@ -144,6 +144,46 @@ Test(ledger, a_child_with_more_than_its_parent_crashes, .signal = SIGABRT)
     ledger_commit(&books.project, &none);
 }
 
+Test(ledger, a_stored_account_goes_on_where_it_was)
+{
+    struct books books;
+    books_open(&books);
+    struct quota_amounts used = amounts(3, 30, 2);
+    struct quota_amounts held = amounts(1, 10, 1);
+    ledger_restore(&books.tenant, &used, &held);
+    ledger_restore(&books.project, &used, &held);
+    books.project.cap.of[QUOTA_VCPUS] = 4;
+    struct quota_amounts one = amounts(1, 0, 0);
+    struct quota_refusal refusal;
+    cr_assert_eq(ledger_hold(&books.project, &one, &refusal), REJECT_QUOTA);
+    cr_assert_eq(refusal.usage, 4);
+    cr_assert_eq(refusal.holder, 80);
+    ledger_commit(&books.project, &held);
+    struct quota_amounts all = amounts(4, 40, 3);
+    ledger_release_used(&books.project, &all);
+    cr_assert(ledger_empty(&books.tenant));
+}
+
+Test(ledger, restoring_over_what_is_drawn_crashes, .signal = SIGABRT)
+{
+    struct books books;
+    books_open(&books);
+    struct quota_amounts one = amounts(1, 0, 0);
+    struct quota_amounts none = amounts(0, 0, 0);
+    ledger_restore(&books.tenant, &one, &none);
+    ledger_restore(&books.tenant, &one, &none);
+}
+
+Test(ledger, accounts_in_a_circle_crash, .signal = SIGABRT)
+{
+    struct books books;
+    books_open(&books);
+    books.tenant.parent = &books.project;
+    struct quota_amounts none = amounts(0, 0, 0);
+    struct quota_refusal refusal;
+    (void)ledger_fits(&books.project, &none, &refusal);
+}
+
 Test(ledger, a_recount_sees_a_difference_and_changes_nothing)
 {
     struct books books; /* INV-LED-2 */

@@ -110,6 +110,51 @@ Test(place, members_of_a_group_go_to_the_rack_that_has_fewest)
     drop_view(&view);
 }
 
+Test(score, the_order_is_total)
+{
+    const struct score scores[] = {
+        { 0, 5, 9 }, { 0, 6, 1 }, { 0, 6, 2 }, { 1, 0, 0 }, { 2, 0, 0 }
+    };
+    for (size_t i = 0; i < COUNT_OF(scores); i++) {
+        cr_assert_eq(score_compare(&scores[i], &scores[i]), 0);
+        for (size_t j = i + 1; j < COUNT_OF(scores); j++) {
+            cr_assert_lt(score_compare(&scores[i], &scores[j]), 0);
+            cr_assert_gt(score_compare(&scores[j], &scores[i]), 0);
+        }
+    }
+}
+
+Test(score, a_vcpu_is_worth_the_cells_own_ratio_within_bounds)
+{
+    struct scheduler_view view = make_view(64, 100, 0);
+    cr_assert_eq(score_exchange(&view), 1); /* No node, no ratio. */
+    add(&view, 0, 10, 5, 0);
+    cr_assert_eq(score_exchange(&view), 1);
+    add(&view, 1, 10, 81915, 0);
+    cr_assert_eq(score_exchange(&view), 4096);
+    add(&view, 2, 1, 64U << 20, 0);
+    cr_assert_eq(score_exchange(&view), 8192);
+    cr_assert_eq(view_set_words(65), 2);
+    drop_view(&view);
+}
+
+Test(place, the_largest_node_and_request_do_not_wrap)
+{
+    struct scheduler_view view = make_view(64, VIEW_OVERCOMMIT_MAX, 0);
+    add(&view, 7, UINT32_MAX, UINT32_MAX, 0);
+    struct place_request request = request_of(VIEW_VCPUS_MAX, VIEW_MEMORY_MIB_MAX);
+    uint32_t slot = 0;
+    cr_assert(place(&view, &request, &slot));
+    cr_assert_eq(slot, 7);
+    request = request_of(UINT32_MAX, UINT32_MAX);
+    cr_assert_not(place(&view, &request, &slot));
+    cr_assert_eq(filter_node(&view, &request, 7), CONSTRAINT_VCPU);
+    view_take(&view, 7, VIEW_VCPUS_MAX, 1);
+    request = request_of(1, 1);
+    cr_assert_not(place(&view, &request, &slot));
+    drop_view(&view);
+}
+
 Test(filter, each_constraint_turns_away_by_its_own_name)
 {
     struct scheduler_view view = make_view(64, 200, 10);
