@@ -1,0 +1,551 @@
+/* The command line without a cell: what is understood, what is refused, how answers look. */
+#include "base/check.h"
+#include "cli/args.h"
+#include "cli/base64.h"
+#include "cli/exits.h"
+#include "cli/grid.h"
+#include "cli/help.h"
+#include "cli/output.h"
+#include "cli/problem.h"
+#include "cli/request.h"
+#include "cli/session.h"
+#include "cli/token.h"
+#include "cli/words.h"
+#include "cli/yaml.h"
+
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { WORDS_MAX = 32 };
+
+/* Splits at spaces; the words live in `room`. */
+static int split(const char *line, char *room, size_t size, char *words[WORDS_MAX])
+{
+    int count = 0;
+    cr_assert_lt(strlen(line), size);
+    memcpy(room, line, strlen(line) + 1);
+    char *save = NULL;
+    for (char *word = strtok_r(room, " ", &save); word != NULL; word = strtok_r(NULL, " ", &save)) {
+        cr_assert_lt(count, WORDS_MAX - 1);
+        words[count] = word;
+        count++;
+    }
+    words[count] = NULL;
+    return count;
+}
+
+static char room[4096];
+
+static bool parse(const char *line, struct invocation *invocation)
+{
+    char *words[WORDS_MAX];
+    int count = split(line, room, sizeof(room), words);
+    return args_parse(count, words, invocation);
+}
+
+static char out_text[256 * 1024];
+static char err_text[16 * 1024];
+
+/* Runs the whole command; what it said is in out_text and err_text. */
+static enum exit_status run(const char *line)
+{
+    char *words[WORDS_MAX];
+    int count = split(line, room, sizeof(room), words);
+    FILE *out = fmemopen(out_text, sizeof(out_text), "w");
+    FILE *err = fmemopen(err_text, sizeof(err_text), "w");
+    memset(out_text, 0, sizeof(out_text));
+    memset(err_text, 0, sizeof(err_text));
+    enum exit_status status = session_run(count, words, out, err);
+    (void)fclose(out);
+    (void)fclose(err);
+    return status;
+}
+
+static void clean_environment(void)
+{
+    static const char *const names[] = {
+        "UDATSU_ENDPOINTS", "UDATSU_CA",      "UDATSU_CERT", "UDATSU_KEY",  "UDATSU_TENANT",
+        "UDATSU_OUTPUT",    "UDATSU_CONTEXT", "LC_ALL",      "LC_MESSAGES", "LANG",
+    };
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        (void)unsetenv(names[i]);
+    }
+    (void)setenv("XDG_CONFIG_HOME", "/nonexistent", 1);
+    (void)setlocale(LC_CTYPE, "C.UTF-8");
+}
+
+TestSuite(cli, .init = clean_environment);
+
+/* ---- The table ---- */
+
+Test(cli, every_row_of_the_table_is_well_formed)
+{
+    for (const struct verb *verb = verbs; verb->noun != NULL; verb++) {
+        char name[32];
+        bool optional = false;
+        cr_assert_eq(verbs_find(verb->noun, verb->verb), verb, "%s twice", verb->noun);
+        cr_assert_not_null(verb->flags);
+        cr_assert_not_null(verb->operands);
+        cr_assert((verb->action == ACTION_REST) == (verb->method != NULL));
+        cr_assert((verb->traits & TRAIT_LIST) == 0 || verb->columns != NULL);
+        cr_assert(verb->method == NULL || verb->path[0] == '/');
+        for (uint32_t i = 0; verbs_operand(verb, i, name, sizeof(name), &optional); i++) {
+            cr_assert_lt(i, ARGS_OPERANDS_MAX);
+        }
+        for (const struct flag *flag = verb->flags; flag->name != NULL; flag++) {
+            cr_assert_eq(verbs_flag(verb, flag->name, strlen(flag->name)), flag);
+            cr_assert_null(verbs_flag(NULL, flag->name, strlen(flag->name)), "%s", flag->name);
+            cr_assert_not_null(flag->en);
+            cr_assert_not_null(flag->ja);
+        }
+    }
+}
+
+Test(cli, flags_stand_anywhere_and_aliases_mean_their_noun)
+{
+    struct invocation invocation;
+    cr_assert(parse("udatsu -o json vm --tenant acme ls --label a=b --label=c=d", &invocation));
+    cr_assert_str_eq(invocation.verb->noun, "instance");
+    cr_assert_str_eq(args_text(&invocation, "output"), "json");
+    cr_assert_str_eq(args_text(&invocation, "tenant"), "acme");
+    cr_assert_str_eq(args_text(&invocation, "label"), "c=d");
+    cr_assert_eq(invocation.values_count, 4);
+}
+
+Test(cli, what_the_table_does_not_know_is_refused_with_the_word)
+{
+    static const char *const lines[][2] = {
+        { "udatsu frobnicate ls", "frobnicate" },
+        { "udatsu node frobnicate", "frobnicate" },
+        { "udatsu node", "node" },
+        { "udatsu node show", "NAME" },
+        { "udatsu node show a b", "b" },
+        { "udatsu node ls --colour", "--colour" },
+        { "udatsu node ls -o xml", "xml" },
+        { "udatsu node ls -o", "-o" },
+        { "udatsu node ls -o json -o json", "output" },
+        { "udatsu node ls --yes=1", "--yes=1" },
+        { "udatsu network create n --tenant t", "cidr" },
+        { "udatsu instance create n --image i --vcpus 1", "memory" },
+        { "udatsu user create n --role root", "root" },
+    };
+    for (size_t i = 0; i < COUNT_OF(lines); i++) {
+        struct invocation invocation;
+        cr_assert_not(parse(lines[i][0], &invocation), "%s", lines[i][0]);
+        cr_assert_not_null(
+            strstr(invocation.message, lines[i][1]), "%s: %s", lines[i][0], invocation.message);
+        cr_assert_eq(run(lines[i][0]), EXIT_USAGE);
+        cr_assert_eq(out_text[0], '\0');
+    }
+}
+
+Test(cli, values_are_exactly_of_their_form)
+{
+    uint64_t value = 0;
+    cr_assert(args_bytes("512M", &value) && value == 512U << 20);
+    cr_assert(args_bytes("2GiB", &value) && value == UINT64_C(2) << 30);
+    cr_assert(args_bytes("7", &value) && value == 7);
+    cr_assert(args_seconds("90", &value) && value == 90);
+    cr_assert(args_seconds("5m", &value) && value == 300);
+    cr_assert(args_seconds("1d", &value) && value == 86400);
+    cr_assert(args_time("2026-01-31T12:00:00Z"));
+    static const char *const bad[] = { "",   "-1", "2GB",      "1.5G", "M", "99999999999999999999",
+                                       "1 ", "+1", "20000000T" };
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        cr_assert_not(args_bytes(bad[i], &value), "%s", bad[i]);
+        cr_assert_not(args_number(bad[i], &value), "%s", bad[i]);
+    }
+    cr_assert_not(args_seconds("5 m", &value));
+    cr_assert_not(args_seconds("5w", &value));
+    cr_assert_not(args_time("yesterday"));
+    cr_assert_not(args_time("2026-01-31T12:00:00+09:00"));
+    cr_assert_not(args_choice("restart|stop", "res"));
+}
+
+/* ---- Requests ---- */
+
+static bool build(const char *line, struct request *request, struct invocation *invocation)
+{
+    struct settings settings;
+    memset(request, 0, sizeof(*request));
+    return parse(line, invocation) && settings_resolve(invocation, &settings) &&
+           request_build(invocation, &settings, request);
+}
+
+static void expect_request(const char *line, const char *path, const char *body)
+{
+    struct invocation invocation;
+    struct request request;
+    cr_assert(build(line, &request, &invocation), "%s: %s", line, invocation.message);
+    cr_assert_str_eq(request.path, path);
+    char *text = doc_dump(request.body);
+    cr_assert_str_eq(text, body);
+    free(text);
+    request_free(&request);
+}
+
+Test(cli, requests_are_what_the_table_says)
+{
+    expect_request("udatsu node ls", "/v1/nodes", "{}");
+    expect_request("udatsu node ls --consistency stale", "/v1/nodes?consistency=stale", "{}");
+    expect_request(
+        "udatsu tenant create acme --floor vcpus=4,memory=8G --cap instances=10",
+        "/v1/tenants",
+        "{\"name\":\"acme\",\"floor\":{\"vcpus\":4,\"memory_bytes\":8589934592},"
+        "\"cap\":{\"instances\":10}}");
+    expect_request("udatsu instance ls", "/v1/instances", "{}");
+    expect_request("udatsu instance ls --tenant a", "/v1/tenants/a/instances", "{}");
+    expect_request(
+        "udatsu instance ls --tenant a --label k=v/w --project p",
+        "/v1/tenants/a/instances?label=k%3Dv%2Fw&project=p",
+        "{}");
+    expect_request(
+        "udatsu vm create w --tenant a --image i --vcpus 2 --memory 256M --network n1 --network n2 "
+        "--label k=v --stopped",
+        "/v1/tenants/a/instances",
+        "{\"name\":\"w\",\"image\":\"i\",\"vcpus\":2,\"memory_bytes\":268435456,"
+        "\"networks\":[\"n1\",\"n2\"],\"labels\":[{\"key\":\"k\",\"value\":\"v\"}],"
+        "\"stopped\":true}");
+    expect_request("udatsu vm start w --tenant a", "/v1/tenants/a/instances/w:start", "{}");
+    expect_request("udatsu user revoke u", "/v1/users/u:revoke", "{}");
+    expect_request("udatsu quota show acme", "/v1/tenants/acme/quota", "{}");
+    expect_request(
+        "udatsu quota set --tenant a --project p --cap vcpus=1",
+        "/v1/tenants/a/projects/p/quota",
+        "{\"cap\":{\"vcpus\":1}}");
+    expect_request(
+        "udatsu user create u --role tenant --tenant a",
+        "/v1/users",
+        "{\"name\":\"u\",\"role\":\"tenant\",\"tenant\":\"a\"}");
+    expect_request(
+        "udatsu explain instance w --tenant a", "/v1/explain/tenants/a/instances/w", "{}");
+    /* A name cannot climb out of its slot. */
+    expect_request("udatsu node show ../tenants", "/v1/nodes/..%2Ftenants", "{}");
+}
+
+Test(cli, requests_with_bad_values_are_not_built)
+{
+    static const char *const lines[] = {
+        "udatsu network ls x",
+        "udatsu network show n",
+        "udatsu tenant create a --cap vcpus=x",
+        "udatsu tenant create a --cap vcpus=1,vcpus=2",
+        "udatsu tenant create a --cap disks=1",
+        "udatsu vm create w --tenant a --image i --vcpus two --memory 1G",
+        "udatsu vm create w --tenant a --image i --vcpus 2 --memory 1GB",
+        "udatsu vm create w --tenant a --image i --vcpus 2 --memory 1G --label nolabel",
+        "udatsu image create i --kernel /nonexistent --initramfs /nonexistent",
+        "udatsu user create u --role tenant",
+        "udatsu audit ls --from yesterday",
+    };
+    for (size_t i = 0; i < COUNT_OF(lines); i++) {
+        struct invocation invocation;
+        struct request request;
+        cr_assert_not(build(lines[i], &request, &invocation), "%s", lines[i]);
+        cr_assert_neq(invocation.message[0], '\0');
+        cr_assert_eq(run(lines[i]), EXIT_USAGE, "%s", lines[i]);
+    }
+}
+
+Test(cli, a_file_is_sent_as_its_digest)
+{
+    char path[] = "/tmp/udatsu-cli-XXXXXX";
+    int fd = mkstemp(path);
+    cr_assert_geq(fd, 0);
+    cr_assert_eq(write(fd, "abc", 3), 3);
+    (void)close(fd);
+    char line[256];
+    (void)snprintf(
+        line, sizeof(line), "udatsu image create i --kernel %s --initramfs %s", path, path);
+    static const char abc[] = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    char body[256];
+    (void)snprintf(
+        body,
+        sizeof(body),
+        "{\"name\":\"i\",\"kernel_sha256\":\"%s\",\"initramfs_sha256\":\"%s\"}",
+        abc,
+        abc);
+    expect_request(line, "/v1/images", body);
+    (void)unlink(path);
+}
+
+/* ---- What is printed ---- */
+
+Test(cli, japanese_text_lines_up_by_its_width)
+{
+    cr_assert_eq(grid_width("abc"), 3);
+    cr_assert_eq(grid_width("名前"), 4);
+    cr_assert_eq(grid_width("ｱ"), 1);
+    struct grid *grid = grid_new(2);
+    static const char *const cells[] = { "名前", "B", "a", "b", "長い名前", "c" };
+    for (size_t i = 0; i < COUNT_OF(cells); i++) {
+        cr_assert(grid_put(grid, cells[i]));
+    }
+    FILE *out = fmemopen(out_text, sizeof(out_text), "w");
+    cr_assert(grid_print(out, grid));
+    (void)fclose(out);
+    cr_assert_str_eq(out_text, "名前      B\na         b\n長い名前  c\n");
+    grid_free(grid);
+}
+
+Test(cli, no_control_character_reaches_the_terminal)
+{
+    struct grid *grid = grid_new(1);
+    cr_assert(grid_put(grid, "a\033[31mb\x80\n\tc"));
+    FILE *out = fmemopen(out_text, sizeof(out_text), "w");
+    cr_assert(grid_print(out, grid));
+    (void)fclose(out);
+    cr_assert_str_eq(out_text, "a?[31mb???c\n");
+    grid_free(grid);
+}
+
+static void print_sample(enum output_format format)
+{
+    static const char text[] = "[{\"name\":\"n1\",\"liveness\":\"alive\",\"memory_bytes\":1536,"
+                               "\"place\":{\"rack\":\"=r,1\"},\"vcpus\":2}]";
+    struct json_t *items = doc_parse(text, strlen(text));
+    const struct verb *verb = verbs_find("node", "ls");
+    FILE *out = fmemopen(out_text, sizeof(out_text), "w");
+    memset(out_text, 0, sizeof(out_text));
+    cr_assert(output_list(out, format, verb->columns, items));
+    (void)fclose(out);
+    doc_free(items);
+}
+
+Test(cli, one_answer_has_seven_forms)
+{
+    print_sample(OUTPUT_TABLE);
+    cr_assert_not_null(strstr(out_text, "1.5 KiB"));
+    cr_assert_null(strstr(out_text, "UNDERLAY"));
+    print_sample(OUTPUT_WIDE);
+    cr_assert_not_null(strstr(out_text, "UNDERLAY"));
+    print_sample(OUTPUT_NAME);
+    cr_assert_str_eq(out_text, "n1\n");
+    print_sample(OUTPUT_JSON);
+    cr_assert_eq(out_text[0], '[');
+    cr_assert_not_null(strstr(out_text, "\"memory_bytes\": 1536"));
+    print_sample(OUTPUT_JSONL);
+    cr_assert_eq(out_text[0], '{');
+    cr_assert_eq(strchr(out_text, '\n'), out_text + strlen(out_text) - 1);
+    print_sample(OUTPUT_CSV);
+    cr_assert_eq(strncmp(out_text, "name,liveness,place.rack", 24), 0);
+    cr_assert_not_null(strstr(out_text, "n1,alive,\"'=r,1\","));
+    print_sample(OUTPUT_YAML);
+    cr_assert_not_null(strstr(out_text, "- name: n1\n  liveness: alive\n"));
+    cr_assert_not_null(strstr(out_text, "  place:\n    rack: \"=r,1\"\n"));
+    words_choose(LANGUAGE_JA);
+    print_sample(OUTPUT_TABLE);
+    cr_assert_not_null(strstr(out_text, "名前"));
+    print_sample(OUTPUT_JSON); /* Keys are never translated. */
+    cr_assert_not_null(strstr(out_text, "\"name\""));
+}
+
+Test(cli, yaml_quotes_what_could_be_taken_for_something_else)
+{
+    static const char text[] =
+        "{\"a\":\"no\",\"b\":\"1\",\"c\":\"x: y\",\"d\":[],\"e\":[[1,2],{\"f\":true}],\"g\":\"\"}";
+    struct json_t *doc = doc_parse(text, strlen(text));
+    FILE *out = fmemopen(out_text, sizeof(out_text), "w");
+    cr_assert(yaml_print(out, doc));
+    (void)fclose(out);
+    cr_assert_str_eq(
+        out_text,
+        "a: \"no\"\nb: \"1\"\nc: \"x: y\"\nd: []\ne:\n  - - 1\n    - 2\n  - f: true\ng: \"\"\n");
+    doc_free(doc);
+}
+
+Test(cli, help_completion_and_manual_come_from_the_table)
+{
+    cr_assert_eq(run("udatsu"), EXIT_DONE);
+    cr_assert_eq(run("udatsu help instance"), EXIT_DONE);
+    cr_assert_not_null(strstr(out_text, "instance console NAME"));
+    cr_assert_null(strstr(out_text, "node ls"));
+    cr_assert_eq(run("udatsu instance create --help --lang ja"), EXIT_DONE);
+    cr_assert_not_null(strstr(out_text, "(必須)"));
+    cr_assert_eq(run("udatsu help frobnicate"), EXIT_USAGE);
+    cr_assert_eq(run("udatsu completion bash"), EXIT_DONE);
+    cr_assert_not_null(strstr(out_text, "'instance create') words='--image "));
+    cr_assert_eq(run("udatsu completion zsh"), EXIT_DONE);
+    cr_assert_eq(run("udatsu completion fish"), EXIT_DONE);
+    cr_assert_eq(run("udatsu completion csh"), EXIT_USAGE);
+    cr_assert_eq(run("udatsu man"), EXIT_DONE);
+    for (const struct verb *verb = verbs; verb->noun != NULL; verb++) {
+        char heading[80];
+        (void)snprintf(heading, sizeof(heading), ".Ss udatsu %s %s", verb->noun, verb->verb);
+        cr_assert_not_null(strstr(out_text, heading), "%s", heading);
+    }
+    cr_assert_eq(run("udatsu version"), EXIT_DONE);
+}
+
+/* ---- Refusals ---- */
+
+Test(cli, destroying_without_a_terminal_needs_yes)
+{
+    cr_assert_eq(dup2(open("/dev/null", 0), STDIN_FILENO), STDIN_FILENO);
+    cr_assert_eq(run("udatsu vm delete w --tenant a --endpoints 127.0.0.1:1"), EXIT_USAGE);
+    cr_assert_not_null(strstr(err_text, "--yes"));
+    /* With --yes the guard is off and the request goes out: here, to nobody. */
+    cr_assert_eq(run("udatsu vm delete w --tenant a --yes"), EXIT_USAGE);
+    cr_assert_not_null(strstr(err_text, "no endpoint is known"));
+}
+
+Test(cli, every_status_has_its_exit)
+{
+    static const struct {
+        const char *code;
+        uint64_t status;
+        enum exit_status exit;
+    } rows[] = {
+        { "denied", 403, EXIT_DENIED },
+        { "revoked", 401, EXIT_DENIED },
+        { "not-found", 404, EXIT_NOT_FOUND },
+        { "quota-exceeded", 409, EXIT_CONFLICT },
+        { "quota-exceeded", 0, EXIT_CONFLICT },
+        { "precondition-failed", 0, EXIT_CONFLICT },
+        { "no-leader", 503, EXIT_UNREACHABLE },
+        { "outcome-unknown", 503, EXIT_UNREACHABLE },
+        { "malformed", 400, EXIT_USAGE },
+        { "unsupported", 422, EXIT_FAILED },
+        { "idempotency-key-reused", 422, EXIT_CONFLICT },
+        { "table-full", 507, EXIT_FAILED },
+        { NULL, 428, EXIT_CONFLICT },
+        { NULL, 500, EXIT_FAILED },
+        { "a-code-of-tomorrow", 0, EXIT_FAILED },
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        cr_assert_eq(problem_exit(rows[i].code, rows[i].status), rows[i].exit, "%s", rows[i].code);
+    }
+}
+
+Test(cli, a_problem_is_said_in_one_sentence_each)
+{
+    static const char text[] =
+        "{\"code\":\"quota-exceeded\",\"detail\":\"The cap would be passed.\",\"status\":409,"
+        "\"dimension\":\"instances\",\"limit\":10,\"usage\":10,\"requested\":1,"
+        "\"holder\":\"acme\",\"request_id\":\"r-1\"}";
+    struct json_t *doc = doc_parse(text, strlen(text));
+    FILE *err = fmemopen(err_text, sizeof(err_text), "w");
+    cr_assert_eq(problem_of_doc(err, doc, ""), EXIT_CONFLICT);
+    (void)fclose(err);
+    cr_assert_str_eq(
+        err_text,
+        "udatsu: The cap would be passed. (quota-exceeded)\n"
+        "  why: dimension=instances limit=10 usage=10 requested=1 holder=acme\n"
+        "  next: udatsu quota show\n"
+        "  request: r-1\n");
+    doc_free(doc);
+}
+
+/* ---- Contexts ---- */
+
+Test(cli, flags_win_over_the_environment_over_the_context)
+{
+    char home[] = "/tmp/udatsu-cli-XXXXXX";
+    char path[128];
+    cr_assert_not_null(mkdtemp(home));
+    (void)setenv("XDG_CONFIG_HOME", home, 1);
+    cr_assert_eq(
+        run("udatsu context add lab --endpoints c1:8443,https://c2:8443/ --tenant acme"),
+        EXIT_DONE);
+    cr_assert_eq(run("udatsu context add other --endpoints x:1"), EXIT_DONE);
+    cr_assert_eq(run("udatsu context ls -o csv"), EXIT_DONE);
+    cr_assert_not_null(strstr(out_text, "lab,true,\"https://c1:8443,https://c2:8443\",acme"));
+    struct invocation invocation;
+    struct settings settings;
+    cr_assert(parse("udatsu node ls", &invocation));
+    cr_assert(settings_resolve(&invocation, &settings));
+    cr_assert_eq(settings.endpoints_count, 2);
+    cr_assert_str_eq(settings.tenant, "acme");
+    (void)setenv("UDATSU_TENANT", "umbrella", 1);
+    cr_assert(settings_resolve(&invocation, &settings));
+    cr_assert_str_eq(settings.tenant, "umbrella");
+    cr_assert(parse("udatsu node ls --tenant flag --context other", &invocation));
+    cr_assert(settings_resolve(&invocation, &settings));
+    cr_assert_str_eq(settings.tenant, "flag");
+    cr_assert_str_eq(settings.endpoints[0], "https://x:1");
+    cr_assert(parse("udatsu node ls --context nowhere", &invocation));
+    cr_assert_not(settings_resolve(&invocation, &settings));
+    cr_assert_eq(run("udatsu context use nowhere"), EXIT_NOT_FOUND);
+    cr_assert_eq(run("udatsu context use other"), EXIT_DONE);
+    cr_assert_eq(run("udatsu context add bad --endpoints http://plain:1"), EXIT_USAGE);
+    (void)snprintf(path, sizeof(path), "%s/udatsu/config", home);
+    FILE *file = fopen(path, "w");
+    (void)fputs("not json", file);
+    (void)fclose(file);
+    cr_assert_eq(run("udatsu node ls"), EXIT_USAGE);
+    (void)unlink(path);
+    (void)snprintf(path, sizeof(path), "%s/udatsu", home);
+    (void)rmdir(path);
+    (void)rmdir(home);
+}
+
+/* ---- Tokens ---- */
+
+Test(cli, base64_has_one_spelling_of_each_value)
+{
+    uint8_t bytes[64];
+    char text[128];
+    size_t used = 0;
+    for (size_t size = 0; size < sizeof(bytes); size++) {
+        for (size_t i = 0; i < size; i++) {
+            bytes[i] = (uint8_t)(i * 37 + size);
+        }
+        for (int kind = BASE64_STANDARD; kind <= BASE64_URL; kind++) {
+            uint8_t back[64];
+            struct slice all = slice_of(bytes, size);
+            cr_assert(base64_encode((enum base64_kind)kind, all, text, sizeof(text)));
+            cr_assert(
+                base64_decode((enum base64_kind)kind, slice_text(text), back, sizeof(back), &used));
+            cr_assert(slice_equal(slice_of(back, used), all));
+        }
+    }
+    static const char *const bad[] = { "A", "AB", "AAB", "AA=", "AA==", "A+A/", "AAA\n" };
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        cr_assert_not(
+            base64_decode(BASE64_URL, slice_text(bad[i]), bytes, sizeof(bytes), &used),
+            "%s",
+            bad[i]);
+    }
+    cr_assert_not(base64_decode(BASE64_STANDARD, slice_text("AB=="), bytes, 64, &used));
+    cr_assert(base64_decode(BASE64_STANDARD, slice_text("AA=="), bytes, 64, &used));
+}
+
+Test(cli, a_token_survives_the_way_there_and_back_and_nothing_else_is_one)
+{
+    struct secret made;
+    struct secret text;
+    struct secret back;
+    cr_assert_eq(secret_make(sizeof(struct token), &made).code, 0);
+    cr_assert_eq(secret_make(TOKEN_TEXT, &text).code, 0);
+    struct token *token = token_in(&made);
+    token->kind = TOKEN_NODE;
+    memset(token->ca_sha256, 1, sizeof(token->ca_sha256));
+    memset(token->secret, 2, sizeof(token->secret));
+    strncpy(token->endpoints, "https://c1:8443,https://c2:8443", 64);
+    cr_assert(token_write(&made, &text));
+    size_t size = strlen((char *)text.data);
+    cr_assert_eq(strncmp((char *)text.data, "udatsu-token-1.", 15), 0);
+    cr_assert_eq(token_read(slice_of(text.data, size), &back).code, 0);
+    cr_assert_eq(memcmp(back.data, made.data, sizeof(struct token)), 0);
+    secret_free(&back);
+    text.data[size] = '\n';
+    cr_assert_eq(token_read(slice_of(text.data, size + 1), &back).code, 0);
+    secret_free(&back);
+    cr_assert_eq(token_read(slice_of(text.data, 40), &back).code, FAILURE_BAD_INPUT);
+    text.data[0] = 'U';
+    cr_assert_eq(token_read(slice_of(text.data, size), &back).code, FAILURE_BAD_INPUT);
+    text.data[0] = 'u';
+    token->kind = (enum token_kind)9;
+    cr_assert(token_write(&made, &text));
+    cr_assert_eq(token_read(slice_text((char *)text.data), &back).code, FAILURE_BAD_INPUT);
+    token->kind = TOKEN_NODE;
+    strncpy(token->endpoints, "http://c1:8443", 64);
+    cr_assert(token_write(&made, &text));
+    cr_assert_eq(token_read(slice_text((char *)text.data), &back).code, FAILURE_BAD_INPUT);
+    secret_free(&made);
+    secret_free(&text);
+}
