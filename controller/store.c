@@ -18,10 +18,12 @@ enum {
     MEMTABLES = 3,                   /* One filling, one flushing, one of slack. */
     CACHE_SIZE = 8 * 1024 * 1024,    /* Rows live in memory; only scans of leaves come here. */
     OPEN_FILES = 64,
-    LOG_SIZE = 1024 * 1024, /* RocksDB's own notes, two files of them. */
-    LOG_FILES = 2,
     MANIFEST_SIZE = 4 * 1024 * 1024, /* It is copied into every checkpoint. */
-    INFO_LOG_WARN = 2,
+    LOG_FILES = 2,
+    /* One above RocksDB's highest level: its own log stays empty. Debian's library is built with
+     * assertions, and one of them aborts the process when that log is written to after a write to
+     * it failed, as on a full disk. */
+    LOG_NOTHING = 6,
 };
 
 static const char index_key[] = "\0index"; /* Below every row: those do not begin with 0. */
@@ -93,8 +95,7 @@ static void set_options(struct store *store)
     rocksdb_options_set_max_background_jobs(options, 1);
     rocksdb_options_set_max_manifest_file_size(options, MANIFEST_SIZE);
     rocksdb_options_set_keep_log_file_num(options, LOG_FILES);
-    rocksdb_options_set_max_log_file_size(options, LOG_SIZE);
-    rocksdb_options_set_info_log_level(options, INFO_LOG_WARN);
+    rocksdb_options_set_info_log_level(options, LOG_NOTHING);
     rocksdb_options_set_stats_dump_period_sec(options, 0);
     rocksdb_options_set_stats_persist_period_sec(options, 0);
     rocksdb_block_based_options_set_block_cache(store->table_options, store->cache);
