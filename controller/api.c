@@ -19,6 +19,7 @@
 struct api {
     struct service service;
     struct bus *bus; /* NULL: none. */
+    bool heard;      /* The bus has rung: its publisher was there when we came. */
     uv_timer_t timer;
     uint32_t ticks;
 };
@@ -26,7 +27,7 @@ struct api {
 static void on_timer(uv_timer_t *timer)
 {
     struct api *api = timer->data;
-    streams_tick(api->service.streams, api->bus != NULL);
+    streams_tick(api->service.streams, api->heard);
     if (++api->ticks % (DESK_TICK_MS / STREAM_TICK_MS) == 0) {
         desk_tick(api->service.desk);
     }
@@ -36,6 +37,7 @@ static void on_bell(void *context, struct slice message)
 {
     struct api *api = context;
     (void)message; /* What happened is engine's to say, to each reader for itself. */
+    api->heard = true;
     streams_bell(api->service.streams);
 }
 
@@ -63,6 +65,7 @@ static void on_close(void *context, struct channel *channel)
     desk_engine_gone(api->service.desk);
     bus_close(api->bus);
     api->bus = NULL;
+    api->heard = false;
 }
 
 static void on_open(void *context, struct channel *channel)

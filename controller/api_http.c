@@ -59,6 +59,7 @@ static const char *const header_names[] = {
     [HTTP_HEADER_ACCEPT] = "Accept",
     [HTTP_HEADER_CONTENT_TYPE] = "Content-Type",
     [HTTP_HEADER_CONTENT_LENGTH] = "Content-Length",
+    [HTTP_HEADER_TRANSFER_ENCODING] = "Transfer-Encoding",
     [HTTP_HEADER_LAST_EVENT_ID] = "Last-Event-ID",
 };
 _Static_assert(COUNT_OF(header_names) == HTTP_HEADERS_END, "every header has its name");
@@ -349,6 +350,20 @@ static bool body_room(struct call *call)
     return call->body_room >= length;
 }
 
+/* An answer before the body ends the connection; where no body comes, it waits for its turn. */
+static enum MHD_Result refuse_head(struct call *call, const struct problem *problem)
+{
+    const char *length = call->open.headers[HTTP_HEADER_CONTENT_LENGTH];
+    const char *coding = call->open.headers[HTTP_HEADER_TRANSFER_ENCODING];
+    call->stage = STAGE_REFUSED;
+    answer_problem(call, problem);
+    if (call->response == NULL) {
+        return MHD_NO;
+    }
+    bool bodiless = coding[0] == '\0' && (length[0] == '\0' || strcmp(length, "0") == 0);
+    return bodiless ? MHD_YES : queue(call);
+}
+
 static enum MHD_Result begin(
     struct http *http,
     struct MHD_Connection *connection,
@@ -373,14 +388,12 @@ static enum MHD_Result begin(
         connection, MHD_GET_ARGUMENT_KIND, on_argument, &call->open.query);
     struct problem problem;
     if (!http->hooks.head(http->hooks.context, &call->open, &call->body_max, &problem)) {
-        answer_problem(call, &problem);
-        return call->response == NULL ? MHD_NO : queue(call);
+        return refuse_head(call, &problem);
     }
     if (!body_room(call)) {
         problem_set(
             &problem, 413, "too-large", "The body may have %zu bytes here.", call->body_max);
-        answer_problem(call, &problem);
-        return call->response == NULL ? MHD_NO : queue(call);
+        return refuse_head(call, &problem);
     }
     return MHD_YES;
 }
@@ -389,11 +402,11 @@ static enum MHD_Result begin(
 static bool body_grow(struct call *call, size_t more)
 {
     size_t wanted = call->body_used + more;
+    if (wanted > call->body_max) { /* First: the room below may be larger than what is left. */
+        return false;
+    }
     if (wanted <= call->body_room) {
         return true;
-    }
-    if (wanted > call->body_max) {
-        return false;
     }
     size_t room = call->body_room * 4 > wanted ? call->body_room * 4 : wanted;
     uint8_t *body = malloc(room);

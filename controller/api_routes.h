@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 enum api_method {
+    API_METHOD_NONE = 0, /* None that we serve. */
     API_METHOD_GET = 1,
     API_METHOD_POST = 2,
     API_METHOD_PUT = 3,

@@ -301,16 +301,14 @@ static void on_call(void *context, struct http_call *call)
 static bool head_route(struct work *work, uint32_t *methods_out, struct problem *problem)
 {
     const struct http_call *call = work->call;
-    enum api_method method = API_METHOD_GET;
-    bool known = api_method_parse(call->method, &method);
+    enum api_method method = API_METHOD_NONE;
+    (void)api_method_parse(call->method, &method); /* Stays none: no row has it. */
     *methods_out = 0;
-    work->route =
-        api_route_find(known ? method : API_METHOD_GET, call->path, &work->slots, methods_out);
+    work->route = api_route_find(method, call->path, &work->slots, methods_out);
     if (work->route == NULL && *methods_out == 0) {
         return problem_set(problem, 404, "not-found", "There is no such address.");
     }
-    if (work->route == NULL || !known) {
-        work->route = NULL;
+    if (work->route == NULL) {
         return problem_set(problem, 405, "method-not-allowed", "Not with this method.");
     }
     if (call->query.count > API_QUERY_MAX) {
