@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "cli/help.h"
+#include "cli/join.h"
 #include "cli/words.h"
 
 #include <stdlib.h>
@@ -179,7 +180,10 @@ static enum exit_status dispatch(struct session *session)
     CHECK(verb != NULL);
     switch (verb->action) {
     case ACTION_REST: return run_rest(session);
+    case ACTION_CLUSTER_INIT: return run_cluster_init(session);
     case ACTION_TOKEN: return run_token(session);
+    case ACTION_JOIN: return run_join(session);
+    case ACTION_ENROLL: return run_enroll(session);
     case ACTION_CONSOLE: return run_console(session);
     case ACTION_OP_WAIT: return run_op_wait(session);
     case ACTION_EVENT_WATCH: return run_event_watch(session);

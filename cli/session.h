@@ -46,7 +46,7 @@ enum exit_status run_context_use(struct session *session);
 enum exit_status run_context_add(struct session *session);
 /* audit.c */
 enum exit_status run_audit_ls(struct session *session);
-/* enrol.c */
+/* tokens.c */
 enum exit_status run_token(struct session *session);
 
 /* wait.c: waits for the operation, which is replaced by its last form. */

@@ -69,6 +69,49 @@ static const struct flag user_token_flags[] = {
          "トークンの有効期間(既定1h、最大1d)"),
     END
 };
+static const struct flag controller_join_flags[] = {
+    LOCAL("token-file", FLAG_TEXT, "FILE", "file with the token; - or absent: standard input",
+          "トークンのファイル(- または省略で標準入力)"),
+    MUST("config", FLAG_TEXT, "FILE", "this machine's configuration", "この機械の設定ファイル"),
+    NEED("api-address", FLAG_TEXT, "api_address", "HOST:PORT", "where clients will reach it",
+         "クライアント向けの宛先"),
+    NEED("link-address", FLAG_TEXT, "link_address", "HOST:PORT", "its management address",
+         "管理網の宛先"),
+    LOCAL("setup", FLAG_TEXT, "PATH", "udatsu-setup; the one beside this program if absent",
+          "udatsu-setup の場所(省略時は隣)"),
+    END
+};
+static const struct flag node_join_flags[] = {
+    LOCAL("token-file", FLAG_TEXT, "FILE", "file with the token; - or absent: standard input",
+          "トークンのファイル(- または省略で標準入力)"),
+    MUST("config", FLAG_TEXT, "FILE", "this machine's configuration", "この機械の設定ファイル"),
+    NEED("link-address", FLAG_TEXT, "link_address", "HOST:PORT", "its management address",
+         "管理網の宛先"),
+    NEED("underlay-address", FLAG_TEXT, "underlay_address", "ADDRESS",
+         "its address between nodes", "ノード間網の宛先"),
+    LOCAL("setup", FLAG_TEXT, "PATH", "udatsu-setup; the one beside this program if absent",
+          "udatsu-setup の場所(省略時は隣)"),
+    END
+};
+static const struct flag enroll_flags[] = {
+    LOCAL("token-file", FLAG_TEXT, "FILE", "file with the token; - or absent: standard input",
+          "トークンのファイル(- または省略で標準入力)"),
+    MUST("out", FLAG_TEXT, "DIR", "where key.pem, cert.pem and ca.pem go",
+         "key.pem cert.pem ca.pem の出力先"),
+    LOCAL("setup", FLAG_TEXT, "PATH", "udatsu-setup; the one beside this program if absent",
+          "udatsu-setup の場所(省略時は隣)"),
+    END
+};
+static const struct flag cluster_init_flags[] = {
+    MUST("config", FLAG_TEXT, "FILE", "this machine's configuration", "この機械の設定ファイル"),
+    MUST("cell", FLAG_NUMBER, "N", "number of the cell, 1 to 65535", "セル番号(1〜65535)"),
+    LOCAL("operator", FLAG_TEXT, "NAME", "the first operator's name", "最初の運用者の名前"),
+    MUST("operator-out", FLAG_TEXT, "DIR", "where the first operator's files go",
+         "最初の運用者の証明書などの出力先"),
+    LOCAL("setup", FLAG_TEXT, "PATH", "udatsu-setup; the one beside this program if absent",
+          "udatsu-setup の場所(省略時は隣)"),
+    END
+};
 static const struct flag tenant_create_flags[] = {
     BODY("floor", FLAG_QUANTITIES, "floor", QUANTITIES, "guaranteed", "保証する下限"),
     BODY("cap", FLAG_QUANTITIES, "cap", QUANTITIES, "never more than", "上限"),
@@ -277,6 +320,9 @@ static const struct column context_columns[] = {
 const struct verb verbs[] = {
     { "cluster", "status", READ, "/v1/cluster", "", list_flags, NULL,
       "quorum, lag, fitness and alarms of the cell", "セルの合意・遅れ・健全性・警報" },
+    { "cluster", "init", TRAIT_OFFLINE, ACTION_CLUSTER_INIT, NULL, NULL, "", cluster_init_flags,
+      NULL, "make a new cell with this machine as its first controller",
+      "この機械を最初のコントローラとして新しいセルを作る" },
     { "controller", "ls", LIST, "/v1/controllers", "", list_flags, controller_columns,
       "list controllers", "コントローラの一覧" },
     { "controller", "show", READ, "/v1/controllers/{name}", "NAME", list_flags,
@@ -284,6 +330,9 @@ const struct verb verbs[] = {
     { "controller", "token", TRAIT_WRITE, ACTION_TOKEN, NULL, "/v1/tokens", "NAME",
       machine_token_flags, NULL, "make a one-time token for a new controller, shown once",
       "新しいコントローラ用の一度きりのトークンを作る" },
+    { "controller", "join", TRAIT_OFFLINE, ACTION_JOIN, NULL, "/v1/join", "",
+      controller_join_flags, NULL, "make this machine a controller of the token's cell",
+      "この機械をトークンのセルのコントローラにする" },
     { "controller", "remove", DELETE, "/v1/controllers/{name}", "NAME", no_flags,
       operation_columns, "take a controller out of the cell", "コントローラをセルから外す" },
     { "node", "ls", LIST, "/v1/nodes", "", list_flags, node_columns,
@@ -293,6 +342,8 @@ const struct verb verbs[] = {
     { "node", "token", TRAIT_WRITE, ACTION_TOKEN, NULL, "/v1/tokens", "NAME",
       machine_token_flags, NULL, "make a one-time token for a new node, shown once",
       "新しいノード用の一度きりのトークンを作る" },
+    { "node", "join", TRAIT_OFFLINE, ACTION_JOIN, NULL, "/v1/join", "", node_join_flags, NULL,
+      "make this machine a node of the token's cell", "この機械をトークンのセルのノードにする" },
     { "tenant", "create", POST, "/v1/tenants", "NAME", tenant_create_flags, operation_columns,
       "make a tenant", "テナントを作る" },
     { "tenant", "ls", LIST, "/v1/tenants", "", list_flags, tenant_columns,
@@ -317,6 +368,9 @@ const struct verb verbs[] = {
       "revoke a user and every certificate of it", "利用者とその証明書を失効させる" },
     { "user", "token", TRAIT_WRITE, ACTION_TOKEN, NULL, "/v1/tokens", "NAME", user_token_flags,
       NULL, "make a one-time enrolment token, shown once", "一度きりの登録トークンを作る" },
+    { "user", "enroll", TRAIT_OFFLINE, ACTION_ENROLL, NULL, "/v1/join", "", enroll_flags, NULL,
+      "make a key here and get its certificate with a token",
+      "ここで鍵を作り、トークンで証明書を得る" },
     { "quota", "show", READ, T "[/projects/{project}]/quota", "[TENANT]", quota_flags, NULL,
       "floor, cap, used and held of an account", "口座の下限・上限・使用・保留" },
     { "quota", "set", PUT, T "[/projects/{project}]/quota", "[TENANT]", quota_set_flags,

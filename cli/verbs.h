@@ -57,7 +57,10 @@ struct column {
 /* Who serves a verb. */
 enum action {
     ACTION_REST = 1, /* One request, one answer, as the table says. */
+    ACTION_CLUSTER_INIT = 2,
     ACTION_TOKEN = 3,
+    ACTION_JOIN = 4,
+    ACTION_ENROLL = 5,
     ACTION_CONSOLE = 6,
     ACTION_OP_WAIT = 7,
     ACTION_EVENT_WATCH = 8,
