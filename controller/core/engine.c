@@ -1,0 +1,428 @@
+/* Decides which room an event belongs to, and keeps the applied state. Never decides what a command
+ * means (apply), who may do what (access), or where anything goes (scheduler). */
+#include "controller/core/engine_inner.h"
+
+#include "base/check.h"
+#include "wire/frame.h"
+#include "wire/wire.h"
+
+#include <string.h>
+
+static size_t aligned(size_t size)
+{
+    return (size + 63) / 64 * 64;
+}
+
+size_t engine_memory(const struct engine_conf *conf)
+{
+    uint32_t nodes = conf->capacity.rows[TABLE_NODE];
+    return aligned(sizeof(struct engine)) + aligned(state_memory(&conf->capacity)) +
+           aligned(nodes_memory(nodes * 2 + 4096)) +
+           aligned((size_t)ENGINE_ASKS * ENGINE_ASK_BYTES) +
+           aligned(sizeof(struct word) * ENGINE_WORDS) +
+           aligned(sizeof(struct node_soft) * (nodes * 2 + 4096)) +
+           aligned(sizeof(struct kept_event) * ENGINE_EVENTS);
+}
+
+static uint8_t *cut(uint8_t **at, size_t size)
+{
+    uint8_t *from = *at;
+    *at += aligned(size);
+    return from;
+}
+
+struct engine *engine_init(const struct engine_conf *conf, void *memory)
+{
+    CHECK(conf->self != 0);
+    CHECK((uintptr_t)memory % 64 == 0);
+    uint8_t *at = memory;
+    struct engine *engine = (struct engine *)(void *)cut(&at, sizeof(*engine));
+    engine->conf = *conf;
+    engine->conf.genesis = NULL;
+    if (conf->genesis != NULL) {
+        bool fits = wire_encode_into(
+            conf->genesis, engine->genesis, sizeof(engine->genesis), &engine->genesis_size);
+        CHECK(fits);
+    }
+    state_init(
+        &engine->state, conf->cell, &conf->capacity, cut(&at, state_memory(&conf->capacity)));
+    uint32_t slots = engine->state.tables[TABLE_NODE].capacity;
+    nodes_init(&engine->nodes, slots, cut(&at, nodes_memory(slots)));
+    engine->ask_bytes =
+        (uint8_t(*)[ENGINE_ASK_BYTES])cut(&at, (size_t)ENGINE_ASKS * ENGINE_ASK_BYTES);
+    engine->words = (struct word *)(void *)cut(&at, sizeof(struct word) * ENGINE_WORDS);
+    engine->soft = (struct node_soft *)(void *)cut(&at, sizeof(struct node_soft) * slots);
+    engine->events =
+        (struct kept_event *)(void *)cut(&at, sizeof(struct kept_event) * ENGINE_EVENTS);
+    engine->role = ENGINE_FOLLOWER;
+    engine->fit = true;
+    asks_init(engine);
+    return engine;
+}
+
+struct state *engine_state(struct engine *engine)
+{
+    return &engine->state;
+}
+
+uint64_t engine_applied(const struct engine *engine)
+{
+    return engine->applied;
+}
+
+bool engine_diverged(const struct engine *engine)
+{
+    return engine->diverged;
+}
+
+void engine_restored(struct engine *engine, uint64_t index)
+{
+    engine->applied = index;
+    engine->events_floor = index;
+    engine->events_first = engine->events_next;
+    state_recount(&engine->state);
+    nodes_sync(&engine->nodes, &engine->state);
+}
+
+/* ---- Helpers of all rooms ---- */
+
+void *engine_take(struct engine *engine, size_t size)
+{
+    void *room = arena_take(engine->effects->arena, size);
+    CHECK(room != NULL); /* ENGINE_ARENA is sized for the largest step. */
+    return room;
+}
+
+Wire__Frame *engine_frame(
+    struct engine *engine, Wire__Kind kind, uint64_t peer, Wire__Frame__BodyCase body)
+{
+    Wire__Frame *frame = engine_take(engine, sizeof(*frame));
+    wire__frame__init(frame);
+    frame->format = FRAME_FORMAT;
+    frame->body_case = body;
+    if (peer != 0) {
+        frame->peer = engine_take(engine, sizeof(*frame->peer));
+        wire__identity__init(frame->peer);
+        frame->peer->kind = kind;
+        frame->peer->id = peer;
+    }
+    bool keys = kind == WIRE__KIND__KIND_UNSET;
+    effects_add(engine->effects, keys ? EFFECT_KEYS : EFFECT_SEND)->frame = frame;
+    return frame;
+}
+
+/* What is known of another controller; made on first sight. NULL: more than there can be. */
+struct controller_soft *engine_other(struct engine *engine, uint64_t id)
+{
+    struct controller_soft *unused = NULL;
+    for (size_t i = 0; i < COUNT_OF(engine->others); i++) {
+        if (engine->others[i].id == id) {
+            return &engine->others[i];
+        }
+        if (engine->others[i].id == 0 && unused == NULL) {
+            unused = &engine->others[i];
+        }
+    }
+    if (unused != NULL) {
+        unused->id = id;
+    }
+    return unused;
+}
+
+bool engine_alone(const struct engine *engine)
+{
+    for (uint32_t i = 0; i < engine->members_count; i++) {
+        if (engine->members[i].voter == 2 && engine->members[i].id != engine->conf.self) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void live_controller(const void *context, uint64_t id, Wire__ControllerView *view)
+{
+    const struct engine *engine = context;
+    if (id == engine->conf.self) {
+        view->applied_index = engine->applied;
+        view->fit = engine->fit;
+        view->reachable = true;
+        return;
+    }
+    for (size_t i = 0; i < COUNT_OF(engine->others); i++) {
+        const struct controller_soft *other = &engine->others[i];
+        if (other->id == id && other->standing) {
+            view->applied_index = other->applied;
+            view->digest_index = other->digest_index;
+            view->fit = other->fit;
+            view->clock_offset_ms = other->wall_offset_ms;
+            view->reachable = other->up;
+        }
+    }
+}
+
+static uint64_t live_renewed(const void *context, uint64_t node)
+{
+    const struct engine *engine = context;
+    const struct node_row *row = state_find(&engine->state, TABLE_NODE, node);
+    if (row == NULL || engine->role != ENGINE_LEADING) {
+        return 0;
+    }
+    const struct table *table = &engine->state.tables[TABLE_NODE];
+    size_t slot = (size_t)((const uint8_t *)row - table->rows) / table->row_size;
+    return engine->now_ms - engine->soft[slot].renewed_ms;
+}
+
+struct view_live engine_live(struct engine *engine)
+{
+    return (struct view_live){
+        .state = &engine->state,
+        .arena = engine->effects->arena,
+        .renewed_ms_ago = live_renewed,
+        .controller = live_controller,
+        .context = engine,
+    };
+}
+
+/* ---- Committed ---- */
+
+static void note_digest(struct engine *engine)
+{
+    if (engine->applied % ENGINE_DIGEST_EVERY != 0) {
+        return;
+    }
+    size_t at = engine->applied / ENGINE_DIGEST_EVERY % ENGINE_DIGESTS;
+    engine->digests[at] = engine->state.digest;
+    engine->digest_index[at] = engine->applied;
+}
+
+static void applied(struct engine *engine, const struct engine_event *event)
+{
+    CHECK(event->index > engine->applied);
+    CHECK(event->entry->n_commands <= LIMIT_COMMANDS_PER_ENTRY);
+    struct outcome *outcomes =
+        engine_take(engine, sizeof(*outcomes) * (event->entry->n_commands + 1));
+    struct apply apply = { .state = &engine->state,
+                           .effects = engine->effects,
+                           .scratch = engine->effects->arena,
+                           .index = event->index };
+    uint32_t first = engine->effects->count;
+    apply_entry(&apply, event->entry, outcomes);
+    engine->applied = event->index;
+    if (engine->lead_base_log < state_cell(&engine->state)->log_time_ms) {
+        engine->lead_base_log = state_cell(&engine->state)->log_time_ms;
+        engine->lead_base_ms = engine->now_ms;
+    }
+    note_digest(engine);
+    nodes_sync(&engine->nodes, &engine->state);
+    uint32_t made = engine->effects->count; /* What follows adds more; these are apply's. */
+    for (uint32_t i = first; i < made; i++) {
+        const struct effect *effect = &engine->effects->list[i];
+        if (effect->kind == EFFECT_ASSIGN && engine->role == ENGINE_LEADING) {
+            nodes_assign(engine, effect);
+        } else if (effect->kind == EFFECT_EVENT) {
+            lead_event(engine, effect->event, 0);
+        }
+    }
+    asks_applied(engine, event->ticket, outcomes, event->entry->n_commands);
+    asks_watch(engine);
+}
+
+/* ---- Other controllers ---- */
+
+/* INV-REF-1: equal index, equal digest. A majority that agrees against us is right. */
+static void compare(struct engine *engine)
+{
+    uint32_t voters = 0;
+    uint32_t against = 0;
+    for (uint32_t i = 0; i < engine->members_count; i++) {
+        voters += engine->members[i].voter == 2 ? 1 : 0;
+    }
+    for (size_t i = 0; i < COUNT_OF(engine->others); i++) {
+        const struct controller_soft *other = &engine->others[i];
+        size_t at = other->digest_index / ENGINE_DIGEST_EVERY % ENGINE_DIGESTS;
+        if (other->standing && other->digest_index != 0 &&
+            engine->digest_index[at] == other->digest_index &&
+            engine->digests[at] != other->digest) {
+            against++;
+        }
+    }
+    if (voters > 1 && against > voters / 2) {
+        engine->diverged = true;
+    }
+}
+
+static void standing_said(struct engine *engine, uint64_t peer, const Wire__Standing *said)
+{
+    struct controller_soft *other = engine_other(engine, peer);
+    if (other == NULL || said->digest.len != 8) {
+        return;
+    }
+    uint64_t digest = 0;
+    for (unsigned int i = 0; i < 8; i++) {
+        digest |= (uint64_t)said->digest.data[i] << (8U * i);
+    }
+    other->standing = true;
+    other->applied = said->applied_index;
+    other->digest_index = said->digest_index;
+    other->digest = digest;
+    other->fit = said->fit;
+    other->feature_level = said->feature_level;
+    other->said_ms = engine->now_ms;
+    other->wall_offset_ms = said->wall_ms > engine->wall_ms ? said->wall_ms - engine->wall_ms
+                                                            : engine->wall_ms - said->wall_ms;
+    compare(engine);
+}
+
+static void stand(struct engine *engine)
+{
+    uint64_t newest = engine->applied / ENGINE_DIGEST_EVERY;
+    size_t at = newest % ENGINE_DIGESTS;
+    bool known = newest != 0 && engine->digest_index[at] == newest * ENGINE_DIGEST_EVERY;
+    uint8_t *digest = engine_take(engine, 8);
+    for (unsigned int i = 0; i < 8; i++) {
+        digest[i] = (uint8_t)((known ? engine->digests[at] : 0) >> (8U * i));
+    }
+    for (size_t i = 0; i < COUNT_OF(engine->others); i++) {
+        if (engine->others[i].id == 0 || !engine->others[i].up) {
+            continue;
+        }
+        Wire__Frame *frame = engine_frame(
+            engine, WIRE__KIND__KIND_CONTROLLER, engine->others[i].id, WIRE__FRAME__BODY_STANDING);
+        frame->standing = engine_take(engine, sizeof(*frame->standing));
+        wire__standing__init(frame->standing);
+        frame->standing->applied_index = engine->applied;
+        frame->standing->digest_index = known ? newest * ENGINE_DIGEST_EVERY : 0;
+        frame->standing->digest.data = digest;
+        frame->standing->digest.len = 8;
+        frame->standing->fit = engine->fit;
+        frame->standing->wall_ms = engine->wall_ms;
+        frame->standing->feature_level = 1;
+    }
+}
+
+/* INV-SEC-3: a certificate of an older epoch, or of a machine that is no more, opens no door. */
+static bool machine_known(const struct engine *engine, const Wire__Identity *peer)
+{
+    if (peer->kind == WIRE__KIND__KIND_NODE) {
+        const struct node_row *row = state_find(&engine->state, TABLE_NODE, peer->id);
+        return row != NULL && row->epoch == peer->epoch;
+    }
+    if (state_cell(&engine->state) == NULL) {
+        return peer->kind == WIRE__KIND__KIND_CONTROLLER; /* A joiner knows nobody yet; TLS did. */
+    }
+    const struct controller_row *row = state_find(&engine->state, TABLE_CONTROLLER, peer->id);
+    return peer->kind == WIRE__KIND__KIND_CONTROLLER &&
+           (row == NULL ? engine->applied < engine->commit : row->epoch == peer->epoch);
+}
+
+static void framed(struct engine *engine, const Wire__Frame *frame)
+{
+    const Wire__Identity *peer = frame->peer;
+    if (peer == NULL || !machine_known(engine, peer)) {
+        return;
+    }
+    if (peer->kind == WIRE__KIND__KIND_NODE) {
+        nodes_said(engine, peer->id, peer->epoch, frame);
+    } else if (frame->body_case == WIRE__FRAME__BODY_FORWARD) {
+        asks_arrive(engine, frame->forward->request, frame->forward->handle, peer->id);
+    } else if (frame->body_case == WIRE__FRAME__BODY_FORWARDED) {
+        asks_told_by_peer(engine, frame->forwarded);
+    } else if (frame->body_case == WIRE__FRAME__BODY_CONFIRM) {
+        reads_confirm(engine, peer->id, frame->confirm);
+    } else if (frame->body_case == WIRE__FRAME__BODY_CONFIRMED) {
+        reads_confirmed(engine, peer->id, frame->confirmed);
+    } else if (frame->body_case == WIRE__FRAME__BODY_STANDING) {
+        standing_said(engine, peer->id, frame->standing);
+    }
+}
+
+static void linked(struct engine *engine, const struct engine_event *event)
+{
+    if (event->peer_kind == WIRE__KIND__KIND_NODE) {
+        nodes_link(engine, event->peer, event->up);
+        return;
+    }
+    struct controller_soft *other = engine_other(engine, event->peer);
+    if (other != NULL) {
+        other->up = event->up;
+    }
+    if (!event->up) {
+        asks_peer_gone(engine, event->peer);
+    }
+}
+
+/* ---- Consensus ---- */
+
+static void role_told(struct engine *engine, const struct engine_event *event)
+{
+    bool led = engine->role == ENGINE_LEADING;
+    bool leads = event->role == ENGINE_LEADING;
+    bool anew = leads && (!led || event->term != engine->term);
+    engine->role = event->role;
+    engine->term = event->term;
+    engine->leader = leads ? engine->conf.self : event->leader;
+    if (led && !leads) {
+        asks_follower(engine);
+    }
+    if (anew) {
+        engine->lead_base_ms = engine->now_ms;
+        const struct cell_row *cell = state_cell(&engine->state);
+        engine->lead_base_log = cell == NULL ? 0 : cell->log_time_ms;
+        nodes_sync(&engine->nodes, &engine->state);
+        nodes_leading(engine);
+        lead_begin(engine);
+        asks_leading(engine);
+    }
+}
+
+static void members_told(struct engine *engine, const struct engine_event *event)
+{
+    CHECK(event->members_count <= LIMIT_CONTROLLERS);
+    memcpy(engine->members, event->members, sizeof(engine->members[0]) * event->members_count);
+    engine->members_count = event->members_count;
+    engine->commit = event->commit;
+    engine->fit = event->fit;
+    if (engine->role != ENGINE_LEADING && event->leader != 0 && event->leader != engine->leader) {
+        engine->leader = event->leader;
+        asks_leading(engine); /* Somebody leads: what waits can be forwarded. */
+    }
+}
+
+void engine_step(struct engine *engine, const struct engine_event *event, struct effects *effects)
+{
+    CHECK(effects->arena != NULL);
+    CHECK(event->now_ms >= engine->now_ms);
+    engine->effects = effects;
+    engine->now_ms = event->now_ms;
+    engine->wall_ms = event->wall_ms;
+    switch (event->kind) {
+    case ENGINE_ASK: asks_arrive(engine, event->ask->request, event->ask->handle, 0); break;
+    case ENGINE_FRAME: framed(engine, event->frame); break;
+    case ENGINE_LINK: linked(engine, event); break;
+    case ENGINE_TOLD:
+        if (event->frame->body_case == WIRE__FRAME__BODY_ISSUE_TOLD) {
+            asks_told_by_keys(engine, event->frame->issue_told);
+        } else if (event->frame->body_case == WIRE__FRAME__BODY_NOTE_TOLD) {
+            lead_note_told(engine, event->frame->note_told);
+        }
+        break;
+    case ENGINE_APPLIED: applied(engine, event); break;
+    case ENGINE_LOST: asks_lost(engine, event->ticket); break;
+    case ENGINE_REFUSED: asks_submit_refused(engine, event->ticket, event->failure); break;
+    case ENGINE_ROLE: role_told(engine, event); break;
+    case ENGINE_MEMBERS: members_told(engine, event); break;
+    case ENGINE_CLOCK:
+        asks_clock(engine);
+        nodes_clock(engine);
+        lead_clock(engine);
+        if (engine->now_ms / 1000 != (engine->now_ms - LIMIT_TICK_MS) / 1000) {
+            stand(engine);
+        }
+        break;
+    case ENGINE_TURN:
+        reads_turn(engine);
+        asks_submit(engine);
+        break;
+    }
+    engine->effects = NULL;
+}

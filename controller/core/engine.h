@@ -1,0 +1,106 @@
+/* The engine: one controller's step machine. Everything that happens to a controller comes in as an
+ * event, everything it wants done leaves as an effect; it has no clock, no socket and no disk.
+ *
+ *   ask ─► trial ─► placed ─► batch ─► SUBMIT ─► APPLIED ─► apply_entry ─► ANSWER
+ *   read ─► confirmed round ─► ANSWER                 (a follower forwards either, once)
+ *   node's words ─► NodeHeard, NodeJudged, NodeReported commands; ASSIGN effects ─► orders
+ *
+ * engine.c receives events · engine_asks.c owns asks from arrival to answer · engine_reads.c the
+ * confirmed rounds · engine_nodes.c what nodes say and are told · engine_lead.c what only a leader
+ * does by itself. */
+#ifndef CONTROLLER_CORE_ENGINE_H
+#define CONTROLLER_CORE_ENGINE_H
+
+#include "audit/fold.h"
+#include "base/result.h"
+#include "controller/core/apply.h"
+#include "controller/core/nodes.h"
+#include "controller/core/read.h"
+
+enum {
+    ENGINE_ASKS = 2048, /* Under way at once; more is refused with "overloaded". */
+    ENGINE_ASK_BYTES = LIMIT_COMMAND,
+    ENGINE_TICKETS = 2,  /* Entries submitted and not yet applied: REPLICA_OUTSTANDING. */
+    ENGINE_WORDS = 1024, /* Commands of the plane itself waiting for an entry. */
+    ENGINE_WORD_BYTES = 4096,
+    ENGINE_EVENTS = 4096, /* Events kept for resuming clients. */
+    ENGINE_DIGESTS = 8,   /* Digests kept for comparison, one for every 256th index. */
+    ENGINE_DIGEST_EVERY = 256,
+    ENGINE_REPLANS = 3, /* Times a conflict between plan and apply is planned again. */
+    ENGINE_ARENA = 8 * 1024 * 1024,
+};
+
+enum engine_role { ENGINE_FOLLOWER = 1, ENGINE_ELECTING = 2, ENGINE_LEADING = 3 };
+
+enum engine_event_kind {
+    ENGINE_ASK = 1, /* ask: of the local api. */
+    ENGINE_FRAME,   /* frame, stamped by link with its sender. */
+    ENGINE_LINK,    /* peer came (up) or went. */
+    ENGINE_TOLD,    /* frame: keys answered. */
+    ENGINE_APPLIED, /* index, ticket, entry: committed. */
+    ENGINE_LOST,    /* ticket: its outcome is unknown. */
+    ENGINE_REFUSED, /* batch: SUBMIT came to nothing; failure says why. */
+    ENGINE_ROLE,    /* role, term, leader. */
+    ENGINE_MEMBERS, /* What consensus says of every member. */
+    ENGINE_CLOCK,   /* Every LIMIT_TICK_MS. */
+    ENGINE_TURN,    /* The turn's input is over: propose, confirm. */
+};
+
+struct engine_member {
+    uint64_t id;
+    uint32_t voter; /* 0 spare, 1 standby, 2 voter. */
+    uint64_t match;
+    uint64_t heard_ms; /* Ago; UINT64_MAX: never. */
+};
+
+struct engine_event {
+    enum engine_event_kind kind;
+    uint64_t now_ms;  /* CLOCK_BOOTTIME, or virtual. */
+    uint64_t wall_ms; /* 1970 UTC. */
+    const Wire__Ask *ask;
+    const Wire__Frame *frame;
+    bool up;
+    Wire__Kind peer_kind;
+    uint64_t peer;
+    uint64_t index;
+    uint64_t ticket;
+    const Wire__Entry *entry;
+    struct result failure;
+    enum engine_role role;
+    uint64_t term;
+    uint64_t leader;
+    uint64_t commit;
+    const struct engine_member *members;
+    uint32_t members_count;
+    bool fit; /* MEMBERS: there is room on the disk and the mirror is sound. */
+};
+
+struct engine_conf {
+    uint64_t self; /* controller_id. */
+    uint16_t cell;
+    const Wire__Genesis *genesis; /* Not NULL: this controller begins the cell. Copied as bytes. */
+    struct state_capacity capacity;
+    struct slice ca; /* The cell's certificate authority, DER: goes into answers to joiners. */
+};
+
+struct engine;
+
+size_t engine_memory(const struct engine_conf *conf);
+/* `memory` is zeroed, 64-byte aligned and stays the caller's. */
+struct engine *engine_init(const struct engine_conf *conf, void *memory);
+/* One event; effects->arena and effects->list are the caller's, reset by it between steps. */
+void engine_step(struct engine *engine, const struct engine_event *event, struct effects *effects);
+
+/* For restore (before the first step), the mirror, and reports. */
+struct state *engine_state(struct engine *engine);
+void engine_restored(struct engine *engine, uint64_t index);
+uint64_t engine_applied(const struct engine *engine);
+/* How many asks are under way; commands of the plane that wait. For /metrics and bounds. */
+uint32_t engine_asks_under_way(const struct engine *engine);
+/* Where SUBMIT's ticket must be written before the entry can be applied: effect->handle names it.
+ */
+uint64_t *engine_ticket_slot(struct engine *engine, uint64_t handle);
+/* This replica holds another state than an agreeing majority: it must stop. INV-REF-1 */
+bool engine_diverged(const struct engine *engine);
+
+#endif

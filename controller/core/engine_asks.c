@@ -1,0 +1,391 @@
+/* Decides where every ask stands, from arrival to its one answer. Asks are planned on the leader
+ * (trial, then a node), travel in the next entry, and are answered when it is applied. */
+#include "base/check.h"
+#include "controller/core/engine_inner.h"
+#include "wire/frame.h"
+#include "wire/wire.h"
+
+#include <string.h>
+
+enum {
+    ASK_DEADLINE_MS = 9000, /* Below api's own ten seconds: the reason is ours to give. */
+};
+
+/* ---- Slots ---- */
+
+void asks_init(struct engine *engine)
+{
+    engine->asks_free = 0;
+    for (uint32_t slot = ENGINE_ASKS; slot > 0; slot--) {
+        engine->asks[slot - 1].next = engine->asks_free;
+        engine->asks_free = slot;
+    }
+}
+
+uint32_t engine_asks_under_way(const struct engine *engine)
+{
+    return engine->asks_count;
+}
+
+static void slot_free(struct engine *engine, uint32_t slot)
+{
+    struct ask *ask = &engine->asks[slot];
+    CHECK(ask->phase != ASK_FREE);
+    uint32_t serial = ask->serial + 1;
+    memset(ask, 0, sizeof(*ask));
+    ask->serial = serial;
+    ask->next = engine->asks_free;
+    engine->asks_free = slot + 1;
+    engine->asks_count--;
+}
+
+void asks_forget(struct engine *engine, uint32_t slot)
+{
+    slot_free(engine, slot);
+}
+
+/* A handle that comes back from outside names the slot and its life. */
+uint64_t asks_handle(const struct engine *engine, uint32_t slot)
+{
+    return ((uint64_t)engine->asks[slot].serial << 32) | slot;
+}
+
+bool asks_slot(const struct engine *engine, uint64_t handle, enum ask_phase phase, uint32_t *out)
+{
+    uint32_t slot = (uint32_t)handle;
+    if (slot >= ENGINE_ASKS || engine->asks[slot].serial != (uint32_t)(handle >> 32) ||
+        engine->asks[slot].phase != phase) {
+        return false;
+    }
+    *out = slot;
+    return true;
+}
+
+Wire__Request *asks_request(struct engine *engine, uint32_t slot)
+{
+    Wire__Request *request = NULL;
+    struct result decoded = wire_decode(
+        &wire__request__descriptor,
+        slice_of(engine->ask_bytes[slot], engine->asks[slot].size),
+        engine->effects->arena,
+        &request);
+    CHECK(decoded.code == 0); /* Our own bytes, and the arena is sized for it. */
+    return request;
+}
+
+/* ---- Answers ---- */
+
+Wire__Answer *asks_answer_new(struct engine *engine, const Wire__Request *request)
+{
+    Wire__Answer *answer = engine_take(engine, sizeof(*answer));
+    wire__answer__init(answer);
+    answer->format = 1;
+    answer->request_id = request->request_id;
+    answer->index = engine->applied;
+    const struct controller_row *leader =
+        state_find(&engine->state, TABLE_CONTROLLER, engine->leader);
+    answer->leader_address = leader == NULL ? "" : leader->api_address;
+    return answer;
+}
+
+void asks_problem(struct engine *engine, Wire__Answer *answer, const struct outcome *outcome)
+{
+    if (outcome->reject == REJECT_NONE) {
+        return;
+    }
+    answer->reject = (uint32_t)outcome->reject;
+    answer->problem = engine_take(engine, sizeof(*answer->problem));
+    *answer->problem = outcome->problem;
+    if (answer->problem->code[0] == '\0') {
+        answer->problem->code = reject_name(outcome->reject);
+    }
+}
+
+static void send_answer(
+    struct engine *engine, uint64_t handle, uint64_t origin, Wire__Answer *answer)
+{
+    if (origin == 0) {
+        struct effect *effect = effects_add(engine->effects, EFFECT_ANSWER);
+        effect->handle = handle;
+        effect->answer = answer;
+        return;
+    }
+    Wire__Frame *frame =
+        engine_frame(engine, WIRE__KIND__KIND_CONTROLLER, origin, WIRE__FRAME__BODY_FORWARDED);
+    frame->forwarded = engine_take(engine, sizeof(*frame->forwarded));
+    wire__told__init(frame->forwarded);
+    frame->forwarded->handle = handle;
+    frame->forwarded->answer = answer;
+}
+
+void asks_answer(struct engine *engine, uint32_t slot, Wire__Answer *answer)
+{
+    send_answer(engine, engine->asks[slot].handle, engine->asks[slot].origin, answer);
+    slot_free(engine, slot);
+}
+
+void asks_refuse(
+    struct engine *engine, uint32_t slot, enum reject reject, const char *detail, uint32_t retry_s)
+{
+    Wire__Answer *answer = asks_answer_new(engine, asks_request(engine, slot));
+    struct outcome outcome = { .reject = reject };
+    wire__problem__init(&outcome.problem);
+    outcome.problem.code = reject_name(reject);
+    outcome.problem.detail = detail;
+    outcome.problem.hint =
+        reject == REJECT_OUTCOME_UNKNOWN ? "Ask again with the same idempotency key." : "";
+    asks_problem(engine, answer, &outcome);
+    answer->retry_after_seconds = retry_s;
+    asks_answer(engine, slot, answer);
+}
+
+void asks_answer_operation(struct engine *engine, uint32_t slot, const struct outcome *outcome)
+{
+    Wire__Answer *answer = asks_answer_new(engine, asks_request(engine, slot));
+    struct view_live live = engine_live(engine);
+    const struct operation_row *row =
+        state_find(&engine->state, TABLE_OPERATION, outcome->operation);
+    asks_problem(engine, answer, outcome);
+    if (row != NULL) {
+        answer->operation = views_operation(&live, row);
+    } else if (outcome->reject == REJECT_NONE) { /* Done so long ago that it was forgotten. */
+        answer->operation = engine_take(engine, sizeof(*answer->operation));
+        wire__operation_view__init(answer->operation);
+        char *id = engine_take(engine, ID_TEXT_SIZE);
+        id_format(ID_OPERATION, outcome->operation, id);
+        answer->operation->id = id;
+        answer->operation->state = WIRE__OPERATION_STATE__OPERATION_STATE_DONE;
+        answer->operation->progress = 100;
+    }
+    asks_answer(engine, slot, answer);
+}
+
+/* ---- Arrival ---- */
+
+bool asks_is_read(const Wire__Request *request)
+{
+    enum access_operation operation = access_operation_of(request);
+    return operation != 0 && !access_operation_writes(operation);
+}
+
+static void forward(struct engine *engine, uint32_t slot)
+{
+    struct ask *ask = &engine->asks[slot];
+    ask->phase = ASK_FORWARDED;
+    ask->round = engine->leader;
+    Wire__Frame *frame = engine_frame(
+        engine, WIRE__KIND__KIND_CONTROLLER, engine->leader, WIRE__FRAME__BODY_FORWARD);
+    frame->forward = engine_take(engine, sizeof(*frame->forward));
+    wire__ask__init(frame->forward);
+    frame->forward->handle = asks_handle(engine, slot);
+    frame->forward->request = asks_request(engine, slot);
+}
+
+/* Plans, reads, forwards or waits: whatever this controller can do for it now. */
+static void route(struct engine *engine, uint32_t slot)
+{
+    struct ask *ask = &engine->asks[slot];
+    const struct controller_soft *leader =
+        engine->leader == 0 ? NULL : engine_other(engine, engine->leader);
+    if (engine->role == ENGINE_LEADING) {
+        asks_plan(engine, slot);
+    } else if (
+        ask->origin == 0 && leader != NULL && engine->leader != engine->conf.self && leader->up) {
+        forward(engine, slot); /* Once: a forwarded ask is never forwarded again. */
+    } else if (ask->origin != 0) {
+        asks_refuse(engine, slot, REJECT_NO_LEADER, "This controller does not lead any more.", 1);
+    } else {
+        ask->phase = ASK_LEADERLESS;
+    }
+}
+
+void asks_arrive(
+    struct engine *engine, const Wire__Request *request, uint64_t handle, uint64_t origin)
+{
+    Wire__Answer *answer = NULL;
+    struct outcome outcome = { .reject = REJECT_NONE };
+    wire__problem__init(&outcome.problem);
+    size_t size = 0;
+    if (engine->asks_free == 0) {
+        outcome.reject = REJECT_OVERLOADED;
+        outcome.problem.detail = "Too many requests are under way.";
+    } else if (!wire_encode_into(
+                   request, engine->ask_bytes[engine->asks_free - 1], ENGINE_ASK_BYTES, &size)) {
+        outcome.reject = REJECT_MALFORMED;
+        outcome.problem.detail = "The request is too large.";
+    }
+    if (outcome.reject != REJECT_NONE) {
+        answer = asks_answer_new(engine, request);
+        asks_problem(engine, answer, &outcome);
+        answer->retry_after_seconds = 1;
+        send_answer(engine, handle, origin, answer);
+        return;
+    }
+    uint32_t slot = engine->asks_free - 1;
+    struct ask *ask = &engine->asks[slot];
+    engine->asks_free = ask->next;
+    engine->asks_count++;
+    uint32_t serial = ask->serial;
+    *ask = (struct ask){ .phase = ASK_LEADERLESS,
+                         .handle = handle,
+                         .origin = origin,
+                         .since_ms = engine->now_ms,
+                         .until_ms = engine->now_ms + ASK_DEADLINE_MS,
+                         .serial = serial,
+                         .size = (uint32_t)size };
+    if (request->stale && asks_is_read(request) && engine->nodes.ready) {
+        reads_stale(engine, slot);
+        return;
+    }
+    route(engine, slot);
+}
+
+/* ---- Outcome ---- */
+
+static void settle(struct engine *engine, uint32_t slot, const struct outcome *outcome)
+{
+    struct ask *ask = &engine->asks[slot];
+    asks_land(engine, ask);
+    if (outcome->reject == REJECT_CONFLICT && ask->replans < ENGINE_REPLANS &&
+        engine->role == ENGINE_LEADING) {
+        ask->replans++;
+        asks_plan(engine, slot);
+        return;
+    }
+    bool joins = outcome->subject.id != 0;
+    if (outcome->reject == REJECT_NONE && joins) {
+        asks_certify(engine, slot, outcome);
+        return;
+    }
+    asks_answer_operation(engine, slot, outcome);
+}
+
+void asks_applied(
+    struct engine *engine, uint64_t number, const struct outcome *outcomes, size_t count)
+{
+    struct ticket *ticket = asks_ticket(engine, number);
+    if (ticket == NULL) {
+        return;
+    }
+    size_t at = ticket->words;
+    uint32_t next = ticket->first;
+    *ticket = (struct ticket){ .taken = false };
+    while (next != 0) {
+        uint32_t slot = next - 1;
+        next = engine->asks[slot].next;
+        CHECK(at < count);
+        CHECK(engine->asks[slot].phase == ASK_SUBMITTED);
+        settle(engine, slot, &outcomes[at++]);
+    }
+    CHECK(at == count);
+}
+
+void asks_lost(struct engine *engine, uint64_t number)
+{
+    struct ticket *ticket = asks_ticket(engine, number);
+    if (ticket == NULL) {
+        return;
+    }
+    uint32_t next = ticket->first;
+    *ticket = (struct ticket){ .taken = false };
+    while (next != 0) {
+        uint32_t slot = next - 1;
+        next = engine->asks[slot].next;
+        asks_land(engine, &engine->asks[slot]);
+        asks_refuse(
+            engine,
+            slot,
+            REJECT_OUTCOME_UNKNOWN,
+            "Leadership was lost while this was under way; it may or may not have been done.",
+            1);
+    }
+}
+
+/* Nothing was proposed, so nothing can have happened: asks wait again, words are told again. */
+void asks_submit_refused(struct engine *engine, uint64_t handle, struct result why)
+{
+    CHECK(handle < ENGINE_TICKETS);
+    struct ticket *ticket = &engine->tickets[handle];
+    uint32_t next = ticket->first;
+    *ticket = (struct ticket){ .taken = false };
+    while (next != 0) {
+        uint32_t slot = next - 1;
+        next = engine->asks[slot].next;
+        if (why.code == FAILURE_FULL || why.code == FAILURE_NO_SPACE) {
+            asks_land(engine, &engine->asks[slot]);
+            asks_refuse(engine, slot, REJECT_UNFIT, "The leader's log has no room.", 5);
+        } else {
+            asks_queue(engine, slot);
+        }
+    }
+}
+
+/* ---- Leadership comes and goes ---- */
+
+void asks_follower(struct engine *engine)
+{
+    engine->queue_first = 0;
+    engine->queue_last = 0;
+    for (uint32_t slot = 0; slot < ENGINE_ASKS; slot++) {
+        struct ask *ask = &engine->asks[slot];
+        bool untouched = ask->phase == ASK_QUEUED || ask->phase == ASK_READING ||
+                         ask->phase == ASK_WAITING || ask->phase == ASK_CONSOLE;
+        if (ask->phase == ASK_QUEUED) {
+            asks_land(engine, ask);
+        }
+        if (untouched) {
+            route(engine, slot);
+        }
+    }
+    engine->words_count = 0; /* The next leader sees for itself. */
+    engine->round_open = false;
+}
+
+void asks_leading(struct engine *engine)
+{
+    for (uint32_t slot = 0; slot < ENGINE_ASKS; slot++) {
+        if (engine->asks[slot].phase == ASK_LEADERLESS) {
+            route(engine, slot);
+        }
+    }
+}
+
+void asks_peer_gone(struct engine *engine, uint64_t peer)
+{
+    for (uint32_t slot = 0; slot < ENGINE_ASKS; slot++) {
+        struct ask *ask = &engine->asks[slot];
+        if (ask->phase != ASK_FORWARDED || ask->round != peer) {
+            continue;
+        }
+        if (asks_is_read(asks_request(engine, slot))) {
+            ask->phase = ASK_LEADERLESS; /* Reads can be asked of the next leader. */
+        } else {
+            asks_refuse(
+                engine,
+                slot,
+                REJECT_OUTCOME_UNKNOWN,
+                "The leader went away while this was under way.",
+                1);
+        }
+    }
+}
+
+void asks_clock(struct engine *engine)
+{
+    for (uint32_t slot = 0; slot < ENGINE_ASKS; slot++) {
+        struct ask *ask = &engine->asks[slot];
+        if (ask->phase == ASK_LEADERLESS && engine->now_ms - ask->since_ms >= LIMIT_NO_LEADER_MS) {
+            asks_refuse(engine, slot, REJECT_NO_LEADER, "No controller leads at the moment.", 1);
+        } else if (ask->phase == ASK_WAITING && engine->now_ms >= ask->until_ms) {
+            struct outcome still = { .operation = ask->operation };
+            wire__problem__init(&still.problem);
+            asks_answer_operation(engine, slot, &still);
+        } else if (
+            (ask->phase == ASK_FORWARDED || ask->phase == ASK_READING ||
+             ask->phase == ASK_CONSOLE || ask->phase == ASK_KEYS) &&
+            engine->now_ms >= ask->until_ms) {
+            asks_refuse(
+                engine, slot, REJECT_OUTCOME_UNKNOWN, "Nobody answered within the deadline.", 1);
+        }
+    }
+}

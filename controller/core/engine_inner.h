@@ -1,0 +1,233 @@
+/* The engine's own rooms, for the engine_*.c files only. */
+#ifndef CONTROLLER_CORE_ENGINE_INNER_H
+#define CONTROLLER_CORE_ENGINE_INNER_H
+
+#include "audit/note.h"
+#include "controller/core/engine.h"
+
+/* Where an ask stands. */
+enum ask_phase {
+    ASK_FREE = 0,
+    ASK_LEADERLESS, /* Waits up to LIMIT_NO_LEADER_MS for somebody to lead. */
+    ASK_FORWARDED,  /* Another controller has it. */
+    ASK_QUEUED,     /* Planned; goes into the next entry. */
+    ASK_SUBMITTED,  /* In an entry. */
+    ASK_READING,    /* Waits for a confirmed round that began after it came. */
+    ASK_WAITING,    /* An operation is waited for. */
+    ASK_KEYS,       /* A certificate is being made. */
+    ASK_CONSOLE,    /* A node reads its console log. */
+};
+
+struct ask {
+    enum ask_phase phase;
+    uint64_t handle; /* The asker's. */
+    uint64_t origin; /* 0: the local api; else the controller that forwarded it. */
+    uint64_t since_ms;
+    uint64_t until_ms;
+    uint64_t round;     /* READING: the round that must succeed. */
+    uint64_t operation; /* WAITING. */
+    uint64_t node;      /* QUEUED, SUBMITTED: the choice in flight; 0: none. CONSOLE: who reads. */
+    uint32_t vcpus;
+    uint64_t memory_bytes;
+    uint32_t replans;
+    uint32_t serial;        /* Tells a late answer for an earlier life of this slot. */
+    uint32_t next;          /* In a queue: slot + 1. */
+    Wire__Identity subject; /* KEYS: who is being certified. */
+    uint32_t size;
+};
+
+struct ticket {
+    uint64_t ticket; /* 0: free. */
+    bool taken;
+    uint32_t first; /* Asks in order: slot + 1. */
+    uint32_t words; /* Commands of the plane that came before them. */
+};
+
+/* A command of the plane itself, encoded. */
+struct word {
+    uint32_t size;
+    uint8_t bytes[ENGINE_WORD_BYTES];
+};
+
+struct node_soft {
+    bool up;
+    bool welcomed;
+    bool heard_pending; /* A NodeHeard is on its way. */
+    bool judged_pending;
+    uint32_t mismatches; /* Renewals in a row that disagreed about what is wanted. */
+    uint64_t renewed_ms;
+};
+
+struct controller_soft {
+    uint64_t id;
+    bool up;
+    bool standing; /* It has said where it stands. */
+    uint64_t applied;
+    uint64_t digest_index;
+    uint64_t digest;
+    bool fit;
+    uint64_t wall_offset_ms;
+    uint32_t feature_level;
+    uint64_t said_ms;
+};
+
+struct kept_event {
+    uint64_t index;
+    uint32_t part;
+    uint64_t tenant;
+    uint64_t at;
+    Wire__Kind kind;
+    uint64_t subject;
+    char name[32];
+    char reason[96];
+};
+
+struct engine {
+    struct state state;
+    struct nodes nodes;
+    struct engine_conf conf;
+    uint8_t genesis[1024];
+    size_t genesis_size;
+
+    /* Now. */
+    uint64_t now_ms;
+    uint64_t wall_ms;
+    struct effects *effects;
+
+    /* Consensus as last told. */
+    enum engine_role role;
+    uint64_t term;
+    uint64_t leader;
+    uint64_t commit;
+    uint64_t applied;
+    bool fit;
+    struct engine_member members[LIMIT_CONTROLLERS];
+    uint32_t members_count;
+    uint64_t lead_base_ms; /* CLOCK_BOOTTIME when log time was lead_base_log. */
+    uint64_t lead_base_log;
+    bool greeted; /* LeaderChanged of this term was proposed. */
+
+    /* Asks. */
+    struct ask asks[ENGINE_ASKS];
+    uint8_t (*ask_bytes)[ENGINE_ASK_BYTES];
+    uint32_t asks_free; /* slot + 1. */
+    uint32_t asks_count;
+    uint32_t queue_first;
+    uint32_t queue_last;
+    struct ticket tickets[ENGINE_TICKETS];
+
+    /* Words of the plane. */
+    struct word *words;
+    uint32_t words_first;
+    uint32_t words_count;
+    uint64_t words_dropped;
+
+    /* Reads. */
+    uint64_t round; /* The newest round begun. */
+    bool round_open;
+    uint64_t round_ms;
+    uint32_t round_yes; /* Bit per member. */
+    bool round_wanted;
+
+    /* Machines. */
+    struct node_soft *soft; /* By node table slot. */
+    struct controller_soft others[LIMIT_CONTROLLERS * 2];
+
+    /* The leader's own work. */
+    uint64_t kept_house_ms;
+    bool note_pending;
+    uint64_t note_since_ms;
+    uint64_t note_size;
+    char note_body[AUDIT_NOTE_BODY_MAX];
+    struct fold fold;
+    uint64_t folded_ms;
+
+    /* Events for clients that resume. */
+    struct kept_event *events;
+    uint64_t events_first; /* Count of events ever; the ring holds the last ENGINE_EVENTS. */
+    uint64_t events_next;
+    uint64_t events_floor; /* Index below which nothing is known. */
+
+    uint64_t digests[ENGINE_DIGESTS];
+    uint64_t digest_index[ENGINE_DIGESTS];
+    bool diverged;
+};
+
+/* ---- engine.c ---- */
+Wire__Frame *engine_frame(
+    struct engine *engine, Wire__Kind kind, uint64_t peer, Wire__Frame__BodyCase body);
+void *engine_take(struct engine *engine, size_t size); /* CHECKs: the arena is sized for a step. */
+struct controller_soft *engine_other(struct engine *engine, uint64_t id);
+bool engine_alone(const struct engine *engine); /* The only voter. */
+struct view_live engine_live(struct engine *engine);
+
+/* ---- engine_asks.c ---- */
+void asks_init(struct engine *engine);
+void asks_arrive(
+    struct engine *engine, const Wire__Request *request, uint64_t handle, uint64_t origin);
+void asks_plan(struct engine *engine, uint32_t slot);
+void asks_applied(
+    struct engine *engine, uint64_t ticket, const struct outcome *outcomes, size_t count);
+void asks_lost(struct engine *engine, uint64_t ticket);
+void asks_submit(struct engine *engine);
+void asks_submit_refused(struct engine *engine, uint64_t handle, struct result why);
+void asks_follower(struct engine *engine); /* Leadership went: what was not proposed waits again. */
+void asks_leading(struct engine *engine);  /* It came: what waited is planned. */
+void asks_clock(struct engine *engine);
+void asks_told_by_peer(struct engine *engine, const Wire__Told *told);
+void asks_peer_gone(struct engine *engine, uint64_t peer);
+void asks_told_by_keys(struct engine *engine, const Wire__IssueTold *told);
+void asks_console(struct engine *engine, uint64_t node, const Wire__NodeConsoleTold *told);
+void asks_watch(struct engine *engine); /* Operations that are waited for may have ended. */
+Wire__Answer *asks_answer_new(struct engine *engine, const Wire__Request *request);
+/* Sends and frees the slot. */
+void asks_answer(struct engine *engine, uint32_t slot, Wire__Answer *answer);
+void asks_refuse(
+    struct engine *engine, uint32_t slot, enum reject reject, const char *detail, uint32_t retry_s);
+Wire__Request *asks_request(struct engine *engine, uint32_t slot);
+void asks_problem(struct engine *engine, Wire__Answer *answer, const struct outcome *outcome);
+
+void asks_answer_operation(struct engine *engine, uint32_t slot, const struct outcome *outcome);
+uint64_t asks_handle(const struct engine *engine, uint32_t slot);
+bool asks_slot(
+    const struct engine *engine, uint64_t handle, enum ask_phase phase, uint32_t *slot_out);
+bool asks_is_read(const Wire__Request *request);
+void asks_forget(struct engine *engine, uint32_t slot); /* Somebody else answers it. */
+
+/* ---- engine_plan.c ---- */
+void asks_queue(struct engine *engine, uint32_t slot);
+void asks_land(struct engine *engine, struct ask *ask);
+struct ticket *asks_ticket(struct engine *engine, uint64_t number); /* NULL: not ours. */
+
+/* ---- engine_told.c ---- */
+void asks_certify(struct engine *engine, uint32_t slot, const struct outcome *outcome);
+void asks_wait(struct engine *engine, uint32_t slot, const Wire__Request *request);
+void asks_console_read(struct engine *engine, uint32_t slot, const Wire__Request *request);
+void asks_audit(struct engine *engine, uint32_t slot, const Wire__Request *request);
+void asks_events(struct engine *engine, uint32_t slot, const Wire__Request *request);
+
+/* ---- engine_reads.c ---- */
+void reads_arrive(struct engine *engine, uint32_t slot);
+void reads_turn(struct engine *engine);
+void reads_confirm(struct engine *engine, uint64_t peer, const Wire__Confirm *confirm);
+void reads_confirmed(struct engine *engine, uint64_t peer, const Wire__Confirmed *confirmed);
+void reads_stale(struct engine *engine, uint32_t slot);
+
+/* ---- engine_nodes.c ---- */
+void nodes_said(struct engine *engine, uint64_t node, uint32_t epoch, const Wire__Frame *frame);
+void nodes_link(struct engine *engine, uint64_t node, bool up);
+void nodes_assign(struct engine *engine, const struct effect *assign);
+void nodes_clock(struct engine *engine);
+void nodes_leading(struct engine *engine);
+struct node_soft *nodes_soft(struct engine *engine, uint64_t node);
+
+/* ---- engine_lead.c ---- */
+void lead_word(struct engine *engine, const Wire__Command *command);
+void lead_begin(struct engine *engine);
+void lead_clock(struct engine *engine);
+void lead_note_told(struct engine *engine, const Wire__NoteTold *told);
+void lead_refusal(struct engine *engine, const Wire__Request *request, enum reject reject);
+void lead_event(struct engine *engine, const Wire__EventView *event, uint64_t tenant);
+uint64_t lead_log_time(const struct engine *engine);
+
+#endif

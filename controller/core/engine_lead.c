@@ -1,0 +1,306 @@
+/* Decides what a leader does by itself: begin the cell, keep time, sign the audit log, post folded
+ * refusals, keep consensus members in step with the controllers' rows. */
+#include "base/check.h"
+#include "controller/core/engine_inner.h"
+#include "wire/wire.h"
+
+#include <string.h>
+
+enum {
+    HOUSEKEEPING_MS = 500,
+    CHECKPOINT_MS = 1000,
+    CHECKPOINT_LEAVES = 256,
+    NOTE_DEADLINE_MS = 5000,
+    FEATURE_LEVEL = 1, /* What this build understands. */
+    DOOR_API = 1,
+};
+
+uint64_t lead_log_time(const struct engine *engine)
+{
+    CHECK(engine->now_ms >= engine->lead_base_ms);
+    return engine->lead_base_log + (engine->now_ms - engine->lead_base_ms); /* INV-TIME-1 */
+}
+
+/* A command of the plane itself. A full list refuses the newest: everything that is told here is
+ * told again as long as it stays true. */
+void lead_word(struct engine *engine, const Wire__Command *command)
+{
+    if (engine->words_count == ENGINE_WORDS) {
+        engine->words_dropped++;
+        return;
+    }
+    uint32_t at = (engine->words_first + engine->words_count) % ENGINE_WORDS;
+    size_t size = 0;
+    if (!wire_encode_into(command, engine->words[at].bytes, ENGINE_WORD_BYTES, &size)) {
+        engine->words_dropped++;
+        return;
+    }
+    engine->words[at].size = (uint32_t)size;
+    engine->words_count++;
+}
+
+static void word_of(Wire__Command *command, Wire__Command__BodyCase body)
+{
+    wire__command__init(command);
+    command->format = 1;
+    command->body_case = body;
+}
+
+void lead_begin(struct engine *engine)
+{
+    Wire__Command command;
+    if (state_cell(&engine->state) == NULL) {
+        Wire__Genesis *genesis = NULL;
+        if (engine->genesis_size == 0) {
+            return; /* Somebody else begins this cell. */
+        }
+        struct result decoded = wire_decode(
+            &wire__genesis__descriptor,
+            slice_of(engine->genesis, engine->genesis_size),
+            engine->effects->arena,
+            &genesis);
+        CHECK(decoded.code == 0);
+        word_of(&command, WIRE__COMMAND__BODY_GENESIS);
+        command.genesis = genesis;
+        lead_word(engine, &command);
+    }
+    Wire__LeaderChanged changed = WIRE__LEADER_CHANGED__INIT;
+    changed.controller = engine->conf.self;
+    changed.term = engine->term;
+    word_of(&command, WIRE__COMMAND__BODY_LEADER_CHANGED);
+    command.leader_changed = &changed;
+    lead_word(engine, &command);
+    engine->note_pending = false;
+    engine->kept_house_ms = engine->now_ms;
+}
+
+/* ---- Events for clients that resume ---- */
+
+void lead_event(struct engine *engine, const Wire__EventView *event, uint64_t tenant)
+{
+    struct kept_event *kept = &engine->events[engine->events_next % ENGINE_EVENTS];
+    memset(kept, 0, sizeof(*kept));
+    uint64_t id = 0;
+    kept->index = event->index;
+    kept->part = event->part;
+    kept->at = event->at;
+    kept->kind = event->kind;
+    kept->tenant = tenant != 0 ? tenant : (id_parse(ID_TENANT, event->tenant, &id) ? id : 0);
+    kept->subject =
+        event->kind != 0 && id_parse((enum id_kind)event->kind, event->subject, &id) ? id : 0;
+    (void)text_copy(kept->name, sizeof(kept->name), slice_text(event->name));
+    (void)text_copy(kept->reason, sizeof(kept->reason), slice_text(event->reason));
+    engine->events_next++;
+    if (engine->events_next - engine->events_first > ENGINE_EVENTS) {
+        engine->events_floor = engine->events[engine->events_first % ENGINE_EVENTS].index;
+        engine->events_first = engine->events_next - ENGINE_EVENTS;
+    }
+}
+
+/* ---- Checkpoints ---- */
+
+/* The sorted map of every tenant that ever had a leaf. Table order is id order; the provider, 0,
+ * comes first. */
+static void map_root(const struct state *state, uint8_t root_out[static AUDIT_HASH])
+{
+    struct audit_frontier map = { .size = 0 };
+    const struct cell_row *cell = state_cell(state);
+    audit_map_append(&map, 0, &cell->chain);
+    for (const struct tenant_row *row = state_first(state, TABLE_TENANT); row != NULL;
+         row = state_next(state, TABLE_TENANT, row)) {
+        audit_map_append(&map, row->head.id, &row->chain);
+    }
+    audit_root(&map, root_out);
+}
+
+static void checkpoint(struct engine *engine)
+{
+    const struct cell_row *cell = state_cell(&engine->state);
+    uint64_t waiting = cell->frontier.size - cell->checkpoint_size;
+    bool due = waiting >= CHECKPOINT_LEAVES ||
+               (waiting > 0 && engine->now_ms - engine->note_since_ms >= CHECKPOINT_MS);
+    if (engine->note_pending && engine->now_ms - engine->note_since_ms >= NOTE_DEADLINE_MS) {
+        engine->note_pending = false; /* keys died meanwhile; it is asked again. */
+    }
+    if (!due || engine->note_pending) {
+        return;
+    }
+    struct audit_checkpoint made = { .size = cell->frontier.size,
+                                     .log_time_ms = cell->log_time_ms };
+    audit_origin(engine->conf.cell, made.origin);
+    audit_root(&cell->frontier, made.root);
+    map_root(&engine->state, made.map_root);
+    audit_checkpoint_body(&made, engine->note_body);
+    engine->note_pending = true;
+    engine->note_since_ms = engine->now_ms;
+    engine->note_size = cell->frontier.size;
+    Wire__Frame *frame =
+        engine_frame(engine, WIRE__KIND__KIND_UNSET, 0, WIRE__FRAME__BODY_NOTE_ASK);
+    frame->note_ask = engine_take(engine, sizeof(*frame->note_ask));
+    wire__note_ask__init(frame->note_ask);
+    frame->note_ask->handle = engine->note_size;
+    frame->note_ask->body = engine->note_body;
+}
+
+void lead_note_told(struct engine *engine, const Wire__NoteTold *told)
+{
+    if (!engine->note_pending || told->handle != engine->note_size ||
+        engine->role != ENGINE_LEADING) {
+        return;
+    }
+    engine->note_pending = false;
+    engine->note_since_ms = engine->now_ms;
+    size_t body = strlen(engine->note_body);
+    size_t signature = strlen(told->signature);
+    char note[sizeof(((struct cell_row *)0)->checkpoint_note)];
+    if (signature == 0 || body + 1 + signature + 2 > sizeof(note)) {
+        return;
+    }
+    memcpy(note, engine->note_body, body);
+    note[body] = '\n'; /* A signed note: text, empty line, signature lines. */
+    memcpy(note + body + 1, told->signature, signature);
+    size_t end = body + 1 + signature;
+    if (note[end - 1] != '\n') {
+        note[end++] = '\n';
+    }
+    note[end] = '\0';
+    Wire__Checkpointed checkpointed = WIRE__CHECKPOINTED__INIT;
+    checkpointed.size = engine->note_size;
+    checkpointed.note = note;
+    Wire__Command command;
+    word_of(&command, WIRE__COMMAND__BODY_CHECKPOINTED);
+    command.checkpointed = &checkpointed;
+    lead_word(engine, &command);
+}
+
+/* ---- Members ---- */
+
+static const struct engine_member *member_of(const struct engine *engine, uint64_t id)
+{
+    for (uint32_t i = 0; i < engine->members_count; i++) {
+        if (engine->members[i].id == id) {
+            return &engine->members[i];
+        }
+    }
+    return NULL;
+}
+
+static void report_controller(
+    struct engine *engine, const struct controller_row *row, uint32_t voter, bool gone)
+{
+    const struct controller_soft *other =
+        row->head.id == engine->conf.self ? NULL : engine_other(engine, row->head.id);
+    Wire__ControllerReported reported = WIRE__CONTROLLER_REPORTED__INIT;
+    reported.controller = row->head.id;
+    reported.voter = voter;
+    reported.gone = gone;
+    reported.feature_level = other == NULL ? FEATURE_LEVEL : other->feature_level;
+    reported.wall_ms = engine->wall_ms;
+    Wire__Command command;
+    word_of(&command, WIRE__COMMAND__BODY_CONTROLLER_REPORTED);
+    command.controller_reported = &reported;
+    lead_word(engine, &command);
+}
+
+/* Level-triggered: what the rows want and consensus lacks is asked for again until it is so. One
+ * change at a time is consensus's own rule; it answers busy. */
+static void keep_members(struct engine *engine)
+{
+    for (const struct controller_row *row = state_first(&engine->state, TABLE_CONTROLLER);
+         row != NULL;
+         row = state_next(&engine->state, TABLE_CONTROLLER, row)) {
+        const struct engine_member *member = member_of(engine, row->head.id);
+        const struct controller_soft *other = engine_other(engine, row->head.id);
+        bool reachable = row->head.id == engine->conf.self || (other != NULL && other->up);
+        if (row->leaving && member != NULL) {
+            effects_add(engine->effects, EFFECT_MEMBER_REMOVE)->id = row->head.id;
+        } else if (row->leaving) {
+            report_controller(engine, row, 0, true);
+        } else if (member == NULL && reachable) {
+            effects_add(engine->effects, EFFECT_MEMBER_ADD)->id = row->head.id;
+        } else if (member != NULL && member->voter != row->voter) {
+            report_controller(engine, row, member->voter, false);
+        }
+    }
+}
+
+/* ---- Refusals ---- */
+
+void lead_refusal(struct engine *engine, const Wire__Request *request, enum reject reject)
+{
+    enum access_operation operation = access_operation_of(request);
+    struct fold_key key = { .door = DOOR_API, .reject = (uint32_t)reject };
+    const char *word = operation == 0 ? "unknown" : access_operation_name(operation);
+    (void)text_copy(key.operation, sizeof(key.operation), slice_text(word));
+    if (request->principal != NULL) {
+        key.actor_kind = (uint32_t)request->principal->kind;
+        key.actor = request->principal->id;
+    }
+    uint8_t sample[AUDIT_HASH] = { 0 };
+    fold_add(&engine->fold, &key, engine->wall_ms, sample);
+}
+
+static void post_refusals(struct engine *engine)
+{
+    struct fold_row row;
+    while (engine->words_count < ENGINE_WORDS / 2 &&
+           fold_take(&engine->fold, engine->wall_ms, &row)) {
+        Wire__Identity principal = WIRE__IDENTITY__INIT;
+        principal.kind = (Wire__Kind)row.key.actor_kind;
+        principal.id = row.key.actor;
+        Wire__Refused refused = WIRE__REFUSED__INIT;
+        refused.principal = &principal;
+        refused.door = row.key.door;
+        refused.operation = row.overflow ? "many" : row.key.operation;
+        refused.reject = row.key.reject;
+        refused.first_ms = row.first_ms;
+        refused.last_ms = row.last_ms;
+        refused.count = row.count;
+        refused.overflow = row.overflow;
+        Wire__Command command;
+        word_of(&command, WIRE__COMMAND__BODY_REFUSED);
+        command.refused = &refused;
+        lead_word(engine, &command);
+    }
+}
+
+/* ---- Time ---- */
+
+static bool something_due(const struct engine *engine)
+{
+    uint64_t now_ms = lead_log_time(engine);
+    const struct idempotency_row *key = state_first(&engine->state, TABLE_IDEMPOTENCY);
+    const struct operation_row *operation = state_first(&engine->state, TABLE_OPERATION);
+    bool keys = key != NULL && key->made_ms + LIMIT_IDEMPOTENCY_KEEP_MS <= now_ms;
+    bool operations = operation != NULL &&
+                      operation->state != WIRE__OPERATION_STATE__OPERATION_STATE_RUNNING &&
+                      operation->done_ms + LIMIT_OPERATION_KEEP_MS <= now_ms;
+    bool tokens = false;
+    for (const struct token_row *row = state_first(&engine->state, TABLE_TOKEN); row != NULL;
+         row = state_next(&engine->state, TABLE_TOKEN, row)) {
+        tokens = tokens || row->expires_ms <= now_ms;
+    }
+    return keys || operations || tokens;
+}
+
+void lead_clock(struct engine *engine)
+{
+    if (engine->role != ENGINE_LEADING || state_cell(&engine->state) == NULL ||
+        engine->now_ms - engine->kept_house_ms < HOUSEKEEPING_MS) {
+        return;
+    }
+    engine->kept_house_ms = engine->now_ms;
+    post_refusals(engine);
+    keep_members(engine);
+    checkpoint(engine);
+    if (something_due(engine)) {
+        Wire__Tick tick = WIRE__TICK__INIT;
+        Wire__Command command;
+        word_of(&command, WIRE__COMMAND__BODY_TICK);
+        command.tick = &tick;
+        lead_word(engine, &command);
+    }
+    if (!engine->fit && !engine_alone(engine)) {
+        effects_add(engine->effects, EFFECT_HAND_OVER);
+    }
+}

@@ -1,0 +1,293 @@
+/* Decides what an ask becomes: a refusal, a read, or a command with the leader's choices in the
+ * next entry. The only place of policy: which node. */
+#include "audit/sha256.h"
+#include "base/check.h"
+#include "controller/core/engine_inner.h"
+#include "controller/core/explain_read.h"
+#include "wire/wire.h"
+
+enum { ENTRY_FORMAT = 1, COMMAND_FORMAT = 1 };
+
+/* ---- Planning ---- */
+
+void asks_queue(struct engine *engine, uint32_t slot)
+{
+    struct ask *ask = &engine->asks[slot];
+    ask->phase = ASK_QUEUED;
+    ask->next = 0;
+    if (engine->queue_last == 0) {
+        engine->queue_first = slot + 1;
+    } else {
+        engine->asks[engine->queue_last - 1].next = slot + 1;
+    }
+    engine->queue_last = slot + 1;
+}
+
+static void digest_of(struct engine *engine, Wire__Request *request, uint8_t out[static 32])
+{
+    const char *request_id = request->request_id;
+    struct slice bytes = SLICE_EMPTY;
+    request->request_id = ""; /* A retry has another. */
+    struct result encoded = wire_encode(request, engine->effects->arena, &bytes);
+    CHECK(encoded.code == 0);
+    request->request_id = request_id;
+    sha256_of(bytes, out);
+}
+
+/* The amounts that a request wants placed; false: none. */
+static bool wants_node(
+    struct engine *engine,
+    const Wire__Request *request,
+    struct ask *ask,
+    const struct image_row **image_out,
+    uint64_t *tenant_out,
+    const char **spread_out)
+{
+    const struct state *state = &engine->state;
+    if (request->body_case == WIRE__REQUEST__BODY_INSTANCE_CREATE &&
+        !request->instance_create->stopped) {
+        const Wire__InstanceCreate *create = request->instance_create;
+        const struct tenant_row *tenant = state_lookup(state, TABLE_TENANT, 0, create->tenant);
+        *image_out = state_lookup(state, TABLE_IMAGE, 0, create->image);
+        ask->vcpus = create->vcpus;
+        ask->memory_bytes = create->memory_bytes;
+        *spread_out = create->spread;
+        *tenant_out = tenant == NULL ? 0 : tenant->head.id;
+        return *image_out != NULL && tenant != NULL;
+    }
+    if (request->body_case != WIRE__REQUEST__BODY_INSTANCE_START) {
+        return false;
+    }
+    const Wire__InstanceStart *start = request->instance_start;
+    const struct tenant_row *tenant = state_lookup(state, TABLE_TENANT, 0, start->tenant);
+    const struct project_row *project =
+        tenant == NULL ? NULL
+                       : state_lookup(
+                             state,
+                             TABLE_PROJECT,
+                             tenant->head.id,
+                             start->project[0] == '\0' ? "default" : start->project);
+    const struct instance_row *row =
+        project == NULL ? NULL
+                        : state_lookup(state, TABLE_INSTANCE, project->head.id, start->instance);
+    if (row == NULL) {
+        return false;
+    }
+    *image_out = state_find(state, TABLE_IMAGE, row->image.value);
+    ask->vcpus = row->vcpus;
+    ask->memory_bytes = row->memory_bytes;
+    *spread_out = row->spread.text;
+    *tenant_out = row->tenant.value;
+    return *image_out != NULL;
+}
+
+/* Policy happens here and only here: which node. */
+static bool choose(
+    struct engine *engine, uint32_t slot, const Wire__Request *request, struct outcome *outcome)
+{
+    struct ask *ask = &engine->asks[slot];
+    const struct image_row *image = NULL;
+    uint64_t tenant = 0;
+    const char *spread = "";
+    if (!wants_node(engine, request, ask, &image, &tenant, &spread)) {
+        return true;
+    }
+    struct explanation why = { .nodes = 0 };
+    ask->node = nodes_choose(
+        &engine->nodes, &engine->state, image, tenant, spread, ask->vcpus, ask->memory_bytes, &why);
+    if (ask->node != 0) {
+        nodes_fly(&engine->nodes, &engine->state, ask->node, ask->vcpus, ask->memory_bytes);
+        return true;
+    }
+    outcome->reject = REJECT_NO_CAPACITY;
+    outcome->problem.code = reject_name(REJECT_NO_CAPACITY);
+    outcome->problem.detail = "No node passes every constraint.";
+    outcome->problem.hint = "Ask: explain capacity.";
+    outcome->problem.constraints =
+        explain_constraints(engine->effects->arena, &why, &outcome->problem.n_constraints);
+    return false;
+}
+
+void asks_land(struct engine *engine, struct ask *ask)
+{
+    if (ask->node != 0) {
+        nodes_land(&engine->nodes, &engine->state, ask->node, ask->vcpus, ask->memory_bytes);
+        ask->node = 0;
+    }
+}
+
+static void refused_by_plan(
+    struct engine *engine, uint32_t slot, Wire__Request *request, const struct outcome *outcome)
+{
+    Wire__Answer *answer = asks_answer_new(engine, request);
+    asks_problem(engine, answer, outcome);
+    lead_refusal(engine, request, outcome->reject);
+    asks_answer(engine, slot, answer);
+}
+
+static void plan_read(struct engine *engine, uint32_t slot, Wire__Request *request)
+{
+    if (request->body_case == WIRE__REQUEST__BODY_OPERATION_WAIT) {
+        asks_wait(engine, slot, request);
+    } else if (request->body_case == WIRE__REQUEST__BODY_CONSOLE_READ) {
+        asks_console_read(engine, slot, request);
+    } else if (request->body_case == WIRE__REQUEST__BODY_AUDIT_READ) {
+        asks_audit(engine, slot, request);
+    } else if (request->body_case == WIRE__REQUEST__BODY_EVENT_READ) {
+        asks_events(engine, slot, request);
+    } else {
+        reads_arrive(engine, slot);
+    }
+}
+
+void asks_plan(struct engine *engine, uint32_t slot)
+{
+    struct outcome outcome = { .reject = REJECT_NONE };
+    Wire__Request *request = asks_request(engine, slot);
+    wire__problem__init(&outcome.problem);
+    if (asks_is_read(request)) {
+        plan_read(engine, slot, request);
+        return;
+    }
+    Wire__Asked asked = WIRE__ASKED__INIT;
+    uint8_t digest[32];
+    digest_of(engine, request, digest);
+    asked.request = request;
+    asked.request_digest.data = digest;
+    asked.request_digest.len = sizeof(digest);
+    struct apply trial = { .state = &engine->state,
+                           .scratch = engine->effects->arena,
+                           .index = engine->applied,
+                           .wall_ms = engine->wall_ms,
+                           .dry = true };
+    apply_trial(&trial, &asked, &outcome);
+    if (outcome.reject == REJECT_NONE && outcome.repeated && outcome.operation != 0) {
+        asks_answer_operation(
+            engine, slot, &outcome); /* Known already: no log write for a retry. */
+        return;
+    }
+    bool frees = request->body_case == WIRE__REQUEST__BODY_INSTANCE_DELETE ||
+                 request->body_case == WIRE__REQUEST__BODY_NETWORK_DELETE ||
+                 request->body_case == WIRE__REQUEST__BODY_USER_REVOKE ||
+                 request->body_case == WIRE__REQUEST__BODY_CONTROLLER_REMOVE;
+    if (outcome.reject == REJECT_NONE && !engine->fit && !frees) {
+        outcome.reject = REJECT_UNFIT;
+        outcome.problem.code = reject_name(REJECT_UNFIT);
+        outcome.problem.detail = "The leader's disk has no room for new work.";
+        outcome.problem.hint = "Deletes and revocations are still taken.";
+    }
+    if (outcome.reject != REJECT_NONE || !choose(engine, slot, request, &outcome)) {
+        refused_by_plan(engine, slot, request, &outcome);
+        return;
+    }
+    asks_queue(engine, slot);
+}
+
+/* ---- Proposing ---- */
+
+/* Adds the queued asks that fit to the entry. */
+static void entry_asks(
+    struct engine *engine, Wire__Entry *entry, struct ticket *ticket, size_t *bytes)
+{
+    uint32_t last = 0;
+    while (engine->queue_first != 0 && entry->n_commands < LIMIT_COMMANDS_PER_ENTRY) {
+        uint32_t slot = engine->queue_first - 1;
+        struct ask *ask = &engine->asks[slot];
+        Wire__Request *request = asks_request(engine, slot);
+        Wire__Command *command = engine_take(engine, sizeof(*command));
+        Wire__Asked *asked = engine_take(engine, sizeof(*asked));
+        uint8_t *digest = engine_take(engine, 32);
+        wire__command__init(command);
+        wire__asked__init(asked);
+        digest_of(engine, request, digest);
+        asked->request = request;
+        asked->request_digest.data = digest;
+        asked->request_digest.len = 32;
+        asked->node = ask->node;
+        command->format = COMMAND_FORMAT;
+        command->body_case = WIRE__COMMAND__BODY_ASKED;
+        command->asked = asked;
+        *bytes += protobuf_c_message_get_packed_size(&command->base) + 8;
+        if (*bytes > LIMIT_ENTRY) {
+            return;
+        }
+        entry->commands[entry->n_commands++] = command;
+        engine->queue_first = ask->next;
+        engine->queue_last = engine->queue_first == 0 ? 0 : engine->queue_last;
+        ask->phase = ASK_SUBMITTED;
+        ask->next = 0;
+        if (last == 0) {
+            ticket->first = slot + 1;
+        } else {
+            engine->asks[last - 1].next = slot + 1;
+        }
+        last = slot + 1;
+    }
+}
+
+static void entry_words(struct engine *engine, Wire__Entry *entry, size_t *bytes)
+{
+    while (engine->words_count > 0 && entry->n_commands < LIMIT_COMMANDS_PER_ENTRY / 2) {
+        const struct word *word = &engine->words[engine->words_first];
+        Wire__Command *command = NULL;
+        if (*bytes + word->size + 8 > LIMIT_ENTRY) {
+            return;
+        }
+        struct result decoded = wire_decode(
+            &wire__command__descriptor,
+            slice_of(word->bytes, word->size),
+            engine->effects->arena,
+            &command);
+        CHECK(decoded.code == 0);
+        *bytes += word->size + 8;
+        entry->commands[entry->n_commands++] = command;
+        engine->words_first = (engine->words_first + 1) % ENGINE_WORDS;
+        engine->words_count--;
+    }
+}
+
+void asks_submit(struct engine *engine)
+{
+    struct ticket *ticket = NULL;
+    for (size_t i = 0; i < ENGINE_TICKETS; i++) {
+        ticket = engine->tickets[i].taken ? ticket : &engine->tickets[i];
+    }
+    if (engine->role != ENGINE_LEADING || ticket == NULL ||
+        (engine->words_count == 0 && engine->queue_first == 0)) {
+        return;
+    }
+    Wire__Entry *entry = engine_take(engine, sizeof(*entry));
+    wire__entry__init(entry);
+    entry->format = ENTRY_FORMAT;
+    entry->log_time_ms = lead_log_time(engine);
+    entry->wall_ms = engine->wall_ms;
+    entry->commands = engine_take(engine, sizeof(*entry->commands) * LIMIT_COMMANDS_PER_ENTRY);
+    size_t bytes = 64;
+    *ticket = (struct ticket){ .taken = true };
+    entry_words(engine, entry, &bytes);
+    ticket->words = (uint32_t)entry->n_commands;
+    entry_asks(engine, entry, ticket, &bytes);
+    struct effect *effect = effects_add(engine->effects, EFFECT_SUBMIT);
+    struct result encoded = wire_encode(entry, engine->effects->arena, &effect->bytes);
+    CHECK(encoded.code == 0);
+    CHECK(effect->bytes.size <= LIMIT_ENTRY);
+    effect->handle = (uint64_t)(ticket - engine->tickets);
+    effect->reserved = !engine->fit;
+}
+
+uint64_t *engine_ticket_slot(struct engine *engine, uint64_t handle)
+{
+    CHECK(handle < ENGINE_TICKETS);
+    CHECK(engine->tickets[handle].taken);
+    return &engine->tickets[handle].ticket;
+}
+
+struct ticket *asks_ticket(struct engine *engine, uint64_t number)
+{
+    for (size_t i = 0; i < ENGINE_TICKETS && number != 0; i++) {
+        if (engine->tickets[i].taken && engine->tickets[i].ticket == number) {
+            return &engine->tickets[i];
+        }
+    }
+    return NULL;
+}

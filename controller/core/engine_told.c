@@ -1,0 +1,326 @@
+/* Decides what becomes of asks that wait for somebody else: keys, another controller, a node, an
+ * operation's end, or the store. */
+#include "base/check.h"
+#include "controller/core/engine_inner.h"
+
+#include <string.h>
+
+enum { WAIT_SECONDS_MAX = 30, AUDIT_PAGE = 200, EVENT_PAGE = 200 };
+
+void asks_certify(struct engine *engine, uint32_t slot, const struct outcome *outcome)
+{
+    struct ask *ask = &engine->asks[slot];
+    const Wire__Join *join = asks_request(engine, slot)->join;
+    const struct node_row *node = state_find(&engine->state, TABLE_NODE, outcome->subject.id);
+    const struct controller_row *controller =
+        state_find(&engine->state, TABLE_CONTROLLER, outcome->subject.id);
+    const struct user_row *user = state_find(&engine->state, TABLE_USER, outcome->subject.id);
+    ask->phase = ASK_KEYS;
+    ask->subject = outcome->subject;
+    Wire__Frame *frame =
+        engine_frame(engine, WIRE__KIND__KIND_UNSET, 0, WIRE__FRAME__BODY_ISSUE_ASK);
+    frame->issue_ask = engine_take(engine, sizeof(*frame->issue_ask));
+    wire__issue_ask__init(frame->issue_ask);
+    frame->issue_ask->handle = asks_handle(engine, slot);
+    frame->issue_ask->csr = join->csr;
+    frame->issue_ask->identity = &ask->subject;
+    frame->issue_ask->name = node != NULL         ? node->name
+                             : controller != NULL ? controller->name
+                             : user != NULL       ? user->name.text
+                                                  : "";
+    const char **addresses = engine_take(engine, sizeof(*addresses) * 2);
+    if (join->link_address[0] != '\0') {
+        addresses[frame->issue_ask->n_addresses++] = join->link_address;
+    }
+    if (join->api_address[0] != '\0') {
+        addresses[frame->issue_ask->n_addresses++] = join->api_address;
+    }
+    frame->issue_ask->addresses = addresses;
+    if (controller != NULL) {
+        frame->issue_ask->sealing_key = join->sealing_key;
+    }
+}
+
+/* ---- Told by others ---- */
+
+void asks_told_by_peer(struct engine *engine, const Wire__Told *told)
+{
+    uint32_t slot = 0;
+    if (told->answer == NULL || !asks_slot(engine, told->handle, ASK_FORWARDED, &slot)) {
+        return;
+    }
+    asks_answer(engine, slot, told->answer);
+}
+
+void asks_told_by_keys(struct engine *engine, const Wire__IssueTold *told)
+{
+    uint32_t slot = 0;
+    if (!asks_slot(engine, told->handle, ASK_KEYS, &slot)) {
+        return;
+    }
+    if (told->certificate.len == 0) {
+        asks_refuse(engine, slot, REJECT_BAD_FIELD, "The certificate request was refused.", 0);
+        return;
+    }
+    struct ask *ask = &engine->asks[slot];
+    Wire__Answer *answer = asks_answer_new(engine, asks_request(engine, slot));
+    Wire__JoinAnswer *join = engine_take(engine, sizeof(*join));
+    uint32_t most = state_count(&engine->state, TABLE_CONTROLLER);
+    wire__join_answer__init(join);
+    char *id = engine_take(engine, ID_TEXT_SIZE);
+    id_format((enum id_kind)ask->subject.kind, ask->subject.id, id);
+    join->id = id;
+    join->certificate = told->certificate;
+    join->sealed = told->sealed;
+    join->ca.data = engine_take(engine, engine->conf.ca.size + 1);
+    memcpy(join->ca.data, engine->conf.ca.data, engine->conf.ca.size);
+    join->ca.len = engine->conf.ca.size;
+    join->cell = engine->conf.cell;
+    join->controllers = engine_take(engine, sizeof(*join->controllers) * (most + 1));
+    for (const struct controller_row *row = state_first(&engine->state, TABLE_CONTROLLER);
+         row != NULL;
+         row = state_next(&engine->state, TABLE_CONTROLLER, row)) {
+        Wire__Peer *peer = engine_take(engine, sizeof(*peer));
+        wire__peer__init(peer);
+        peer->id = row->head.id;
+        peer->name = row->name;
+        peer->link_address = row->link_address;
+        peer->api_address = row->api_address;
+        join->controllers[join->n_controllers++] = peer;
+    }
+    answer->join = join;
+    asks_answer(engine, slot, answer);
+}
+
+/* ---- Waiting for an operation; a console ---- */
+
+/* The principal may see this operation; NULL: refused as not found. */
+static const struct operation_row *operation_seen(
+    struct engine *engine, const Wire__Request *request, const char *id)
+{
+    struct access_principal who;
+    const struct operation_row *row = state_lookup(&engine->state, TABLE_OPERATION, 0, id);
+    if (row == NULL || !apply_principal(&engine->state, request->principal, &who) ||
+        access_decide(&who, ACCESS_OPERATION_WAIT, row->tenant.value) != REJECT_NONE) {
+        return NULL;
+    }
+    return row;
+}
+
+void asks_wait(struct engine *engine, uint32_t slot, const Wire__Request *request)
+{
+    struct ask *ask = &engine->asks[slot];
+    const Wire__OperationWait *wait = request->operation_wait;
+    const struct operation_row *row = operation_seen(engine, request, wait->operation);
+    if (row == NULL) {
+        asks_refuse(engine, slot, REJECT_NOT_FOUND, "There is no such operation.", 0);
+        return;
+    }
+    uint32_t seconds = wait->seconds < WAIT_SECONDS_MAX ? wait->seconds : WAIT_SECONDS_MAX;
+    ask->phase = ASK_WAITING;
+    ask->operation = row->head.id;
+    ask->until_ms = engine->now_ms + seconds * 1000;
+    asks_watch(engine);
+}
+
+void asks_watch(struct engine *engine)
+{
+    for (uint32_t slot = 0; slot < ENGINE_ASKS; slot++) {
+        const struct ask *ask = &engine->asks[slot];
+        if (ask->phase != ASK_WAITING) {
+            continue;
+        }
+        const struct operation_row *row =
+            state_find(&engine->state, TABLE_OPERATION, ask->operation);
+        if (row == NULL || row->state != WIRE__OPERATION_STATE__OPERATION_STATE_RUNNING) {
+            struct outcome ended = { .operation = ask->operation };
+            wire__problem__init(&ended.problem);
+            asks_answer_operation(engine, slot, &ended);
+        }
+    }
+}
+
+void asks_console_read(struct engine *engine, uint32_t slot, const Wire__Request *request)
+{
+    const Wire__ConsoleRead *read = request->console_read;
+    struct outcome outcome = { .reject = REJECT_NONE };
+    wire__problem__init(&outcome.problem);
+    struct apply seen = { .state = &engine->state,
+                          .scratch = engine->effects->arena,
+                          .dry = true,
+                          .operation = ACCESS_CONSOLE_READ };
+    (void)apply_principal(&engine->state, request->principal, &seen.who);
+    const struct project_row *project = NULL;
+    if (seen.who.revoked || access_decide_role(&seen.who, seen.operation) != REJECT_NONE) {
+        refuse(&seen, &outcome, REJECT_DENIED, "This principal may not read consoles.", "", "");
+    } else {
+        project = apply_project(&seen, &outcome, read->tenant, read->project);
+    }
+    const struct instance_row *row =
+        project == NULL
+            ? NULL
+            : state_lookup(&engine->state, TABLE_INSTANCE, project->head.id, read->instance);
+    if (outcome.reject == REJECT_NONE && row == NULL) {
+        refuse(&seen, &outcome, REJECT_NOT_FOUND, "There is no such instance.", "/instance", "");
+    } else if (outcome.reject == REJECT_NONE && row->node.value == 0) {
+        refuse(&seen, &outcome, REJECT_STATE, "It is on no node, so it has no console.", "", "");
+    }
+    if (outcome.reject != REJECT_NONE) {
+        Wire__Answer *answer = asks_answer_new(engine, request);
+        asks_problem(engine, answer, &outcome);
+        lead_refusal(engine, request, outcome.reject);
+        asks_answer(engine, slot, answer);
+        return;
+    }
+    struct ask *ask = &engine->asks[slot];
+    ask->phase = ASK_CONSOLE;
+    ask->round = row->node.value;
+    Wire__Frame *frame =
+        engine_frame(engine, WIRE__KIND__KIND_NODE, row->node.value, WIRE__FRAME__BODY_CONSOLE_ASK);
+    frame->console_ask = engine_take(engine, sizeof(*frame->console_ask));
+    wire__node_console_ask__init(frame->console_ask);
+    frame->console_ask->handle = asks_handle(engine, slot);
+    frame->console_ask->instance = row->head.id;
+    frame->console_ask->offset = read->offset;
+}
+
+void asks_console(struct engine *engine, uint64_t node, const Wire__NodeConsoleTold *told)
+{
+    uint32_t slot = 0;
+    if (!asks_slot(engine, told->handle, ASK_CONSOLE, &slot) || engine->asks[slot].round != node) {
+        return;
+    }
+    if (told->failure != 0) {
+        asks_refuse(engine, slot, REJECT_NOT_FOUND, "The node has no console log of it.", 0);
+        return;
+    }
+    Wire__Answer *answer = asks_answer_new(engine, asks_request(engine, slot));
+    answer->console = engine_take(engine, sizeof(*answer->console));
+    wire__console_data__init(answer->console);
+    answer->console->data = told->data;
+    answer->console->offset = told->offset;
+    answer->console->size = told->size;
+    asks_answer(engine, slot, answer);
+}
+
+/* ---- Audit and events ---- */
+
+/* The checkpoint in force, with the map that it signs. */
+static void answer_checkpoint(struct engine *engine, uint32_t slot)
+{
+    const struct cell_row *cell = state_cell(&engine->state);
+    Wire__Answer *answer = asks_answer_new(engine, asks_request(engine, slot));
+    answer->checkpoint = engine_take(engine, sizeof(*answer->checkpoint));
+    wire__checkpoint_view__init(answer->checkpoint);
+    answer->checkpoint->note = cell->checkpoint_note;
+    answer->checkpoint->size = cell->checkpoint_size;
+    asks_answer(engine, slot, answer);
+}
+
+/* Whose leaves may be seen: 0 and true: everybody's. */
+static bool leaves_scope(
+    struct engine *engine, const Wire__Request *request, struct outcome *outcome, uint64_t *tenant)
+{
+    const Wire__AuditRead *read = request->audit_read;
+    struct apply seen = { .state = &engine->state,
+                          .scratch = engine->effects->arena,
+                          .dry = true,
+                          .operation = ACCESS_AUDIT_READ };
+    (void)apply_principal(&engine->state, request->principal, &seen.who);
+    enum reject reject =
+        seen.who.revoked ? REJECT_REVOKED : access_decide_role(&seen.who, seen.operation);
+    if (reject != REJECT_NONE) {
+        refuse(&seen, outcome, reject, "This principal may not read the audit log.", "", "");
+        return false;
+    }
+    *tenant = seen.who.role == ACCESS_ROLE_TENANT ? seen.who.tenant : 0;
+    if (read->tenant[0] != '\0') {
+        const struct tenant_row *row = apply_tenant(&seen, outcome, read->tenant);
+        *tenant = row == NULL ? *tenant : row->head.id;
+        return row != NULL;
+    }
+    return true;
+}
+
+void asks_audit(struct engine *engine, uint32_t slot, const Wire__Request *request)
+{
+    struct outcome outcome = { .reject = REJECT_NONE };
+    uint64_t tenant = 0;
+    wire__problem__init(&outcome.problem);
+    if (!leaves_scope(engine, request, &outcome, &tenant)) {
+        Wire__Answer *answer = asks_answer_new(engine, request);
+        asks_problem(engine, answer, &outcome);
+        lead_refusal(engine, request, outcome.reject);
+        asks_answer(engine, slot, answer);
+        return;
+    }
+    if (request->audit_read->checkpoint) {
+        answer_checkpoint(engine, slot);
+        return;
+    }
+    const struct user_row *actor =
+        state_lookup(&engine->state, TABLE_USER, 0, request->audit_read->actor);
+    struct effect *effect = effects_add(engine->effects, EFFECT_READ_LEAVES);
+    effect->handle = engine->asks[slot].handle;
+    effect->origin = engine->asks[slot].origin;
+    effect->leaves = request->audit_read;
+    effect->node = tenant;
+    effect->id = actor == NULL ? 0 : actor->head.id;
+    effect->answer = asks_answer_new(engine, request);
+    asks_forget(engine, slot); /* The shell answers in its place. */
+}
+
+static Wire__EventView *event_view(
+    struct engine *engine, const struct kept_event *kept, const Wire__Request *request)
+{
+    struct access_principal who;
+    (void)apply_principal(&engine->state, request->principal, &who);
+    if (who.role == ACCESS_ROLE_TENANT && kept->tenant != who.tenant) {
+        return NULL;
+    }
+    Wire__EventView *view = engine_take(engine, sizeof(*view));
+    char *tenant = engine_take(engine, ID_TEXT_SIZE);
+    char *subject = engine_take(engine, ID_TEXT_SIZE);
+    wire__event_view__init(view);
+    if (kept->tenant != 0) {
+        id_format(ID_TENANT, kept->tenant, tenant);
+    }
+    if (kept->subject != 0) {
+        id_format((enum id_kind)kept->kind, kept->subject, subject);
+    }
+    view->index = kept->index;
+    view->part = kept->part;
+    view->name = kept->name;
+    view->tenant = tenant;
+    view->kind = kept->kind;
+    view->subject = subject;
+    view->reason = kept->reason;
+    view->at = kept->at;
+    return view;
+}
+
+void asks_events(struct engine *engine, uint32_t slot, const Wire__Request *request)
+{
+    const Wire__EventRead *read = request->event_read;
+    Wire__Answer *answer = asks_answer_new(engine, request);
+    uint32_t limit = read->limit == 0 || read->limit > EVENT_PAGE ? EVENT_PAGE : read->limit;
+    answer->events = engine_take(engine, sizeof(*answer->events) * (limit + 1));
+    if (read->after != 0 && read->after < engine->events_floor) {
+        Wire__EventView *reset = engine_take(engine, sizeof(*reset));
+        wire__event_view__init(reset);
+        reset->reset = true; /* What lies between is compacted: the client lists anew. */
+        reset->index = engine->events_floor;
+        reset->name = "reset";
+        answer->events[answer->n_events++] = reset;
+    }
+    for (uint64_t at = engine->events_first; at < engine->events_next && answer->n_events < limit;
+         at++) {
+        const struct kept_event *kept = &engine->events[at % ENGINE_EVENTS];
+        Wire__EventView *view =
+            kept->index > read->after ? event_view(engine, kept, request) : NULL;
+        if (view != NULL) {
+            answer->events[answer->n_events++] = view;
+        }
+    }
+    asks_answer(engine, slot, answer);
+}
