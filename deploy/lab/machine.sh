@@ -34,10 +34,11 @@ fi
 
 mkdir -p "$disk/etc" "$disk/lib" "$disk/log" "$disk/init"
 chmod 755 "$state" "$state/machines" "$disk" "$disk/etc" "$disk/lib" "$disk/log"
+"$root/deploy/lab/machine_conf.sh" "$name" >"$disk/etc/machine.yaml"
 case $name in
 n*)
     mkdir -p "$disk/libvirt/etc" "$disk/libvirt/lib" "$disk/libvirt/cache" "$disk/libvirt/log" \
-        "$disk/libvirt/run" "$disk/images"
+        "$disk/libvirt/run" "$disk/images" "$disk/log/consoles"
     chmod 755 "$disk/images"
     # A capability probe takes eight seconds; a sister's answer is as good.
     if [ -d "$state/capabilities" ]; then

@@ -61,7 +61,10 @@ n*)
         -- libvirtd /usr/sbin/libvirtd -f /etc/libvirt/libvirtd.conf -p /run/libvirtd.pid
     ;;
 esac
-if [ -e /etc/udatsu/parent.yaml ]; then
-    set -- "$@" -- parent /usr/libexec/udatsu/udatsu-parent --config /etc/udatsu/parent.yaml
+# Without an identity there is nothing to run yet; udatsu-setup brings it.
+if [ -x /usr/libexec/udatsu/udatsu-parent ]; then
+    set -- "$@" -- parent /bin/sh -c '
+        until [ -e /var/lib/udatsu/identity.yaml ]; do sleep 0.1; done
+        exec /usr/libexec/udatsu/udatsu-parent --config /etc/udatsu/machine.yaml'
 fi
 exec "$@"
