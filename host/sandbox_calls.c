@@ -146,6 +146,7 @@ static const int exec_calls[] = {
     CALL(getcwd),
     CALL(statfs),
     CALL(umask),
+    CALL(pselect6),
 };
 
 /* Two promises may name the same call. */
