@@ -15,7 +15,8 @@ RESULT api_open(
     struct child *child, struct gnutls_privkey_st *key, const char *bus, struct api **api_out);
 /* For child_run, or for channels that a test opens. */
 struct channel_hooks api_hooks(struct api *api);
-/* Every request that waits gets its answer first. Memory goes with the loop's next turns. */
+/* After its channels are closed. Every request that waits gets its answer first. Memory goes with
+ * the loop's next turns. */
 void api_close(struct api *api);
 
 #endif

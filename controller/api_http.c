@@ -493,7 +493,9 @@ static void on_completed(
     if (call->response != NULL) {
         MHD_destroy_response(call->response);
     }
-    explicit_bzero(call->body, call->body_used); /* It may have held a token's secret. */
+    if (call->body != NULL) {
+        explicit_bzero(call->body, call->body_used); /* It may have held a token's secret. */
+    }
     if (call->body != call->inline_body) {
         free(call->body);
     }

@@ -33,7 +33,7 @@ struct bench {
     atomic_uint events;
     atomic_uint asked;
     int port;
-    uint64_t stopping; /* Turns of the loop left. */
+    bool stopping; /* api is closed once its channel is. */
     Wire__Config config;
     ProtobufCBinaryData chain;
     struct secret ca_key;
@@ -228,11 +228,12 @@ static void on_order(uv_async_t *async)
         close_engine(bench);
     } else if (order == ORDER_STOP) {
         close_engine(bench);
+        bench->stopping = true;
         if (bench->child.to[PROGRAM_ENGINE] != NULL) {
             channel_close(bench->child.to[PROGRAM_ENGINE]);
-            bench->child.to[PROGRAM_ENGINE] = NULL;
+        } else {
+            api_close(bench->api);
         }
-        api_close(bench->api);
         uv_close((uv_handle_t *)async, NULL);
     }
     uv_sem_post(&bench->done);
@@ -253,6 +254,9 @@ static void on_api_close(void *context, struct channel *channel)
 {
     the_bench->child.to[PROGRAM_ENGINE] = NULL;
     api_side.on_close(context, channel);
+    if (the_bench->stopping) {
+        api_close(the_bench->api);
+    }
 }
 
 static void *run(void *context)
