@@ -61,23 +61,22 @@ static void quiet(void *context, virErrorPtr error)
     CHECK(error != NULL);
 }
 
+/* Every other call into libvirt forgets the last error: this one comes first. */
 static RESULT failure_of(virConnectPtr connection)
 {
     const virError *error = virGetLastError();
-    if (virConnectIsAlive(connection) != 1) {
-        return FAIL(FAILURE_CLOSED);
-    }
+    int code = error == NULL ? VIR_ERR_OK : error->code;
     CHECK(connection != NULL);
-    if (error == NULL) {
-        return FAIL(FAILURE_IO);
-    }
     log_line(
         LOG_LEVEL_WARN,
         "libvirt-refused",
         "code=%d said=%s",
-        error->code,
-        log_text(error->message == NULL ? "" : error->message));
-    switch (error->code) {
+        code,
+        log_text(error == NULL || error->message == NULL ? "" : error->message));
+    if (virConnectIsAlive(connection) != 1) {
+        return FAIL(FAILURE_CLOSED);
+    }
+    switch (code) {
     case VIR_ERR_NO_DOMAIN: return FAIL(FAILURE_NOT_FOUND);
     case VIR_ERR_DOM_EXIST: return FAIL(FAILURE_EXISTS);
     case VIR_ERR_NO_MEMORY: return FAIL(FAILURE_NO_SPACE);

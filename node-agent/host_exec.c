@@ -1,5 +1,5 @@
-/* Decides how a helper program is run. Never decides which: callers name nft and tc only, and
- * Landlock holds us to it.
+/* Decides how a helper program is run. Never decides which: callers name nft only, and Landlock
+ * holds us to it.
  *
  * The happy path: pipes → posix_spawn → write input, read output by poll → end of output → wait.
  * What can go wrong: it cannot be spawned, it hangs (killed at the deadline), it talks too much
@@ -15,13 +15,13 @@
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 struct running {
     pid_t pid;
-    int fd; /* Our end: a socket, so that a helper which does not read cannot signal us. */
+    int to;   /* Its standard input: a pipe, which nft can open as /dev/stdin. -1: closed. */
+    int from; /* Its standard output and error. */
     struct slice input;
     char *output;
     size_t size;
@@ -29,20 +29,20 @@ struct running {
     uint64_t deadline;
 };
 
-static RESULT start(struct running *run, const char *const *arguments)
+static int spawn(pid_t *pid_out, const char *const *arguments, int input, int output)
 {
-    int ends[2];
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
-        return FAIL(FAILURE_IO);
-    }
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
+    sigset_t defaults;
     CHECK(posix_spawn_file_actions_init(&actions) == 0);
     CHECK(posix_spawnattr_init(&attributes) == 0);
-    int failed = 0;
-    for (int fd = 0; fd <= 2; fd++) {
-        failed |= posix_spawn_file_actions_adddup2(&actions, ends[1], fd);
-    }
+    (void)sigemptyset(&defaults);
+    (void)sigaddset(&defaults, SIGPIPE);
+    int failed = posix_spawn_file_actions_adddup2(&actions, input, 0) |
+                 posix_spawn_file_actions_adddup2(&actions, output, 1) |
+                 posix_spawn_file_actions_adddup2(&actions, output, 2) |
+                 posix_spawnattr_setsigdefault(&attributes, &defaults) |
+                 posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
     char *copies[HOST_EXEC_ARGUMENTS];
     size_t count = 0;
     for (; arguments[count] != NULL; count++) {
@@ -52,31 +52,62 @@ static RESULT start(struct running *run, const char *const *arguments)
     copies[count] = NULL;
     char *environment[] = { NULL };
     if (failed == 0) {
-        failed = posix_spawn(&run->pid, arguments[0], &actions, &attributes, copies, environment);
+        failed = posix_spawn(pid_out, arguments[0], &actions, &attributes, copies, environment);
     }
     (void)posix_spawn_file_actions_destroy(&actions);
     (void)posix_spawnattr_destroy(&attributes);
-    (void)close(ends[1]);
-    if (failed != 0) {
-        (void)close(ends[0]);
+    return failed;
+}
+
+static RESULT start(struct running *run, const char *const *arguments)
+{
+    int input[2];
+    int output[2];
+    if (pipe2(input, O_CLOEXEC) != 0) {
+        return FAIL(FAILURE_IO);
+    }
+    if (pipe2(output, O_CLOEXEC) != 0) {
+        (void)close(input[0]);
+        (void)close(input[1]);
+        return FAIL(FAILURE_IO);
+    }
+    int failed = spawn(&run->pid, arguments, input[0], output[1]);
+    (void)close(input[0]);
+    (void)close(output[1]);
+    run->to = input[1];
+    run->from = output[0];
+    if (failed != 0 || fcntl(run->to, F_SETFL, O_NONBLOCK) != 0) {
+        (void)close(run->to);
+        (void)close(run->from);
         return FAIL(failed == ENOENT ? FAILURE_NOT_FOUND : FAILURE_DENIED);
     }
-    run->fd = ends[0];
+    CHECK(run->pid > 0);
     return OK;
 }
 
-static RESULT feed(struct running *run)
+static void end_input(struct running *run)
 {
-    CHECK(run->input.size > 0);
-    ssize_t sent = send(run->fd, run->input.data, run->input.size, MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (sent < 0) {
-        return errno == EAGAIN || errno == EINTR ? OK : FAIL(FAILURE_CLOSED);
+    if (run->to >= 0) {
+        (void)close(run->to);
+        run->to = -1;
     }
-    run->input = slice_of(run->input.data + sent, run->input.size - (size_t)sent);
+    CHECK(run->to < 0);
+}
+
+/* A helper that does not read its input says why on its output: never a failure here. SIGPIPE is
+ * ignored by every program of ours. */
+static void feed(struct running *run)
+{
+    CHECK(run->to >= 0);
+    ssize_t sent = write(run->to, run->input.data, run->input.size);
+    if (sent < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return;
+    }
+    size_t done = sent < 0 ? run->input.size : (size_t)sent;
+    run->input = slice_of(run->input.data + done, run->input.size - done);
     if (run->input.size == 0) {
-        (void)shutdown(run->fd, SHUT_WR);
+        end_input(run);
     }
-    return OK;
 }
 
 /* FAILURE_CLOSED is the normal end: it said all. */
@@ -87,9 +118,9 @@ static RESULT hear(struct running *run)
     if (left == 0) {
         return FAIL(FAILURE_FULL);
     }
-    ssize_t got = recv(run->fd, run->output + run->used, left, MSG_DONTWAIT);
+    ssize_t got = read(run->from, run->output + run->used, left);
     if (got < 0) {
-        return errno == EAGAIN || errno == EINTR ? OK : FAIL(FAILURE_CLOSED);
+        return errno == EINTR ? OK : FAIL(FAILURE_CLOSED);
     }
     run->used += (size_t)got;
     run->output[run->used] = '\0';
@@ -103,21 +134,19 @@ static RESULT pump(struct running *run)
         if (now >= run->deadline) {
             return FAIL(FAILURE_TIMEOUT);
         }
-        struct pollfd wait = { .fd = run->fd, .events = POLLIN };
-        if (run->input.size > 0) {
-            wait.events = (short)(POLLIN | POLLOUT);
-        }
-        int ready = poll(&wait, 1, (int)(run->deadline - now));
+        struct pollfd waits[2] = { { .fd = run->from, .events = POLLIN },
+                                   { .fd = run->to, .events = POLLOUT } };
+        int ready = poll(waits, run->to >= 0 ? 2 : 1, (int)(run->deadline - now));
         if (ready < 0 && errno != EINTR) {
             return FAIL(FAILURE_IO);
         }
         if (ready <= 0) {
             continue;
         }
-        if ((wait.revents & POLLOUT) != 0 && run->input.size > 0) {
-            TRY(feed(run));
+        if (run->to >= 0 && waits[1].revents != 0) {
+            feed(run);
         }
-        if ((wait.revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
+        if (waits[0].revents != 0) {
             TRY(hear(run));
         }
     }
@@ -138,10 +167,11 @@ RESULT host_exec(
     output[0] = '\0';
     TRY(start(&run, arguments));
     if (input.size == 0) {
-        (void)shutdown(run.fd, SHUT_WR);
+        end_input(&run);
     }
     struct result ended = pump(&run);
-    (void)close(run.fd);
+    end_input(&run);
+    (void)close(run.from);
     bool said_all = ended.code == FAILURE_CLOSED;
     if (!said_all) {
         (void)kill(run.pid, SIGKILL);

@@ -13,7 +13,6 @@
 #include "isolation/network.h"
 #include "node-agent/host_machine.h"
 #include "node-agent/host_nft.h"
-#include "node-agent/host_tc.h"
 #include "node-agent/host_verbs.h"
 #include "wire/wire.h"
 
@@ -298,8 +297,7 @@ static void confine(const char *socket_path)
         { .path = program.host.console_directory, .write = true },
         { .path = socket_path, .write = true },
         { .path = HOST_NFT_PATH, .execute = true },
-        { .path = HOST_TC_PATH, .execute = true },
-        /* What these two are loaded with. */
+        /* What it is loaded with. */
         { .path = "/lib64/ld-linux-x86-64.so.2", .execute = true },
         { .path = "/usr/lib/x86_64-linux-gnu" },
         { .path = "/etc/ld.so.cache" },
@@ -312,16 +310,16 @@ static void confine(const char *socket_path)
                     | PROMISE_THREADS
                     /* libvirtd's socket. */
                     | PROMISE_UNIX
-                    /* nft and tc, by their absolute paths. */
+                    /* nft, by its absolute path. */
                     | PROMISE_EXEC
-                    /* Bridges, VXLAN ends, flood lists; nft's and tc's own. */
+                    /* Bridges, VXLAN ends, flood lists, paces; nft's own. */
                     | PROMISE_NETLINK,
-        /* Links, addresses' absence, nft and tc: nothing else needs a right. */
+        /* Links, paces and nft: nothing else needs a right. */
         .capabilities = UINT64_C(1) << CAP_NET_ADMIN,
         .paths = paths,
         .paths_count = COUNT_OF(paths),
     };
-    CHECK(sandbox.paths_count == 8);
+    CHECK(sandbox.paths_count == 7);
     child_confine(&program.child, &sandbox);
 }
 

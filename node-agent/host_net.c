@@ -8,11 +8,13 @@
 #include "node-agent/host_net.h"
 
 #include "base/check.h"
+#include "host/log.h"
 
 #include <arpa/inet.h>
 #include <inttypes.h>
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
+#include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netlink/msg.h>
@@ -23,6 +25,9 @@
 enum {
     VXLAN_PORT = 4789, /* RFC 7348 §5. */
     ALIAS_SIZE = 96,
+    PACE_BYTES =
+        125000000, /* A second: a gigabit. The same for all: nobody has asked for another. */
+    PACE_BURST = 512 * 1024,
     GEN_MODE_NONE = 1, /* IN6_ADDR_GEN_MODE_NONE: no link-local address. */
 };
 
@@ -58,7 +63,10 @@ static RESULT net_ask(struct nl_sock *netlink, struct nl_msg *message, bool comp
     case NLE_NODEV:
     case NLE_OBJ_NOTFOUND: return FAIL(FAILURE_NOT_FOUND);
     case NLE_PERM: return FAIL(FAILURE_DENIED);
-    default: return FAIL(FAILURE_IO);
+    case NLE_AF_NOSUPPORT: return FAIL(FAILURE_UNSUPPORTED);
+    default:
+        log_line(LOG_LEVEL_WARN, "netlink-refused", "said=%s", log_text(nl_geterror(failed)));
+        return FAIL(FAILURE_IO);
     }
 }
 
@@ -79,8 +87,13 @@ static struct nl_msg *link_message(int type, int flags, const char *name, uint32
     return message;
 }
 
-static bool put_no_ipv6(struct nl_msg *message)
+/* No address makes itself on it; then it is switched on. In this order: a device that is up has its
+ * link-local address at once. */
+static RESULT quiet_and_up(struct nl_sock *netlink, uint32_t index)
 {
+    CHECK(index != 0);
+    struct nl_msg *message = link_message(RTM_SETLINK, 0, NULL, index, false);
+    CHECK(message != NULL);
     struct nlattr *families = nla_nest_start(message, IFLA_AF_SPEC);
     struct nlattr *inet6 = families == NULL ? NULL : nla_nest_start(message, AF_INET6);
     bool complete =
@@ -89,16 +102,21 @@ static bool put_no_ipv6(struct nl_msg *message)
         (void)nla_nest_end(message, inet6);
         (void)nla_nest_end(message, families);
     }
+    struct result result = net_ask(netlink, message, complete);
+    if (result.code != 0 && result.code != FAILURE_UNSUPPORTED) { /* A kernel without IPv6. */
+        return result;
+    }
+    message = link_message(RTM_SETLINK, 0, NULL, index, true);
     CHECK(message != NULL);
-    return complete;
+    return net_ask(netlink, message, true);
 }
 
 static RESULT make_bridge(struct nl_sock *netlink, const char *name)
 {
     CHECK(name[0] == 'u');
-    struct nl_msg *message = link_message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, name, 0, true);
+    struct nl_msg *message = link_message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, name, 0, false);
     CHECK(message != NULL);
-    bool complete = nla_put_u32(message, IFLA_MTU, NETWORK_MTU) == 0 && put_no_ipv6(message);
+    bool complete = nla_put_u32(message, IFLA_MTU, NETWORK_MTU) == 0;
     struct nlattr *info = nla_nest_start(message, IFLA_LINKINFO);
     complete = complete && info != NULL && nla_put_string(message, IFLA_INFO_KIND, "bridge") == 0;
     struct nlattr *data = complete ? nla_nest_start(message, IFLA_INFO_DATA) : NULL;
@@ -117,10 +135,10 @@ static RESULT make_vxlan(
 {
     CHECK(network_vni_valid(segment->vni));
     CHECK(bridge != 0);
-    struct nl_msg *message = link_message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, name, 0, true);
+    struct nl_msg *message = link_message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, name, 0, false);
     CHECK(message != NULL);
     bool complete = nla_put_u32(message, IFLA_MTU, NETWORK_MTU) == 0 &&
-                    nla_put_u32(message, IFLA_MASTER, bridge) == 0 && put_no_ipv6(message);
+                    nla_put_u32(message, IFLA_MASTER, bridge) == 0;
     struct nlattr *info = nla_nest_start(message, IFLA_LINKINFO);
     complete = complete && info != NULL && nla_put_string(message, IFLA_INFO_KIND, "vxlan") == 0;
     struct nlattr *data = complete ? nla_nest_start(message, IFLA_INFO_DATA) : NULL;
@@ -343,7 +361,7 @@ static RESULT correct_flood(
     return OK;
 }
 
-/* ---- Ensure, drop, list. ---- */
+/* ---- Ensure and drop. ---- */
 
 static RESULT write_alias(
     struct nl_sock *netlink, uint32_t bridge, const struct host_segment *segment)
@@ -388,6 +406,8 @@ static RESULT ensure(struct nl_sock *netlink, const struct host_segment *segment
     if (bridge.index == 0 || vxlan.index == 0) {
         return FAIL(FAILURE_BUSY); /* Somebody removed what was just made. */
     }
+    TRY(quiet_and_up(netlink, bridge.index));
+    TRY(quiet_and_up(netlink, vxlan.index));
     TRY(correct_flood(netlink, vxlan.index, segment));
     return write_alias(netlink, bridge.index, segment);
 }
@@ -416,6 +436,43 @@ RESULT host_net_drop(uint64_t network)
     nl_socket_free(netlink);
     return result.code != 0 ? result : second;
 }
+
+/* ---- Pace. ---- */
+
+RESULT host_net_pace(const char *tap)
+{
+    static const struct tc_tbf_qopt pace = {
+        .rate = { .linklayer = TC_LINKLAYER_ETHERNET, .rate = PACE_BYTES },
+        .limit = PACE_BYTES / 20 + PACE_BURST, /* 50 ms of it, and the burst. */
+    };
+    uint64_t id = 0;
+    uint32_t nic = 0;
+    struct link_seen seen;
+    struct nl_sock *netlink = NULL;
+    CHECK(network_name_parse(tap, &id, &nic) == NETWORK_NAME_TAP);
+    TRY(net_open(&netlink));
+    struct result result = find_link(netlink, tap, &seen);
+    if (result.code != 0 || seen.index == 0) {
+        nl_socket_free(netlink);
+        return result.code != 0 ? result : FAIL(FAILURE_NOT_FOUND);
+    }
+    struct nl_msg *message = nlmsg_alloc_simple(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE);
+    CHECK(message != NULL);
+    struct tcmsg about = { .tcm_ifindex = (int)seen.index, .tcm_parent = TC_H_ROOT };
+    bool complete = nlmsg_append(message, &about, sizeof(about), NLMSG_ALIGNTO) == 0 &&
+                    nla_put_string(message, TCA_KIND, "tbf") == 0;
+    struct nlattr *options = complete ? nla_nest_start(message, TCA_OPTIONS) : NULL;
+    complete = options != NULL && nla_put(message, TCA_TBF_PARMS, sizeof(pace), &pace) == 0 &&
+               nla_put_u32(message, TCA_TBF_BURST, PACE_BURST) == 0;
+    if (complete) {
+        (void)nla_nest_end(message, options);
+    }
+    result = net_ask(netlink, message, complete);
+    nl_socket_free(netlink);
+    return result;
+}
+
+/* ---- List. ---- */
 
 struct listing {
     struct host_segment *segments;

@@ -23,6 +23,9 @@ struct host_segment {
 RESULT host_net_ensure(const struct host_segment *segment);
 /* Removes both devices; OK when there are none. */
 RESULT host_net_drop(uint64_t network);
+/* A token bucket towards the guest, so that one cannot take a node's whole network. The tap exists.
+ * Again is harmless. */
+RESULT host_net_pace(const char *tap);
 /* Segments that exist, by name and by what host_net_ensure wrote beside it (peers are not read). */
 RESULT host_net_list(struct host_segment *segments, uint32_t size, uint32_t *count_out);
 

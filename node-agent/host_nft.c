@@ -17,7 +17,11 @@
 
 const char HOST_NFT_PATH[] = "/usr/sbin/nft";
 
-enum { DEADLINE_MS = 10000, OUTPUT_SIZE = 1024 * 1024 };
+enum {
+    DEADLINE_MS = 10000,
+    OUTPUT_SIZE = 1024 * 1024,
+    OUTPUT_SAID = 300, /* Of a refusal, in the log. */
+};
 
 static uv_mutex_t lock;
 static uv_once_t once = UV_ONCE_INIT;
@@ -52,15 +56,15 @@ static RESULT check_and_apply(bool quiet)
         result = transaction(true);
     }
     if (result.code != 0 && !quiet) {
-        output[strcspn(output, "\n")] = '\0';
+        const char *said = output + strspn(output, "\n");
+        output[OUTPUT_SAID] = '\0';
         log_line(
             LOG_LEVEL_ERROR,
             "nft-refused",
             "failure=%s said=%s",
             result_name(result),
-            log_text(output));
+            log_text(said));
     }
-    CHECK(output[OUTPUT_SIZE - 1] == '\0');
     return result;
 }
 

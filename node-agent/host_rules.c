@@ -40,6 +40,7 @@ static void add_drop(struct host_text *json, const char *chain, const char *key,
         wild);
 }
 
+/* Ports are named, not bridges: not every kernel has nft's bridge expressions. */
 bool host_rules_base(char *room, size_t size)
 {
     struct host_text json;
@@ -56,9 +57,11 @@ bool host_rules_base(char *room, size_t size)
         "{\"meta\":{\"key\":\"iifname\"}},\"data\":\"@taps\"}}]}}}");
     add_drop(&json, "from-taps", "iifname", "ut*");
     add_base_chain(&json, "to-machine", "input");
-    add_drop(&json, "to-machine", "ibrname", "ub*");
+    add_drop(&json, "to-machine", "iifname", "ut*");
+    add_drop(&json, "to-machine", "iifname", "ux*");
     add_base_chain(&json, "from-machine", "output");
-    add_drop(&json, "from-machine", "obrname", "ub*");
+    add_drop(&json, "from-machine", "oifname", "ut*");
+    add_drop(&json, "from-machine", "oifname", "ux*");
     host_text_add(&json, "]}\n");
     CHECK(json.full || json.used > 0);
     return !json.full;

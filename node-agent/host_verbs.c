@@ -12,7 +12,6 @@
 #include "node-agent/host_console.h"
 #include "node-agent/host_net.h"
 #include "node-agent/host_nft.h"
-#include "node-agent/host_tc.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -200,7 +199,7 @@ static RESULT finish_start(struct host *host, const struct domain *domain)
 {
     CHECK(domain->memory_bytes > 0);
     for (uint32_t i = 0; i < domain->nic_count; i++) {
-        TRY(host_tc_tap(domain->nics[i].tap));
+        TRY(host_net_pace(domain->nics[i].tap));
     }
     uint64_t hard_limit = 0;
     bool fits = !__builtin_add_overflow(
