@@ -1,15 +1,12 @@
 /* Decides how the audit log is read over the API. Never trusts it: what must be trusted goes
  * through an export and its verification. */
+#include "audit/leaf.h"
 #include "base/check.h"
 #include "cli/base64.h"
 #include "cli/leaf.h"
 #include "cli/output.h"
 #include "cli/session.h"
 #include "cli/words.h"
-
-#include <string.h>
-
-enum { AUDIT_LEAF_MAX = 4096 }; /* Bytes of one leaf; ids and digests only. */
 
 static bool decode_items(const struct json_t *page, struct json_t *rows)
 {

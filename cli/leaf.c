@@ -105,3 +105,18 @@ struct json_t *leaf_doc(struct slice bytes)
     CHECK(doc_count(doc) > 0);
     return doc;
 }
+
+bool leaf_seq(struct slice bytes, uint64_t *seq_out)
+{
+    _Alignas(16) uint8_t memory[8 * 1024];
+    struct arena arena;
+    Wire__Leaf *leaf = NULL;
+    CHECK(seq_out != NULL);
+    arena_init(&arena, memory, sizeof(memory));
+    if (wire_decode(&wire__leaf__descriptor, bytes, &arena, &leaf).code != 0) {
+        return false;
+    }
+    CHECK(leaf != NULL);
+    *seq_out = leaf->seq;
+    return true;
+}

@@ -46,6 +46,10 @@ enum exit_status run_context_use(struct session *session);
 enum exit_status run_context_add(struct session *session);
 /* audit.c */
 enum exit_status run_audit_ls(struct session *session);
+/* export.c */
+enum exit_status run_audit_export(struct session *session);
+/* verify.c */
+enum exit_status run_audit_verify(struct session *session);
 /* tokens.c */
 enum exit_status run_token(struct session *session);
 

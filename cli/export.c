@@ -1,0 +1,254 @@
+/* Decides how the audit log leaves the cell: as lines that verify without it. Never judges a leaf;
+ * never writes one that no checkpoint signs: what is newer than the newest checkpoint comes with
+ * the next export.
+ *
+ * The happy path: the newest checkpoint is fetched first, so that every leaf below its size exists;
+ * then the leaves in order, page by page; then the checkpoint and, for one tenant, its proof.
+ * What can go wrong: there is no checkpoint yet → exit 8; a page holds something else than leaves
+ * in order → exit 9; the disk is full → the half-written file is removed. */
+#include "audit/export.h"
+#include "audit/leaf.h"
+#include "base/check.h"
+#include "base/id.h"
+#include "cli/base64.h"
+#include "cli/leaf.h"
+#include "cli/session.h"
+#include "cli/words.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    EXPORT_PAGE = 200,
+    EXPORT_PAGES = 1 << 28, /* A page has at least one leaf; bounds the loop, not the log. */
+};
+
+struct export
+{
+    struct session *session;
+    const char *tenant; /* NULL: the whole log. */
+    FILE *file;
+    uint64_t size; /* Leaves that the checkpoint signs. */
+    uint64_t next_seq;
+    uint64_t leaves;           /* Written. */
+    struct json_t *checkpoint; /* Owned. */
+    uint8_t bytes[AUDIT_LINE_MAX];
+    char line[AUDIT_LINE_MAX];
+};
+
+static enum exit_status broken(struct export *export, const char *why)
+{
+    CHECK(why != NULL);
+    problem_say(
+        export->session->err,
+        say("the cell's audit log cannot be exported as it is", "監査記録を書き出せない"),
+        why,
+        "udatsu cluster status",
+        NULL);
+    return EXIT_INTEGRITY;
+}
+
+static enum exit_status no_room(struct export *export)
+{
+    CHECK(export->session != NULL);
+    problem_say(
+        export->session->err,
+        say("the file cannot be written", "ファイルに書けない"),
+        args_operand(&export->session->invocation, "FILE"),
+        NULL,
+        NULL);
+    return EXIT_FAILED;
+}
+
+static enum exit_status put(struct export *export, size_t size)
+{
+    CHECK(size <= AUDIT_LINE_MAX);
+    if (size == 0) {
+        return broken(export, say("a part is too large for a line", "1行に収まらない部分がある"));
+    }
+    return fwrite(export->line, 1, size, export->file) == size ? EXIT_DONE : no_room(export);
+}
+
+static enum exit_status fetch_checkpoint(struct export *export)
+{
+    char path[HTTP_URL_MAX] = "/v1/audit/checkpoint";
+    struct call call = { .method = "GET", .path = path };
+    CHECK(export->checkpoint == NULL);
+    if (export->tenant != NULL && !request_query(path, "tenant", export->tenant)) {
+        return session_no_memory(export->session);
+    }
+    enum exit_status status = session_call(export->session, &call, &export->checkpoint);
+    const char *note = doc_text(doc_get(export->checkpoint, "note"));
+    if (status != EXIT_DONE) {
+        return status;
+    }
+    if (note == NULL || *note == '\0' ||
+        !doc_number(doc_get(export->checkpoint, "size"), &export->size)) {
+        problem_say(
+            export->session->err,
+            say("nothing is signed yet", "まだ何も署名されていない"),
+            NULL,
+            "udatsu audit checkpoint",
+            NULL);
+        return EXIT_INCONCLUSIVE;
+    }
+    return EXIT_DONE;
+}
+
+/* The header's origin is the first line of the note; its scope the tenant's id. */
+static enum exit_status put_header(struct export *export)
+{
+    const char *note = doc_text(doc_get(export->checkpoint, "note"));
+    char origin[AUDIT_ORIGIN_MAX];
+    struct audit_scope scope = { .all = export->tenant == NULL };
+    CHECK(note != NULL);
+    size_t size = strcspn(note, "\n");
+    if (size >= sizeof(origin)) {
+        return broken(
+            export, say("the checkpoint has no origin", "チェックポイントに発行元がない"));
+    }
+    memcpy(origin, note, size);
+    origin[size] = '\0';
+    if (export->tenant != NULL && strcmp(export->tenant, "provider") != 0) {
+        char path[HTTP_URL_MAX] = "/v1/tenants/";
+        struct json_t *doc = NULL;
+        size_t used = strlen(path);
+        if (!http_escape(export->tenant, path + used, sizeof(path) - used)) {
+            return session_no_memory(export->session);
+        }
+        struct call call = { .method = "GET", .path = path };
+        enum exit_status status = session_call(export->session, &call, &doc);
+        const char *id = doc_text(doc_get(doc, "id"));
+        bool good = id != NULL && id_parse(ID_TENANT, id, &scope.tenant);
+        doc_free(doc);
+        if (status != EXIT_DONE || !good) {
+            return status != EXIT_DONE ? status : broken(export, "id");
+        }
+    }
+    return put(export, audit_export_header(origin, scope, export->line));
+}
+
+/* One leaf of a page. Past the checkpoint it is left for the next export. */
+static enum exit_status put_leaf(struct export *export, const struct json_t *item, bool *past)
+{
+    const char *hex = doc_text(doc_get(item, "leaf"));
+    size_t size = 0;
+    uint64_t seq = 0;
+    CHECK(!*past);
+    if (hex == NULL || !hex_decode(hex, export->bytes, AUDIT_LEAF_MAX, &size)) {
+        return broken(export, say("a leaf is no hex", "記録が16進でない"));
+    }
+    struct slice bytes = slice_of(export->bytes, size);
+    if (!leaf_seq(bytes, &seq) || seq < export->next_seq) {
+        return broken(export, say("leaves are not in order", "記録の順序が不正"));
+    }
+    if (seq >= export->size) {
+        *past = true;
+        return EXIT_DONE;
+    }
+    export->next_seq = seq + 1;
+    export->leaves++;
+    CHECK(export->leaves <= export->next_seq);
+    return put(export, audit_export_leaf(bytes, export->line));
+}
+
+static enum exit_status put_page(struct export *export, bool *past)
+{
+    char path[HTTP_URL_MAX];
+    struct json_t *page = NULL;
+    (void)snprintf(
+        path,
+        sizeof(path),
+        "/v1/audit/leaves?first=%" PRIu64 "&limit=%d",
+        export->next_seq,
+        EXPORT_PAGE);
+    if (export->tenant != NULL && !request_query(path, "tenant", export->tenant)) {
+        return session_no_memory(export->session);
+    }
+    struct call call = { .method = "GET", .path = path };
+    enum exit_status status = session_call(export->session, &call, &page);
+    const struct json_t *items = doc_get(page, "items");
+    CHECK(!*past);
+    if (status == EXIT_DONE && doc_count(items) == 0) {
+        *past = true;
+    }
+    for (size_t i = 0; status == EXIT_DONE && i < doc_count(items) && !*past; i++) {
+        status = put_leaf(export, doc_at(items, i), past);
+    }
+    doc_free(page);
+    return status;
+}
+
+static enum exit_status put_end(struct export *export)
+{
+    const char *note = doc_text(doc_get(export->checkpoint, "note"));
+    const char *map = doc_text(doc_get(export->checkpoint, "tenant_map"));
+    size_t size = 0;
+    CHECK(note != NULL);
+    enum exit_status status = put(export, audit_export_checkpoint(slice_text(note), export->line));
+    if (status != EXIT_DONE || export->tenant == NULL || map == NULL || *map == '\0') {
+        return status;
+    }
+    if (!hex_decode(map, export->bytes, AUDIT_PROOF_MAX, &size)) {
+        return broken(export, "tenant_map");
+    }
+    CHECK(size <= AUDIT_PROOF_MAX);
+    return put(export, audit_export_tenant_map(slice_of(export->bytes, size), export->line));
+}
+
+static enum exit_status put_all(struct export *export)
+{
+    bool past = export->size == 0;
+    enum exit_status status = put_header(export);
+    CHECK(export->file != NULL);
+    for (uint32_t page = 0; status == EXIT_DONE && !past && page < EXPORT_PAGES; page++) {
+        status = export->next_seq >= export->size ? EXIT_DONE : put_page(export, &past);
+        past = past || export->next_seq >= export->size;
+    }
+    status = status == EXIT_DONE ? put_end(export) : status;
+    bool kept = fflush(export->file) == 0 && fsync(fileno(export->file)) == 0;
+    return status == EXIT_DONE && !kept ? no_room(export) : status;
+}
+
+static enum exit_status tell(struct export *export)
+{
+    CHECK(export->checkpoint != NULL);
+    CHECK(export->leaves <= export->size);
+    bool printed = fprintf(
+                       export->session->out,
+                       "{\"leaves\": %" PRIu64 ", \"checkpoint\": %" PRIu64 "}\n",
+                       export->leaves,
+                       export->size) > 0;
+    return session_printed(export->session, printed);
+}
+
+enum exit_status run_audit_export(struct session *session)
+{
+    const char *path = args_operand(&session->invocation, "FILE");
+    struct export *export = calloc(1, sizeof(*export));
+    CHECK(path != NULL);
+    if (export == NULL) {
+        return session_no_memory(session);
+    }
+    export->session = session;
+    export->tenant = args_text(&session->invocation, "tenant"); /* Only when it was said here. */
+    enum exit_status status = fetch_checkpoint(export);
+    if (status == EXIT_DONE) {
+        export->file = fopen(path, "wxe"); /* Evidence is never overwritten. */
+        status = export->file == NULL ? no_room(export) : put_all(export);
+    }
+    if (export->file != NULL) {
+        if (fclose(export->file) != 0 && status == EXIT_DONE) {
+            status = no_room(export);
+        }
+        if (status != EXIT_DONE) {
+            (void)unlink(path); /* Half an export proves nothing. */
+        }
+    }
+    status = status == EXIT_DONE ? tell(export) : status;
+    doc_free(export->checkpoint);
+    free(export);
+    return status;
+}
