@@ -88,6 +88,10 @@ Test(floors, nobody_eats_the_floor_of_another)
     cr_assert_eq(
         placement_admissible(&theirs, &their_floor, &claims, &CAPACITY, &reserve, &forty, &refusal),
         REJECT_NONE);
+    struct quota_amounts rest = amounts(0, 900, 0); /* Exactly all there is. */
+    cr_assert_eq(
+        placement_admissible(&mine, &no_floor, &claims, &CAPACITY, &reserve, &rest, &refusal),
+        REJECT_NONE);
     forty.of[QUOTA_VCPUS] = 41;
     cr_assert_eq(
         placement_admissible(&theirs, &their_floor, &claims, &CAPACITY, &reserve, &forty, &refusal),

@@ -61,6 +61,7 @@ Test(cidr, everything_else_is_refused_and_nothing_is_written)
         "10.1.0.0/4294967320",
         "1000.1.0.0/24",
         "::/24",
+        "10.1.0.0x24",
         "00.1.0.0/16",
     };
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
@@ -94,6 +95,15 @@ Test(nic, one_of_another_instance_or_place_is_refused)
     cr_assert_not(network_nic_valid(&nic, id_make(1, 43), 1));
     cr_assert_not(network_nic_valid(&nic, 0, 1));
     cr_assert_not(network_nic_valid(&nic, id_make(1, 42), LIMIT_INSTANCE_NETWORKS));
+    network_nic_make(id_make(1, 42), 0, id_make(1, 7), address_of("10.1.0.11"), 24, &nic);
+    cr_assert(network_nic_valid(&nic, id_make(1, 42), 0));
+    network_bridge_name(id_make(1, 42), nic.tap); /* Of ours, but no tap. */
+    cr_assert_not(network_nic_valid(&nic, id_make(1, 42), 0));
+    network_nic_make(id_make(1, 42), 1, id_make(1, 7), address_of("10.1.0.11"), 29, &nic);
+    cr_assert(network_nic_valid(&nic, id_make(1, 42), 1));
+    network_nic_make(id_make(1, 42), 1, id_make(1, 7), address_of("10.1.0.11"), 16, &nic);
+    cr_assert(network_nic_valid(&nic, id_make(1, 42), 1));
+    nic.prefix = 24;
     nic.address = address_of("127.0.0.5");
     cr_assert_not(network_nic_valid(&nic, id_make(1, 42), 1));
     nic.address = address_of("10.1.0.255");
@@ -192,6 +202,10 @@ Test(names, what_is_not_ours_is_foreign)
             network_name_parse(foreign[i], &id, &nic), NETWORK_NAME_FOREIGN, "%s", foreign[i]);
         cr_assert_eq(id, 7);
     }
+    char name[NETWORK_NAME];
+    network_bridge_name(id_make(1, 42), name);
+    name[0] = 'v';
+    cr_assert_eq(network_name_parse(name, &id, &nic), NETWORK_NAME_FOREIGN);
     static const uint8_t strange[][NETWORK_MAC_SIZE] = { { 0x53, 0x54, 0, 0, 0, 9 },
                                                          { 0x50, 0x54, 0, 0, 0, 9 },
                                                          { 0x52, 0x54, 0, 0, 0, 1 } };
@@ -233,6 +247,9 @@ Test(vni, attempts_differ_and_stay_in_range_even_when_sequences_wrap)
         cr_assert_neq(vni, first);
     }
     cr_assert_eq(network_vni(id_make(1, 5), 0), 4101);
+    cr_assert_eq(network_vni(id_make(1, 5), 1), 4102);
+    cr_assert(network_vni_valid(4096));
+    cr_assert(network_vni_valid((1U << 24) - 1));
     cr_assert_not(network_vni_valid(4095));
     cr_assert_not(network_vni_valid(1U << 24));
     uint64_t wrapped = id_make(1, 5 + NETWORK_VNI_END - NETWORK_VNI_FIRST);
@@ -372,6 +389,7 @@ Test(domain, a_sound_machine_is_accepted)
         domain.cmdline,
         "console=ttyS0 panic=-1 quiet udatsu.nic0=52:54:00:00:00:a8,10.1.0.2/24"
         " udatsu.nic1=52:54:00:00:00:a9,10.2.0.9/16");
+    memcpy(domain.kernel, "/az/AZ/09/a-b_c.d", 18);
     domain.nic_count = 0;
     cr_assert_eq(domain_valid(&domain), DOMAIN_SOUND);
 }
@@ -383,6 +401,22 @@ Test(domain, a_sound_machine_is_accepted)
         cr_assert_eq(domain_valid(&domain), (fault), "%s", #change); \
         cr_assert_gt(strlen(domain_fault_name(fault)), 1);           \
     } while (0)
+
+Test(domain, the_bounds_themselves_are_sound)
+{
+    struct domain domain = sound_domain();
+    domain.vcpus = LIMIT_VCPUS;
+    domain.memory_bytes = LIMIT_MEMORY_BYTES_MIN;
+    domain.cmdline[3] = '~';
+    domain.nic_count = LIMIT_INSTANCE_NETWORKS;
+    for (uint32_t i = 0; i < LIMIT_INSTANCE_NETWORKS; i++) {
+        uint32_t address = address_of("10.1.0.2");
+        network_nic_make(domain.instance, i, id_make(1, 20 + i), address, 24, &domain.nics[i]);
+    }
+    cr_assert_eq(domain_valid(&domain), DOMAIN_SOUND);
+    domain.memory_bytes = LIMIT_MEMORY_BYTES_MAX;
+    cr_assert_eq(domain_valid(&domain), DOMAIN_SOUND);
+}
 
 Test(domain, each_rule_refuses_what_it_is_there_for)
 {
@@ -431,6 +465,7 @@ Test(domain, a_guest_never_runs_as_root_or_as_another_tenants_user)
     REFUSES(DOMAIN_FAULT_OWNER, domain.uid = DOMAIN_UID_BASE + 10);
     uint32_t uid = 7;
     cr_assert_not(domain_owner(id_make(1, UINT64_C(1) << 30), &uid));
+    cr_assert_not(domain_owner(id_make(1, (UINT64_C(1) << 30) - DOMAIN_UID_BASE), &uid));
     cr_assert_not(domain_owner(0, &uid));
     cr_assert_eq(uid, 7);
     cr_assert(domain_owner(id_make(1, 1), &uid));

@@ -210,6 +210,7 @@ Test(ledger, a_recount_sees_a_difference_and_changes_nothing)
     struct quota_amounts huge = amounts(UINT64_MAX, 0, 0);
     ledger_sum_used(&sum, &huge);
     cr_assert_not(ledger_sum_covered(&sum, &books.project));
+    cr_assert_not(ledger_sum_check(&sum, &books.project)); /* Equal but for what overflowed. */
 }
 
 /* ---- Property: two tenants, five projects, against plain counters. ---- */

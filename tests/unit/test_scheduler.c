@@ -101,8 +101,11 @@ Test(place, members_of_a_group_go_to_the_rack_that_has_fewest)
     request.group_racks = 1; /* Racks beyond the counts have none. */
     cr_assert(place(&view, &request, &slot));
     cr_assert_eq(slot, 128);
-    in_rack[1] = 0;
     in_rack[2] = 5;
+    request.group_racks = 2;
+    cr_assert(place(&view, &request, &slot));
+    cr_assert_eq(slot, 128);
+    in_rack[1] = 0;
     request.group_racks = 3;
     view_take(&view, 64, 15, 1); /* A wish gives way when the rack is full. */
     cr_assert(place(&view, &request, &slot));
@@ -135,6 +138,11 @@ Test(score, a_vcpu_is_worth_the_cells_own_ratio_within_bounds)
     add(&view, 2, 1, 64U << 20, 0);
     cr_assert_eq(score_exchange(&view), 8192);
     cr_assert_eq(view_set_words(65), 2);
+    cr_assert_eq(view.capacity, 64);
+    cr_assert_not(view_has(&view, 64));
+    struct place_request request = request_of(4, 15);
+    struct score score = score_node(&view, &request, 1);
+    cr_assert_eq(score.leftover, (10 - 4) * 8192 + 81915 - 15);
     drop_view(&view);
 }
 
@@ -149,6 +157,10 @@ Test(place, the_largest_node_and_request_do_not_wrap)
     request = request_of(UINT32_MAX, UINT32_MAX);
     cr_assert_not(place(&view, &request, &slot));
     cr_assert_eq(filter_node(&view, &request, 7), CONSTRAINT_VCPU);
+    request = request_of(UINT32_MAX, 1);
+    cr_assert_not(place(&view, &request, &slot));
+    request = request_of(1, UINT32_MAX);
+    cr_assert_not(place(&view, &request, &slot));
     view_take(&view, 7, VIEW_VCPUS_MAX, 1);
     request = request_of(1, 1);
     cr_assert_not(place(&view, &request, &slot));
