@@ -150,7 +150,7 @@ static void breach(struct channel *channel, const char *what, Wire__Frame__BodyC
     channel_close(channel);
 }
 
-/* NULL: the peer broke the rules and the channel is closing. INV-SEC-1: who may speak is decided
+/* NULL: the peer broke the rules and the channel is closing. INV-SEC-21: who may speak is decided
  * before a byte of the body is decoded. */
 static const Wire__Frame *accept_frame(
     struct channel *channel, struct slice bytes, struct envelope *envelope)
@@ -311,7 +311,7 @@ RESULT channel_send_parts(struct channel *channel, struct slice head, struct sli
 
 static RESULT encode(struct channel *channel, Wire__Frame *frame, struct slice *bytes_out)
 {
-    CHECK(frame_may_pass(channel->self, channel->other, frame->body_case)); /* INV-SEC-1 */
+    CHECK(frame_may_pass(channel->self, channel->other, frame->body_case)); /* INV-SEC-21 */
     frame->format = FRAME_FORMAT;
     size_t used = 0;
     if (!wire_encode_into(frame, channel->out, LIMIT_FRAME, &used)) {

@@ -26,19 +26,17 @@ RESULT keyring_write(const char *path, const struct keyring *keyring, uid_t uid,
 RESULT keyring_pack_cell(const struct keyring *keyring, struct secret *packed_out);
 RESULT keyring_unpack_cell(const struct secret *packed, struct keyring *keyring);
 
-/* A signed note's signature line, C2SP signed-note: "— NAME base64(hash | signature)\n". `name` has
- * no space and no plus. */
-enum { NOTE_LINE_MAX = 256, NOTE_NAME_MAX = 64 };
+/* The signature line of a checkpoint (audit/note.h). FAILURE_BAD_INPUT: the body is no checkpoint
+ * of this cell's log: nothing else is ever signed with this key. */
+enum { NOTE_LINE_MAX = 256 };
 RESULT keyring_note_line(
     const struct keyring *keyring,
-    const char *name,
+    uint16_t cell,
     const char *body,
     struct arena *arena,
     char line_out[static NOTE_LINE_MAX]);
-/* The verifier's key, "NAME+HASH8+base64(1 | public)": what auditors are given. */
+/* The verifier's key in one line: what auditors are given. */
 RESULT keyring_note_key(
-    const struct keyring *keyring, const char *name, char text_out[static NOTE_LINE_MAX]);
-/* All controllers of a cell sign with one key under one name. */
-void keyring_note_name(uint16_t cell, char name_out[static NOTE_NAME_MAX]);
+    const struct keyring *keyring, uint16_t cell, char text_out[static NOTE_LINE_MAX]);
 
 #endif

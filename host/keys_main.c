@@ -54,7 +54,7 @@ static ProtobufCBinaryData binary(struct slice bytes)
 }
 
 /* The machine's key signs digests of handshakes. Certificates and notes have keys of their own,
- * which this door does not reach. INV-SEC-5 */
+ * which this door does not reach. INV-SEC-25 */
 static void sign(struct keys *keys, struct channel *channel, const Wire__SignAsk *ask)
 {
     Wire__SignTold told = WIRE__SIGN_TOLD__INIT;
@@ -85,7 +85,7 @@ static bool may_issue(const struct keys *keys, const Wire__IssueAsk *ask)
                  identity->kind == WIRE__KIND__KIND_NODE || identity->kind == WIRE__KIND__KIND_USER;
     bool sealing_fits = ask->sealing_key.len == 0 ||
                         (ask->sealing_key.len == SEAL_KEY_BYTES &&
-                         identity->kind == WIRE__KIND__KIND_CONTROLLER); /* INV-SEC-6 */
+                         identity->kind == WIRE__KIND__KIND_CONTROLLER); /* INV-SEC-26 */
     return known && sealing_fits && id_cell(identity->id) == keys->child.config->cell;
 }
 
@@ -156,10 +156,9 @@ static void note(struct keys *keys, struct channel *channel, const Wire__NoteAsk
 {
     Wire__NoteTold told = WIRE__NOTE_TOLD__INIT;
     told.handle = ask->handle;
-    char name[NOTE_NAME_MAX];
     char line[NOTE_LINE_MAX];
-    keyring_note_name((uint16_t)keys->child.config->cell, name);
-    if (keyring_note_line(&keys->keyring, name, ask->body, &keys->scratch, line).code == 0) {
+    uint16_t cell = (uint16_t)keys->child.config->cell;
+    if (keyring_note_line(&keys->keyring, cell, ask->body, &keys->scratch, line).code == 0) {
         told.signature = line;
     } else {
         log_line(LOG_LEVEL_WARN, "note-refused", "handle=%llu", (unsigned long long)ask->handle);

@@ -1,7 +1,7 @@
 /* Decides what a machine has before its first program starts: users, directories, listeners, a
  * share of the CPU. Never reads a byte that came from a network. */
 #include "base/check.h"
-#include "base/limits.h"
+#include "host/address.h"
 #include "host/file.h"
 #include "host/log.h"
 #include "host/parent.h"
@@ -10,7 +10,6 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
-#include <netdb.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,7 +51,7 @@ static bool find_user(const char *user, uid_t *uid_out, gid_t *gid_out)
     return true;
 }
 
-/* Two programs of one user could read each other's memory and files: refused. INV-SEC-7 */
+/* Two programs of one user could read each other's memory and files: refused. INV-SEC-27 */
 RESULT parent_users(struct parent *parent)
 {
     for (enum program program = PROGRAM_LINK; program < PROGRAMS_END; program++) {
@@ -107,31 +106,16 @@ RESULT parent_directories(struct parent *parent)
     return OK;
 }
 
-/* "host:port" or "[v6]:port", numeric: parent asks no name server. */
 static RESULT listen_at(const char *address, int *fd_out)
 {
-    char host[LIMIT_ADDRESS];
-    const char *colon = strrchr(address, ':');
-    if (colon == NULL || strlen(address) >= sizeof(host)) {
-        return FAIL(FAILURE_BAD_INPUT);
-    }
-    bool bracketed = address[0] == '[' && colon > address + 1 && colon[-1] == ']';
-    size_t skip = bracketed ? 1 : 0;
-    size_t size = (size_t)(colon - address) - 2 * skip;
-    memcpy(host, address + skip, size);
-    host[size] = '\0';
-    struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
-                              .ai_socktype = SOCK_STREAM };
-    struct addrinfo *found = NULL;
-    if (getaddrinfo(host, colon + 1, &hints, &found) != 0) {
-        return FAIL(FAILURE_BAD_INPUT);
-    }
+    struct sockaddr_storage where;
+    socklen_t size = 0;
+    TRY(address_parse(address, &where, &size));
     int one = 1;
     int kind = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
-    int fd = socket(found->ai_family, kind, 0);
+    int fd = socket(where.ss_family, kind, 0);
     bool done = fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) == 0 &&
-                bind(fd, found->ai_addr, found->ai_addrlen) == 0 && listen(fd, LISTEN_BACKLOG) == 0;
-    freeaddrinfo(found);
+                bind(fd, (struct sockaddr *)&where, size) == 0 && listen(fd, LISTEN_BACKLOG) == 0;
     if (!done) {
         log_line(
             LOG_LEVEL_ERROR,

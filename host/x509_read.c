@@ -116,7 +116,7 @@ RESULT x509_verify(
     gnutls_x509_crt_t parsed = parse(certificate);
     uint16_t cell = 0;
     bool good = issuer != NULL && parsed != NULL && signed_by(parsed, issuer, &cell) &&
-                cell == id_cell(facts.identity.id); /* INV-SEC-4 */
+                cell == id_cell(facts.identity.id); /* INV-SEC-24 */
     gnutls_x509_crt_deinit(parsed);
     gnutls_x509_crt_deinit(issuer);
     if (!good) {
