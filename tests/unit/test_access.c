@@ -27,7 +27,7 @@ static const struct {
     { "controller-remove", "o" }, { "operation-cancel", "oT" },
     { "cell-read", "oa" },        { "controller-read", "oa" },
     { "node-read", "oa" },        { "tenant-read", "oaT" },
-    { "project-read", "oaT" },    { "user-read", "oaT" },
+    { "project-read", "oaT" },    { "user-read", "oa" },
     { "image-read", "oat" },      { "network-read", "oaT" },
     { "instance-read", "oaT" },   { "operation-read", "oaT" },
     { "alarm-read", "oa" },       { "token-read", "oa" },
