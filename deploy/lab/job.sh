@@ -1,0 +1,77 @@
+#!/bin/sh
+# The main job: two tenants with floors and caps, on one and the same subnet, two instances each on
+# different nodes; a leader is killed; an auditor verifies. Prints what it saw; exit 7 when
+# something that must hold did not.
+set -eu
+. "$(dirname -- "$0")/lib.sh"
+udatsu=$state/desk/udatsu
+digest() { sed -n "s/^$1 //p" "$root/build/guest/images"; }
+broken() {
+    say "does not hold: $*"
+    exit 7
+}
+
+"$udatsu" image create plain --kernel "$(digest kernel)" --initramfs "$(digest plain.initrd)" \
+    >/dev/null
+for tenant in acme beta; do
+    "$udatsu" tenant create $tenant --floor vcpus=2,memory=256M \
+        --cap vcpus=8,memory=2G,instances=8,networks=4 >/dev/null
+    "$udatsu" --tenant $tenant network create front --cidr 10.1.0.0/24 >/dev/null
+done
+for name in web-1 web-2; do
+    for tenant in acme beta; do
+        "$udatsu" --tenant $tenant instance create $name --image plain --vcpus 1 --memory 96M \
+            --network front --spread web >/dev/null
+    done
+done
+"$udatsu" instance ls
+
+show() { # tenant, instance, jq filter
+    "$udatsu" -o json --tenant "$1" instance show "$2" | jq -r "$3"
+}
+console_has() { # tenant, instance, text
+    "$udatsu" --tenant "$1" instance console "$2" | grep -q "$3"
+}
+mac() { show "$1" "$2" '.nics[0].mac'; }
+address() { show "$1" "$2" '.nics[0].address'; }
+
+for tenant in acme beta; do
+    [ "$(show $tenant web-1 .node)" != "$(show $tenant web-2 .node)" ] ||
+        broken "$tenant: both instances are on one node"
+    for pair in 'web-1 web-2' 'web-2 web-1'; do
+        from=${pair% *}
+        to=${pair#* }
+        wait_until 90 console_has $tenant "$from" 'UDATSU-GUEST-READY' ||
+            broken "$tenant/$from does not boot"
+        wait_until 90 console_has $tenant "$from" \
+            "UDATSU-GUEST-SEES $(address $tenant "$to") $(mac $tenant "$to")" ||
+            broken "$tenant/$from does not reach $tenant/$to"
+    done
+done
+say 'each tenant: two instances on two nodes, a real kernel each, they reach each other'
+for name in web-1 web-2; do
+    for other in web-1 web-2; do
+        if console_has acme $name "$(mac beta $other)" || console_has beta $name "$(mac acme $other)"
+        then
+            broken "$name of one tenant sees $other of the other"
+        fi
+    done
+done
+say 'neither tenant sees the other, on the same subnet'
+
+leader=$("$udatsu" -o json controller ls | jq -r '[.items[]? // .[]? | select(.leader)][0].name')
+case $leader in
+c[0-9])
+    inside "$leader" pkill -KILL -x udatsu-engine
+    "$udatsu" --tenant acme network create back --cidr 10.2.0.0/24 >/dev/null ||
+        broken 'no write was accepted after the leader was killed'
+    say "the leader ($leader) was killed; the next write was accepted"
+    ;;
+*) broken 'nobody leads' ;;
+esac
+running=$("$udatsu" -o json instance ls | jq '[.items[]? // .[]? | select(.state == "running")] | length')
+[ "$running" = 4 ] || broken "$running of 4 instances run"
+"$udatsu" audit export "$state/audit" >/dev/null
+"$udatsu" audit verify "$state/audit" --key "$state/desk/log.pub" >/dev/null ||
+    broken 'the audit export does not verify'
+say 'the audit export verifies without the cluster'

@@ -1,0 +1,14 @@
+#!/bin/sh
+# Prints the last lines that each machine's programs logged: logs.sh [LINES].
+set -eu
+. "$(dirname -- "$0")/lib.sh"
+lines=${1:-40}
+for machine in $(machines); do
+    for log in "$state/machines/$machine/init/parent.log" \
+        "$state/machines/$machine/init/console.log"; do
+        if [ -s "$log" ]; then
+            printf '== %s %s\n' "$machine" "${log##*/}"
+            tail -n "$lines" "$log"
+        fi
+    done
+done

@@ -1,0 +1,56 @@
+#!/bin/sh
+# shellcheck disable=SC2034
+# What acceptance lines share. Sourced, never run. A line says with `must SENTENCE COMMAND...` what
+# has to hold, and ends at the first thing that does not, whose sentence is then its reason.
+checkout=$(CDPATH='' cd -- "$(dirname -- "$0")/../../.." && pwd)
+cd "$checkout" || exit 1
+label=${UDATSU_LAB_LABEL:-$(printf '%s' "$checkout" | sha256sum | cut -c1-4)}
+state=/var/tmp/udatsu-lab-$label
+udatsu=$state/desk/udatsu
+
+must() { # sentence, command...
+    sentence=$1
+    shift
+    if "$@"; then
+        printf 'holds: %s\n' "$sentence"
+    else
+        printf 'does not hold: %s\n' "$sentence"
+        exit 1
+    fi
+}
+not() { ! "$@"; }
+within() { # seconds, command...
+    deadline=$(($(date +%s) + $1))
+    shift
+    until "$@"; do
+        [ "$(date +%s)" -lt "$deadline" ] || return 1
+        sleep 0.1
+    done
+}
+on() { deploy/lab/enter.sh "$@"; } # machine, command...
+lab_is_up() { # brings it up unless it runs
+    if ! { [ -x "$udatsu" ] && "$udatsu" cluster status >/dev/null 2>&1; }; then
+        ./lab up --keep </dev/null >"$checkout/build/accept-up.log" 2>&1 || {
+            tail -n 20 "$checkout/build/accept-up.log"
+            printf 'does not hold: ./lab up --keep succeeds\n'
+            exit 1
+        }
+    fi
+}
+items() { # noun, jq filter for one item, more arguments; one line each
+    noun=$1
+    filter=$2
+    shift 2
+    "$udatsu" -o json "$@" "$noun" ls | jq -r "(.items? // .)[] | $filter"
+}
+count() { items "$@" | grep -c . || true; }
+leader() { items controller 'select(.leader) | .name'; }
+qemus() { # every QEMU of every node: NODE PID, in order
+    for node in n1 n2 n3; do
+        on $node pgrep -f '^/usr/bin/qemu-system' 2>/dev/null | sed "s/^/$node /"
+    done
+}
+digests() { items controller '.digest' | sort -u; }
+controllers_agree() {
+    [ "$(digests | wc -l)" = 1 ] && [ "$(count controller 'select(.reachable) | .name')" = 3 ]
+}
