@@ -99,6 +99,21 @@ static bool stream_write(struct stream *stream, const Wire__EventView *event)
     return true;
 }
 
+/* The cursor knows only whole indices, and a full page may end inside one: what belongs to its last
+ * index is left for the next page, unless the page has no other. */
+static size_t whole_indices(const Wire__Answer *answer)
+{
+    size_t count = answer->n_events;
+    if (count < STREAM_PAGE) {
+        return count;
+    }
+    uint64_t last = answer->events[count - 1]->index;
+    while (count > 0 && answer->events[count - 1]->index == last) {
+        count--;
+    }
+    return count == 0 ? answer->n_events : count;
+}
+
 /* The first answer decides whether there is a stream at all. */
 static bool stream_admit(struct stream *stream, const Wire__Answer *answer)
 {
@@ -145,12 +160,15 @@ static void stream_told(void *owner, uint32_t tag, const Wire__Answer *answer)
     if (answer->reject != 0) {
         return;
     }
+    if (stream->cursor == 0) { /* From now: what this first answer knows is the past. */
+        stream->cursor = answer->index;
+        return;
+    }
+    size_t count = whole_indices(answer);
     bool fits = true;
-    for (size_t i = 0; i < answer->n_events && fits; i++) {
+    for (size_t i = 0; i < count && fits; i++) {
         fits = stream_write(stream, answer->events[i]);
-        if (answer->events[i]->index > stream->cursor || answer->events[i]->reset) {
-            stream->cursor = answer->events[i]->index;
-        }
+        stream->cursor = answer->events[i]->index;
     }
     if (!fits) {
         stream->over = true;

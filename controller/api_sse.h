@@ -18,10 +18,10 @@
 
 enum {
     STREAMS_MAX = 256,
-    STREAM_BUFFER_BYTES = 64 * 1024, /* Holds STREAM_PAGE events. */
-    STREAM_PAGE = 64,
-    STREAM_POLL_MS = 1000,     /* Asks even when no bell rang. */
-    STREAM_POLL_DEAF_MS = 250, /* Where there is no bus. */
+    STREAM_BUFFER_BYTES = 128 * 1024, /* Holds STREAM_PAGE events. */
+    STREAM_PAGE = 200,                /* What engine gives at once. */
+    STREAM_POLL_MS = 1000,            /* Asks even when no bell rang. */
+    STREAM_POLL_DEAF_MS = 250,        /* Where there is no bus. */
     STREAM_BEAT_MS = 15000,
     STREAM_TICK_MS = 50, /* A storm of bells is one question per stream and tick. */
 };

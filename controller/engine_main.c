@@ -1,0 +1,423 @@
+/* udatsu-engine: the process around server.c. Holds the data directory; has no Internet socket, no
+ * key, and executes nothing.
+ *
+ * The happy path: frames from api, link and keys → server → at the end of the loop's turn one entry
+ * is proposed → answers, frames and events leave.
+ * What can go wrong: a channel closes (parent restarts its program and hands over a new one), the
+ * disk fails or this replica's state differs (exit; parent starts us again, from disk), a channel
+ * is full (frames to other machines are dropped: their senders repeat them; answers are dropped:
+ * their askers retry with the same key). */
+#include "base/check.h"
+#include "controller/server.h"
+#include "host/bus.h"
+#include "host/child.h"
+#include "host/clock.h"
+#include "host/log.h"
+#include "wire/wire.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { PATH_SIZE = 512, FLUSH_CHECK_MS = 1000 };
+
+struct engine_process {
+    struct child child;
+    struct server *server;
+    struct bus *bus;
+    uv_timer_t tick;
+    uv_check_t turn;
+    uv_work_t flush;
+    struct store *flush_store;
+    struct result flush_result;
+    int data_fd;
+    char store_path[PATH_SIZE];
+    char snapshots_path[PATH_SIZE];
+    char bus_path[PATH_SIZE];
+    size_t memory_size;
+    bool worked; /* Something came in since the last turn. */
+    bool peers_told;
+    uint64_t peers_count;
+    struct server_mark *mark;
+};
+
+static _Noreturn void die(const char *event, const char *why)
+{
+    log_line(LOG_LEVEL_ERROR, event, "why=%s", log_text(why));
+    exit(1);
+}
+
+/* ---- What the server wants done ---- */
+
+static void to(struct engine_process *self, enum program other, Wire__Frame *frame)
+{
+    struct channel *channel = self->child.to[other];
+    if (channel == NULL) {
+        return; /* It is being restarted. */
+    }
+    struct result sent = channel_send(channel, frame);
+    if (sent.code != 0 && sent.code != FAILURE_FULL) {
+        log_line(
+            LOG_LEVEL_WARN,
+            "channel-send",
+            "to=%s frame=%s failure=%s",
+            program_name(other),
+            frame_name(frame->body_case),
+            result_name(sent));
+    }
+}
+
+static void on_send(void *context, Wire__Frame *frame)
+{
+    to(context, PROGRAM_LINK, frame);
+}
+
+static void on_answer(void *context, uint64_t handle, Wire__Answer *answer)
+{
+    Wire__Told told = WIRE__TOLD__INIT;
+    told.handle = handle;
+    told.answer = answer;
+    Wire__Frame frame = WIRE__FRAME__INIT;
+    frame.body_case = WIRE__FRAME__BODY_TOLD;
+    frame.told = &told;
+    to(context, PROGRAM_API, &frame);
+}
+
+static void on_keys(void *context, Wire__Frame *frame)
+{
+    to(context, PROGRAM_KEYS, frame);
+}
+
+static void on_event(void *context, const Wire__EventView *event)
+{
+    struct engine_process *self = context;
+    uint8_t room[2048];
+    size_t size = 0;
+    if (self->bus != NULL && wire_encode_into(event, room, sizeof(room), &size)) {
+        struct result published = bus_publish(self->bus, slice_of(room, size));
+        (void)published; /* Who missed it sees the gap in the indexes and asks. */
+    }
+}
+
+static void on_halt(void *context, const char *why)
+{
+    (void)context;
+    die("engine-halt", why);
+}
+
+static void *on_memory(void *context, void *old, size_t size)
+{
+    struct engine_process *self = context;
+    if (old != NULL && munmap(old, self->memory_size) != 0) {
+        die("engine-memory", "munmap");
+    }
+    self->memory_size = size;
+    if (size == 0) {
+        return NULL;
+    }
+    void *fresh = mmap(
+        NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return fresh == MAP_FAILED ? NULL : fresh;
+}
+
+/* ---- Link's address book: whom this controller dials ---- */
+
+static void tell_peers(struct engine_process *self)
+{
+    enum { PEERS = LIMIT_CONTROLLERS * 4 };
+    static Wire__PeerAddress addresses[PEERS];
+    static Wire__Identity identities[PEERS];
+    Wire__PeerAddress *list[PEERS];
+    Wire__LinkPeers peers = WIRE__LINK_PEERS__INIT;
+    const struct state *state = engine_state(server_engine(self->server));
+    for (const struct controller_row *row = state_first(state, TABLE_CONTROLLER);
+         row != NULL && peers.n_dial < PEERS;
+         row = state_next(state, TABLE_CONTROLLER, row)) {
+        if (row->head.id == self->child.config->self->id || row->leaving) {
+            continue;
+        }
+        size_t at = peers.n_dial++;
+        wire__identity__init(&identities[at]);
+        identities[at].kind = WIRE__KIND__KIND_CONTROLLER;
+        identities[at].id = row->head.id;
+        wire__peer_address__init(&addresses[at]);
+        addresses[at].identity = &identities[at];
+        addresses[at].address = row->link_address;
+        list[at] = &addresses[at];
+    }
+    peers.dial = list;
+    if (peers.n_dial == 0 || (self->peers_told && peers.n_dial == self->peers_count)) {
+        return;
+    }
+    Wire__Frame frame = WIRE__FRAME__INIT;
+    frame.body_case = WIRE__FRAME__BODY_LINK_PEERS;
+    frame.link_peers = &peers;
+    to(self, PROGRAM_LINK, &frame);
+    self->peers_told = self->child.to[PROGRAM_LINK] != NULL;
+    self->peers_count = peers.n_dial;
+}
+
+/* ---- The loop ---- */
+
+static void on_frame(void *context, struct channel *channel, const Wire__Frame *frame)
+{
+    struct engine_process *self = context;
+    uint64_t now_ms = clock_boot_ms();
+    uint64_t wall_ms = clock_wall_ms();
+    self->worked = true;
+    switch (channel_other(channel)) {
+    case PROGRAM_API:
+        if (frame->ask->request != NULL) {
+            server_ask(self->server, now_ms, wall_ms, frame->ask);
+        }
+        return;
+    case PROGRAM_LINK:
+        if (frame->body_case == WIRE__FRAME__BODY_LINK_STATE) {
+            if (frame->peer != NULL) {
+                server_link(
+                    self->server,
+                    now_ms,
+                    wall_ms,
+                    frame->peer->kind,
+                    frame->peer->id,
+                    frame->link_state->up);
+            }
+            return;
+        }
+        server_frame(self->server, now_ms, wall_ms, frame);
+        return;
+    case PROGRAM_KEYS: server_keys(self->server, now_ms, wall_ms, frame); return;
+    case PROGRAM_PARENT:
+    case PROGRAM_ENGINE:
+    case PROGRAM_AGENT:
+    case PROGRAM_HOST:
+    case PROGRAMS_END: return;
+    }
+}
+
+static void on_close(void *context, struct channel *channel)
+{
+    struct engine_process *self = context;
+    log_line(LOG_LEVEL_WARN, "channel-closed", "other=%s", program_name(channel_other(channel)));
+    if (channel_other(channel) == PROGRAM_LINK) {
+        self->peers_told = false;
+    }
+}
+
+static void on_open(void *context, struct channel *channel)
+{
+    struct engine_process *self = context;
+    log_line(LOG_LEVEL_INFO, "channel-open", "other=%s", program_name(channel_other(channel)));
+    self->peers_told = false;
+}
+
+static void flush_work(uv_work_t *work)
+{
+    struct engine_process *self = work->data;
+    self->flush_result = store_flush(self->flush_store);
+}
+
+static void flush_done(uv_work_t *work, int status)
+{
+    struct engine_process *self = work->data;
+    (void)status;
+    self->flush_store = NULL;
+    server_flush_end(self->server, self->flush_result);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct engine_process *self = timer->data;
+    self->worked = true;
+    server_tick(self->server, clock_boot_ms(), clock_wall_ms());
+    tell_peers(self);
+    if (self->flush_store == NULL) {
+        self->flush_store = server_flush_begin(self->server);
+        if (self->flush_store != NULL) {
+            self->flush.data = self;
+            int queued = uv_queue_work(&self->child.loop, &self->flush, flush_work, flush_done);
+            CHECK(queued == 0);
+        }
+    }
+}
+
+/* After every poll: the turn's input is over. */
+static void on_turn(uv_check_t *check)
+{
+    struct engine_process *self = check->data;
+    if (self->worked) {
+        self->worked = false;
+        server_turn(self->server, clock_boot_ms(), clock_wall_ms());
+    }
+}
+
+/* ---- Birth ---- */
+
+static uint64_t setting_number(const struct child *child, const char *name, uint64_t otherwise)
+{
+    const char *text = child_setting(child, name, "");
+    char *end = NULL;
+    uint64_t value = strtoull(text, &end, 10);
+    return text[0] == '\0' || *end != '\0' ? otherwise : value;
+}
+
+static void random_bytes(uint8_t *room, size_t size)
+{
+    if (getrandom(room, size, 0) != (ssize_t)size) {
+        die("engine-random", "getrandom");
+    }
+}
+
+static void path_join(char room[static PATH_SIZE], const char *directory, const char *name)
+{
+    int size = snprintf(room, PATH_SIZE, "%s/%s", directory, name);
+    if (size <= 0 || size >= PATH_SIZE) {
+        die("engine-path", "a path is too long");
+    }
+}
+
+/* A mapped file: what is written survives our death, which is all that it is for. */
+static void open_mark(struct engine_process *self)
+{
+    int fd = openat(self->data_fd, "mark", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0 || ftruncate(fd, sizeof(*self->mark)) != 0) {
+        die("engine-mark", "open");
+    }
+    void *map = mmap(NULL, sizeof(*self->mark), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (map == MAP_FAILED || close(fd) != 0) {
+        die("engine-mark", "map");
+    }
+    self->mark = map;
+}
+
+static void open_files(struct engine_process *self)
+{
+    const char *data = self->child.config->data_directory;
+    self->data_fd = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (self->data_fd < 0) {
+        die("engine-data", "the data directory cannot be opened");
+    }
+    path_join(self->store_path, data, "rows");
+    path_join(self->snapshots_path, data, "snapshots");
+    if (mkdir(self->snapshots_path, 0700) != 0 && access(self->snapshots_path, F_OK) != 0) {
+        die("engine-data", "the snapshot directory cannot be made");
+    }
+    open_mark(self);
+    const char *bus = child_setting(&self->child, "bus", "");
+    if (bus[0] != '\0') {
+        path_join(self->bus_path, bus, "events");
+        struct result opened = bus_publish_open(self->bus_path, &self->bus);
+        if (opened.code != 0) {
+            die("engine-bus", result_name(opened));
+        }
+    }
+}
+
+static void genesis_fill(
+    struct engine_process *self, Wire__Genesis *genesis, uint8_t random[static 48])
+{
+    const struct child *child = &self->child;
+    random_bytes(random, 48);
+    wire__genesis__init(genesis);
+    genesis->cell = child->config->cell;
+    genesis->name = child_setting(child, "cell-name", "lab");
+    genesis->digest_salt.data = random;
+    genesis->digest_salt.len = 32;
+    genesis->hash_key.data = random + 32;
+    genesis->hash_key.len = 16;
+    genesis->controller = child->config->self->id;
+    genesis->controller_name = child->config->name;
+    genesis->api_address = child_setting(child, "api-address", "");
+    genesis->link_address = child_setting(child, "link-address", "");
+    genesis->first_operator = setting_number(child, "operator", 0);
+    genesis->operator_name = child_setting(child, "operator-name", "operator");
+    genesis->reserve_percent = setting_number(child, "reserve-percent", 10);
+    genesis->vcpu_ratio = (uint32_t)setting_number(child, "vcpu-ratio", 4);
+    genesis->idempotency_limit = (uint32_t)setting_number(child, "idempotency-limit", 0);
+}
+
+static void open_server(struct engine_process *self)
+{
+    const struct child *child = &self->child;
+    Wire__Genesis genesis;
+    uint8_t random[48];
+    uint64_t seed = 0;
+    random_bytes((uint8_t *)&seed, sizeof(seed));
+    genesis_fill(self, &genesis, random);
+    struct server_conf conf = {
+        .engine = { .self = child->config->self->id,
+                    .cell = (uint16_t)child->config->cell,
+                    .genesis = child->config->first ? &genesis : NULL,
+                    .capacity = state_capacity_default(),
+                    .ca = { child->config->ca.data, child->config->ca.len } },
+        .replica = { .self = child->config->self->id,
+                     .address = child_setting(child, "link-address", ""),
+                     .seed = seed },
+        .store_directory = self->store_path,
+        .snapshots_directory = self->snapshots_path,
+        .mark = self->mark,
+    };
+    const struct server_host host = { .context = self,
+                                      .send = on_send,
+                                      .answer = on_answer,
+                                      .keys = on_keys,
+                                      .event = on_event,
+                                      .halt = on_halt,
+                                      .memory = on_memory };
+    struct result opened = server_open(
+        &conf,
+        disk_file(&self->data_fd),
+        &host,
+        clock_boot_ms(),
+        clock_wall_ms(),
+        child->config->first,
+        &self->server);
+    if (opened.code != 0) {
+        die("engine-open", result_name(opened));
+    }
+    log_line(
+        LOG_LEVEL_INFO,
+        "engine-open",
+        "applied=%" PRIu64,
+        engine_applied(server_engine(self->server)));
+}
+
+int main(int argc, char **argv)
+{
+    static struct engine_process self;
+    log_start("engine");
+    child_start(&self.child, PROGRAM_ENGINE, argc, argv);
+    open_files(&self);
+    const struct sandbox_path paths[] = {
+        { .path = self.child.config->data_directory, .write = true },
+    };
+    const struct sandbox sandbox = {
+        /* files: the log, the rows, snapshots, all beneath one directory.
+         * threads: RocksDB's background work and the flush in libuv's pool. */
+        .promises = PROMISE_STDIO | PROMISE_FILES | PROMISE_THREADS,
+        .paths = paths,
+        .paths_count = COUNT_OF(paths),
+    };
+    child_confine(&self.child, &sandbox);
+    open_server(&self);
+    if (uv_timer_init(&self.child.loop, &self.tick) != 0 ||
+        uv_check_init(&self.child.loop, &self.turn) != 0) {
+        die("engine-loop", "init");
+    }
+    self.tick.data = &self;
+    self.turn.data = &self;
+    if (uv_timer_start(&self.tick, on_tick, LIMIT_TICK_MS, LIMIT_TICK_MS) != 0 ||
+        uv_check_start(&self.turn, on_turn) != 0) {
+        die("engine-loop", "start");
+    }
+    const struct channel_hooks hooks = {
+        .context = &self, .on_frame = on_frame, .on_close = on_close, .on_open = on_open
+    };
+    return child_run(&self.child, &hooks);
+}

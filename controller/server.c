@@ -1,0 +1,491 @@
+/* Decides the order in which engine, consensus and mirror are spoken to within a turn. Decides
+ * nothing that a replica must agree on. */
+#include "controller/server_inner.h"
+
+#include "base/check.h"
+#include "wire/wire.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Effects ---- */
+
+void server_answer(struct server *server, uint64_t handle, uint64_t origin, Wire__Answer *answer)
+{
+    if (origin == 0) {
+        server->host.answer(server->host.context, handle, answer);
+        return;
+    }
+    Wire__Identity peer = WIRE__IDENTITY__INIT;
+    peer.kind = WIRE__KIND__KIND_CONTROLLER;
+    peer.id = origin;
+    Wire__Told told = WIRE__TOLD__INIT;
+    told.handle = handle;
+    told.answer = answer;
+    Wire__Frame frame = WIRE__FRAME__INIT;
+    frame.peer = &peer;
+    frame.body_case = WIRE__FRAME__BODY_FORWARDED;
+    frame.forwarded = &told;
+    server->host.send(server->host.context, &frame);
+}
+
+/* What a step wants of consensus is done after its other effects: consensus calls back into a step.
+ */
+struct wishes {
+    struct effect list[SERVER_WISHES];
+    uint32_t count;
+};
+
+static void perform(struct server *server, const struct effect *effect, struct wishes *wishes)
+{
+    switch (effect->kind) {
+    case EFFECT_LEAF: mirror_leaf(server, effect->id, effect->bytes); return;
+    case EFFECT_EVENT: server->host.event(server->host.context, effect->event); return;
+    case EFFECT_ANSWER:
+        server_answer(server, effect->handle, effect->origin, effect->answer);
+        return;
+    case EFFECT_SEND: server->host.send(server->host.context, effect->frame); return;
+    case EFFECT_KEYS: server->host.keys(server->host.context, effect->frame); return;
+    case EFFECT_READ_LEAVES: mirror_read_leaves(server, effect); return;
+    case EFFECT_SUBMIT:
+    case EFFECT_MEMBER_ADD:
+    case EFFECT_MEMBER_REMOVE:
+    case EFFECT_HAND_OVER:
+        if (wishes->count < SERVER_WISHES) { /* Members are asked for again and again. */
+            wishes->list[wishes->count++] = *effect;
+        }
+        return;
+    case EFFECT_ASSIGN:
+    case EFFECT_RING: return; /* engine.c has seen to them. */
+    }
+    UNREACHABLE();
+}
+
+static void submit(struct server *server, const struct effect *effect)
+{
+    uint64_t *slot = engine_ticket_slot(server->engine, effect->handle);
+    struct result submitted =
+        replica_submit(server->replica, server->now_ms, effect->bytes, effect->reserved, slot);
+    if (submitted.code != 0) {
+        struct engine_event event = { .kind = ENGINE_REFUSED,
+                                      .ticket = effect->handle,
+                                      .failure = submitted };
+        server_step(server, &event);
+    }
+}
+
+static void wish(struct server *server, const struct effect *effect)
+{
+    if (effect->kind == EFFECT_SUBMIT) {
+        submit(server, effect);
+        return;
+    }
+    struct result asked = OK;
+    if (effect->kind == EFFECT_MEMBER_ADD) {
+        const struct controller_row *row =
+            state_find(engine_state(server->engine), TABLE_CONTROLLER, effect->id);
+        if (row != NULL) {
+            asked = replica_add(server->replica, server->now_ms, effect->id, row->link_address);
+        }
+    } else if (effect->kind == EFFECT_MEMBER_REMOVE) {
+        asked = replica_remove(server->replica, server->now_ms, effect->id);
+    } else {
+        asked = replica_transfer(server->replica, server->now_ms, 0);
+    }
+    (void)asked; /* Level-triggered: the engine asks again until the members show it. */
+}
+
+void server_step(struct server *server, struct engine_event *event)
+{
+    struct wishes wishes = { .count = 0 };
+    event->now_ms = server->now_ms;
+    event->wall_ms = server->wall_ms;
+    arena_reset(&server->arena);
+    server->effects->count = 0;
+    engine_step(server->engine, event, server->effects);
+    for (uint32_t i = 0; i < server->effects->count; i++) {
+        perform(server, &server->effects->list[i], &wishes);
+    }
+    for (uint32_t i = 0; i < wishes.count; i++) {
+        wish(server, &wishes.list[i]);
+    }
+    if (engine_diverged(server->engine)) {
+        server->host.halt(server->host.context, "this replica's state differs from a majority's");
+    }
+}
+
+/* ---- What consensus calls ---- */
+
+static void on_send(void *context, uint64_t peer, struct slice message)
+{
+    struct server *server = context;
+    Wire__Identity identity = WIRE__IDENTITY__INIT;
+    identity.kind = WIRE__KIND__KIND_CONTROLLER;
+    identity.id = peer;
+    Wire__RaftFrame raft = WIRE__RAFT_FRAME__INIT;
+    memcpy(&raft.message.data, &message.data, sizeof(raft.message.data)); /* Only read. */
+    raft.message.len = message.size;
+    Wire__Frame frame = WIRE__FRAME__INIT;
+    frame.peer = &identity;
+    frame.body_case = WIRE__FRAME__BODY_RAFT;
+    frame.raft = &raft;
+    server->host.send(server->host.context, &frame);
+}
+
+/* INV-LOG-8: the index is marked before apply, so that an entry that kills us is known by name. */
+static bool mark(struct server *server, uint64_t index)
+{
+    struct server_mark *at = server->conf.mark;
+    if (at == NULL) {
+        return true;
+    }
+    if (at->applying != 0 && at->index == index) {
+        at->crashes++;
+    } else {
+        at->crashes = 0;
+    }
+    at->index = index;
+    at->applying = 1;
+    if (at->crashes >= SERVER_CRASHES_MAX) {
+        server->poisoned = true;
+    }
+    return !server->poisoned;
+}
+
+static void on_apply(
+    void *context, uint64_t index, uint64_t term, uint64_t ticket, struct slice bytes)
+{
+    struct server *server = context;
+    Wire__Entry *entry = NULL;
+    (void)term;
+    if (server->poisoned || !mark(server, index)) {
+        return; /* Nothing after a poison entry is applied; reads are stale and say so. */
+    }
+    /* The step resets the arena first; the entry is decoded into the scratch. */
+    arena_reset(&server->scratch);
+    struct result decoded = wire_decode(&wire__entry__descriptor, bytes, &server->scratch, &entry);
+    CHECK(decoded.code == 0); /* INV-LOG-9: only what our encoder made is ever committed. */
+    CHECK(entry_valid(entry));
+    struct engine_event event = {
+        .kind = ENGINE_APPLIED, .index = index, .ticket = ticket, .entry = entry
+    };
+    server->mirror_dirty = true;
+    server_step(server, &event);
+    if (server->conf.mark != NULL) {
+        server->conf.mark->applying = 0;
+    }
+    if (state_crowded(engine_state(server->engine))) {
+        (void)mirror_drain(server, true); /* Says itself when the store is unfit. */
+    }
+}
+
+static void members_tell(struct server *server)
+{
+    struct replica_status status;
+    struct engine_member members[LIMIT_CONTROLLERS];
+    replica_status(server->replica, &status);
+    for (uint32_t i = 0; i < status.member_count; i++) {
+        members[i] = (struct engine_member){ .id = status.members[i].id,
+                                             .voter = (uint32_t)status.members[i].role - 1,
+                                             .match = status.members[i].match,
+                                             .heard_ms = status.members[i].heard_ms };
+    }
+    struct engine_event event = { .kind = ENGINE_MEMBERS,
+                                  .members = members,
+                                  .members_count = status.member_count,
+                                  .leader = status.leader,
+                                  .commit = status.commit,
+                                  .fit = status.room && !server->store_unfit && !server->poisoned };
+    server_step(server, &event);
+}
+
+static void on_role(void *context, enum replica_role role, uint64_t term)
+{
+    struct server *server = context;
+    struct engine_event event = { .kind = ENGINE_ROLE, .term = term };
+    event.role = role == REPLICA_LEADING    ? ENGINE_LEADING
+                 : role == REPLICA_ELECTING ? ENGINE_ELECTING
+                                            : ENGINE_FOLLOWER;
+    server->role = role;
+    if (server->replica != NULL) {
+        members_tell(server); /* A leader knows its members before it knows that it leads. */
+    }
+    server_step(server, &event);
+}
+
+static void on_lost(void *context, uint64_t ticket)
+{
+    struct engine_event event = { .kind = ENGINE_LOST, .ticket = ticket };
+    server_step(context, &event);
+}
+
+static RESULT on_snapshot_take(void *context, uint64_t index, struct slice *manifest_out)
+{
+    struct server *server = context;
+    if (server->poisoned || server->flushing || engine_applied(server->engine) > index) {
+        return FAIL(FAILURE_BUSY);
+    }
+    server->mirror_dirty = true;
+    TRY(mirror_drain(server, true));
+    return snapshot_take(&server->snapshot, server->store, index, manifest_out);
+}
+
+static bool on_snapshot_ready(void *context, uint64_t peer, uint64_t index, struct slice manifest)
+{
+    struct server *server = context;
+    return snapshot_ready(&server->snapshot, peer, index, manifest);
+}
+
+static RESULT on_snapshot_restore(void *context, uint64_t index, struct slice manifest)
+{
+    struct server *server = context;
+    server->mirror_dirty = false;
+    TRY(snapshot_install(
+        &server->snapshot, &server->store, server->conf.store_directory, index, manifest));
+    TRY(server_engine_fresh(server));
+    return mirror_restore(server);
+}
+
+static uint64_t on_flushed_index(void *context)
+{
+    const struct server *server = context;
+    return store_flushed_index(server->store);
+}
+
+static void on_halt(void *context, struct result why)
+{
+    struct server *server = context;
+    server->host.halt(server->host.context, result_name(why));
+}
+
+/* ---- Opening ---- */
+
+RESULT server_engine_fresh(struct server *server)
+{
+    size_t size = engine_memory(&server->conf.engine);
+    server->memory = server->host.memory(server->host.context, server->memory, size);
+    if (server->memory == NULL) {
+        return FAIL(FAILURE_FULL);
+    }
+    server->engine = engine_init(&server->conf.engine, server->memory);
+    return OK;
+}
+
+static void on_snapshot_send(void *context, Wire__Frame *frame)
+{
+    struct server *server = context;
+    server->host.send(server->host.context, frame);
+}
+
+static RESULT open_parts(struct server *server, struct disk disk, bool bootstrap)
+{
+    const struct replica_host host = {
+        .context = server,
+        .send = on_send,
+        .apply = on_apply,
+        .role = on_role,
+        .lost = on_lost,
+        .snapshot_take = on_snapshot_take,
+        .snapshot_restore = on_snapshot_restore,
+        .snapshot_ready = on_snapshot_ready,
+        .flushed_index = on_flushed_index,
+        .halt = on_halt,
+    };
+    TRY(store_open(server->conf.store_directory, &server->store));
+    TRY(server_engine_fresh(server));
+    TRY(mirror_restore(server));
+    snapshot_init(
+        &server->snapshot,
+        server->conf.snapshots_directory,
+        &server->scratch,
+        on_snapshot_send,
+        server);
+    struct replica_conf conf = server->conf.replica;
+    conf.restored_index = store_index(server->store);
+    if (bootstrap) {
+        struct replica_member self = { .id = conf.self, .role = REPLICA_VOTER };
+        (void)text_copy(self.address, sizeof(self.address), slice_text(conf.address));
+        struct result made = replica_bootstrap(disk, &conf, &self, 1);
+        if (made.code != 0 && made.code != FAILURE_EXISTS) {
+            return made;
+        }
+    } else {
+        struct result made = replica_create(disk, &conf);
+        if (made.code != 0 && made.code != FAILURE_EXISTS) {
+            return made;
+        }
+    }
+    return replica_open(disk, &conf, &host, server->now_ms, &server->replica);
+}
+
+RESULT server_open(
+    const struct server_conf *conf,
+    struct disk disk,
+    const struct server_host *host,
+    uint64_t now_ms,
+    uint64_t wall_ms,
+    bool bootstrap,
+    struct server **server_out)
+{
+    struct server *server = calloc(1, sizeof(*server));
+    if (server == NULL) {
+        return FAIL(FAILURE_FULL);
+    }
+    server->conf = *conf;
+    server->host = *host;
+    server->now_ms = now_ms;
+    server->wall_ms = wall_ms;
+    server->effects = calloc(1, sizeof(*server->effects));
+    void *step = calloc(1, ENGINE_ARENA);
+    void *scratch = calloc(1, STORE_ARENA * 2);
+    if (server->effects == NULL || step == NULL || scratch == NULL) {
+        free(step);
+        free(scratch);
+        free(server->effects);
+        free(server);
+        return FAIL(FAILURE_FULL);
+    }
+    arena_init(&server->arena, step, ENGINE_ARENA);
+    arena_init(&server->scratch, scratch, STORE_ARENA * 2);
+    server->effects->arena = &server->arena;
+    struct result opened = open_parts(server, disk, bootstrap);
+    if (opened.code != 0) {
+        server_close(server);
+        return opened;
+    }
+    *server_out = server;
+    return OK;
+}
+
+void server_close(struct server *server)
+{
+    if (server == NULL) {
+        return;
+    }
+    replica_close(server->replica);
+    store_close(server->store);
+    (void)server->host.memory(server->host.context, server->memory, 0);
+    free(server->arena.memory);
+    free(server->scratch.memory);
+    free(server->effects);
+    free(server);
+}
+
+/* ---- Input ---- */
+
+static void now(struct server *server, uint64_t now_ms, uint64_t wall_ms)
+{
+    CHECK(now_ms >= server->now_ms);
+    server->now_ms = now_ms;
+    server->wall_ms = wall_ms;
+}
+
+void server_ask(struct server *server, uint64_t now_ms, uint64_t wall_ms, const Wire__Ask *ask)
+{
+    now(server, now_ms, wall_ms);
+    struct engine_event event = { .kind = ENGINE_ASK, .ask = ask };
+    server_step(server, &event);
+}
+
+void server_frame(
+    struct server *server, uint64_t now_ms, uint64_t wall_ms, const Wire__Frame *frame)
+{
+    now(server, now_ms, wall_ms);
+    if (frame->peer == NULL) {
+        return;
+    }
+    if (frame->body_case == WIRE__FRAME__BODY_RAFT) {
+        struct slice message = { frame->raft->message.data, frame->raft->message.len };
+        struct result taken =
+            replica_receive(server->replica, server->now_ms, frame->peer->id, message);
+        (void)taken; /* Malformed: it is dropped; a sound peer sends it again. */
+    } else if (frame->body_case == WIRE__FRAME__BODY_SNAPSHOT_ASK) {
+        snapshot_serve(&server->snapshot, frame->peer->id, frame->snapshot_ask);
+    } else if (frame->body_case == WIRE__FRAME__BODY_SNAPSHOT_PART) {
+        snapshot_part(&server->snapshot, frame->peer->id, frame->snapshot_part);
+    } else {
+        struct engine_event event = { .kind = ENGINE_FRAME, .frame = frame };
+        server_step(server, &event);
+    }
+}
+
+void server_link(
+    struct server *server,
+    uint64_t now_ms,
+    uint64_t wall_ms,
+    Wire__Kind kind,
+    uint64_t peer,
+    bool up)
+{
+    now(server, now_ms, wall_ms);
+    struct engine_event event = { .kind = ENGINE_LINK, .peer_kind = kind, .peer = peer, .up = up };
+    server_step(server, &event);
+}
+
+void server_keys(struct server *server, uint64_t now_ms, uint64_t wall_ms, const Wire__Frame *frame)
+{
+    now(server, now_ms, wall_ms);
+    struct engine_event event = { .kind = ENGINE_TOLD, .frame = frame };
+    server_step(server, &event);
+}
+
+void server_tick(struct server *server, uint64_t now_ms, uint64_t wall_ms)
+{
+    now(server, now_ms, wall_ms);
+    replica_tick(server->replica, now_ms);
+    members_tell(server);
+    struct engine_event event = { .kind = ENGINE_CLOCK };
+    server_step(server, &event);
+    if (server->store_unfit && !server->flushing && store_reopen(server->store).code == 0) {
+        /* What was not flushed is gone from the mirror, but not from the log: start over from it.
+         */
+        server->host.halt(
+            server->host.context, "space is back; the mirror starts over from the log");
+        return;
+    }
+    (void)mirror_drain(server, false); /* Unfitness shows in the next members_tell. */
+}
+
+void server_turn(struct server *server, uint64_t now_ms, uint64_t wall_ms)
+{
+    now(server, now_ms, wall_ms);
+    struct engine_event event = { .kind = ENGINE_TURN };
+    server_step(server, &event);
+}
+
+/* ---- Reports ---- */
+
+struct engine *server_engine(struct server *server)
+{
+    return server->engine;
+}
+
+void server_status(const struct server *server, struct replica_status *status_out)
+{
+    replica_status(server->replica, status_out);
+}
+
+bool server_poisoned(const struct server *server, uint64_t *index_out)
+{
+    *index_out = server->poisoned ? server->conf.mark->index : 0;
+    return server->poisoned;
+}
+
+struct store *server_flush_begin(struct server *server)
+{
+    if (server->flushing || server->store_unfit ||
+        store_flushed_index(server->store) == server->mirrored_index ||
+        server->now_ms - server->flushed_ms < SERVER_FLUSH_MS) {
+        return NULL;
+    }
+    server->flushing = true;
+    server->flushed_ms = server->now_ms;
+    return server->store;
+}
+
+void server_flush_end(struct server *server, struct result result)
+{
+    CHECK(server->flushing);
+    server->flushing = false;
+    server->store_unfit = server->store_unfit || result.code != 0;
+}

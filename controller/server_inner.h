@@ -1,0 +1,49 @@
+/* The server's own rooms, for the server_*.c files only. */
+#ifndef CONTROLLER_SERVER_INNER_H
+#define CONTROLLER_SERVER_INNER_H
+
+#include "controller/server.h"
+#include "controller/snapshot.h"
+
+enum {
+    SERVER_MIRROR_MS = 50, /* Rows are mirrored at least this often while something changed. */
+    SERVER_FLUSH_MS = 5000,
+    SERVER_WISHES = 16, /* Calls of consensus that one step may ask for. */
+};
+
+struct server {
+    struct server_conf conf;
+    struct server_host host;
+    struct replica *replica;
+    struct store *store;
+    struct engine *engine;
+    void *memory; /* Of the engine. */
+    struct effects *effects;
+    struct arena arena;   /* Of one step. */
+    struct arena scratch; /* Of mirror, snapshots and leaves. */
+    struct snapshot snapshot;
+    uint64_t now_ms;
+    uint64_t wall_ms;
+    bool mirror_dirty;
+    uint64_t mirrored_ms;
+    uint64_t mirrored_index;
+    bool flushing;
+    uint64_t flushed_ms;
+    bool poisoned;
+    bool store_unfit;
+    enum replica_role role;
+};
+
+/* ---- server_mirror.c ---- */
+RESULT mirror_restore(struct server *server);
+/* Drains every changed row and commits. `force`: now, else when it is due. */
+struct result mirror_drain(struct server *server, bool force);
+void mirror_leaf(struct server *server, uint64_t seq, struct slice leaf);
+void mirror_read_leaves(struct server *server, const struct effect *effect);
+
+/* ---- server.c ---- */
+void server_step(struct server *server, struct engine_event *event);
+void server_answer(struct server *server, uint64_t handle, uint64_t origin, Wire__Answer *answer);
+RESULT server_engine_fresh(struct server *server);
+
+#endif

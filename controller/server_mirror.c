@@ -1,0 +1,212 @@
+/* Decides how rows and leaves lie in the store: key = table tag (1 byte), id (8 bytes, big-endian);
+ * leaves under their own tag by sequence. Never decides what a row says. */
+#include "base/check.h"
+#include "controller/core/rows.h"
+#include "controller/server_inner.h"
+#include "wire/wire.h"
+
+#include <audit.pb-c.h>
+#include <string.h>
+
+enum { TAG_LEAF = 0x4c, KEY_SIZE = 9, LEAVES_BYTES_MAX = 96 * 1024, LEAVES_LOOK = 20000 };
+
+static struct slice key_of(uint8_t tag, uint64_t id, uint8_t room[static KEY_SIZE])
+{
+    room[0] = tag;
+    for (unsigned int i = 0; i < 8; i++) {
+        room[1 + i] = (uint8_t)(id >> (56U - 8U * i));
+    }
+    return slice_of(room, KEY_SIZE);
+}
+
+static uint64_t id_of(struct slice key)
+{
+    uint64_t id = 0;
+    for (unsigned int i = 0; i < 8; i++) {
+        id = (id << 8) | key.data[1 + i];
+    }
+    return id;
+}
+
+/* ---- Restore ---- */
+
+struct restore {
+    struct server *server;
+    enum state_table table;
+    struct result result;
+};
+
+static bool restore_row(void *context, struct slice key, struct slice value)
+{
+    struct restore *restore = context;
+    if (key.size != KEY_SIZE) {
+        restore->result = FAIL(FAILURE_CORRUPT);
+        return false;
+    }
+    restore->result = rows_restore(
+        engine_state(restore->server->engine),
+        restore->table,
+        id_of(key),
+        value,
+        &restore->server->scratch);
+    return restore->result.code == 0;
+}
+
+RESULT mirror_restore(struct server *server)
+{
+    struct state *state = engine_state(server->engine);
+    for (unsigned int table = TABLE_CELL; table < TABLES_END; table++) {
+        uint8_t tag = (uint8_t)table;
+        struct restore restore = { server, (enum state_table)table, OK };
+        arena_reset(&server->scratch);
+        TRY(store_scan(server->store, slice_of(&tag, 1), SLICE_EMPTY, restore_row, &restore));
+        TRY(restore.result);
+        /* What was just read is not news to the mirror. */
+        while (table_dirty_take(&state->tables[table], DIRTY_MIRROR) != NULL) {
+        }
+    }
+    arena_reset(&server->scratch);
+    state_settle(state, &server->scratch);
+    engine_restored(server->engine, store_index(server->store));
+    server->mirrored_index = store_index(server->store);
+    return OK;
+}
+
+/* ---- Drain ---- */
+
+/* An unfit store takes nothing; once it is fit again the process starts over from the log. */
+static void drain_table(struct server *server, enum state_table table)
+{
+    struct state *state = engine_state(server->engine);
+    struct row_head *head = NULL;
+    while ((head = table_dirty_take(&state->tables[table], DIRTY_MIRROR)) != NULL) {
+        uint8_t room[KEY_SIZE];
+        struct slice key = key_of((uint8_t)table, head->id, room);
+        if (head->removed) {
+            if (!server->store_unfit) {
+                store_delete(server->store, key);
+            }
+            table_release(&state->tables[table], head);
+            continue;
+        }
+        arena_reset(&server->scratch);
+        if (!server->store_unfit) {
+            store_put(server->store, key, rows_encode(table, head, &server->scratch));
+        }
+    }
+}
+
+struct result mirror_drain(struct server *server, bool force)
+{
+    bool due = server->now_ms - server->mirrored_ms >= SERVER_MIRROR_MS ||
+               state_crowded(engine_state(server->engine));
+    if (!server->mirror_dirty || (!due && !force)) {
+        return OK;
+    }
+    for (unsigned int table = TABLE_CELL; table < TABLES_END; table++) {
+        drain_table(server, (enum state_table)table);
+    }
+    if (server->store_unfit) {
+        server->mirror_dirty = false;
+        return FAIL(FAILURE_NO_SPACE);
+    }
+    struct result committed = store_commit(server->store, engine_applied(server->engine));
+    if (committed.code == FAILURE_BUSY) {
+        return committed; /* The batch is kept; the next commit takes it along. */
+    }
+    server->mirrored_ms = server->now_ms;
+    if (committed.code != 0) {
+        server->store_unfit = true;
+        return committed;
+    }
+    server->mirror_dirty = false;
+    server->mirrored_index = engine_applied(server->engine);
+    return OK;
+}
+
+void mirror_leaf(struct server *server, uint64_t seq, struct slice leaf)
+{
+    uint8_t room[KEY_SIZE];
+    if (!server->store_unfit) {
+        store_put(server->store, key_of(TAG_LEAF, seq, room), leaf);
+    }
+    server->mirror_dirty = true;
+}
+
+/* ---- Leaves ---- */
+
+struct search {
+    struct server *server;
+    const struct effect *effect;
+    Wire__Answer *answer;
+    size_t bytes;
+    uint32_t limit;
+    uint32_t looked;
+    uint64_t next;
+};
+
+static bool wanted(const struct search *search, const Wire__Leaf *leaf)
+{
+    const Wire__AuditRead *read = search->effect->leaves;
+    return (search->effect->node == 0 || leaf->tenant == search->effect->node) &&
+           (read->actor[0] == '\0' || leaf->actor == search->effect->id) &&
+           (read->from_at == 0 || leaf->wall_ms >= read->from_at) &&
+           (read->to_at == 0 || leaf->wall_ms < read->to_at);
+}
+
+static bool take_leaf(void *context, struct slice key, struct slice value)
+{
+    struct search *search = context;
+    struct arena *scratch = &search->server->scratch;
+    Wire__Leaf *leaf = NULL;
+    arena_reset(scratch);
+    search->next = id_of(key);
+    if (search->looked++ == LEAVES_LOOK || search->answer->n_leaves == search->limit ||
+        wire_decode(&wire__leaf__descriptor, value, scratch, &leaf).code != 0) {
+        return false;
+    }
+    if (!wanted(search, leaf)) {
+        search->next++;
+        return true;
+    }
+    Wire__LeafView *view = arena_take(&search->server->arena, sizeof(*view));
+    uint8_t *copy = arena_take(&search->server->arena, value.size);
+    search->bytes += value.size + 8;
+    if (view == NULL || copy == NULL || search->bytes > LEAVES_BYTES_MAX) {
+        return false;
+    }
+    memcpy(copy, value.data, value.size);
+    wire__leaf_view__init(view);
+    view->leaf.data = copy;
+    view->leaf.len = value.size;
+    search->answer->leaves[search->answer->n_leaves++] = view;
+    search->next++;
+    return true;
+}
+
+/* Leaves live in the store alone: the core keeps only the frontier. `next_after` says where the
+ * next page begins; 0: this was the last. */
+void mirror_read_leaves(struct server *server, const struct effect *effect)
+{
+    uint8_t tag = TAG_LEAF;
+    uint8_t room[KEY_SIZE];
+    (void)mirror_drain(server, true); /* What was not mirrored yet is simply not listed yet. */
+    struct search search = { .server = server, .effect = effect, .answer = effect->answer };
+    search.limit = effect->leaves->limit == 0 || effect->leaves->limit > LIMIT_LIST_PAGE
+                       ? LIMIT_LIST_PAGE
+                       : effect->leaves->limit;
+    search.answer->leaves =
+        arena_take(&server->arena, sizeof(*search.answer->leaves) * (search.limit + 1));
+    CHECK(search.answer->leaves != NULL);
+    struct result scanned = store_scan(
+        server->store,
+        slice_of(&tag, 1),
+        key_of(TAG_LEAF, effect->leaves->first, room),
+        take_leaf,
+        &search);
+    uint64_t size = state_cell(engine_state(server->engine))->frontier.size;
+    if (scanned.code == 0 && search.next < size && search.answer->n_leaves > 0) {
+        search.answer->next_after = search.next;
+    }
+    server_answer(server, effect->handle, effect->origin, search.answer);
+}
