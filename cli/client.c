@@ -88,7 +88,7 @@ static void exchange_fill(
 }
 
 static struct result try_once(
-    struct client *client, const struct call *call, uint32_t answer_ms, struct http_answer *answer)
+    struct client *client, const struct call *call, struct http_answer *answer)
 {
     char url[HTTP_URL_MAX];
     memset(answer, 0, sizeof(*answer));
@@ -100,7 +100,7 @@ static struct result try_once(
         .method = call->method,
         .body = call->body,
         .idempotency_key = call->key,
-        .timeout_ms = answer_ms,
+        .timeout_ms = call->answer_ms == 0 ? CLIENT_ANSWER_MS : call->answer_ms,
     };
     exchange_fill(client, url, &request);
     if (client->settings->verbose) {
@@ -159,14 +159,15 @@ RESULT client_call(struct client *client, const struct call *call, struct http_a
     CHECK(call->method != NULL);
     uint64_t start_ms = clock_boot_ms();
     uint32_t window = call->window_ms == 0 ? CLIENT_WINDOW_MS : call->window_ms;
+    const char *const key = call->key;
     struct result result = FAIL(FAILURE_CLOSED);
     bool asked = false;
     for (uint32_t attempt = 0; attempt < CLIENT_ATTEMPTS; attempt++) {
         if (asked) {
             http_answer_free(answer);
         }
-        uint32_t answer_ms = CLIENT_ANSWER_MS;
-        result = try_once(client, call, answer_ms, answer);
+        CHECK(call->key == key); /* INV-IDEM-41 */
+        result = try_once(client, call, answer);
         asked = true;
         if (!worth_another(result, answer)) {
             return result;
@@ -181,7 +182,7 @@ RESULT client_call(struct client *client, const struct call *call, struct http_a
         uint32_t pause = next_endpoint(client, now_ms);
         bool round_over = attempt + 1 >= client->settings->endpoints_count;
         bool refused_us = result.code == FAILURE_DENIED && round_over;
-        if (refused_us || now_ms + pause >= start_ms + window) {
+        if (refused_us || (round_over && now_ms + pause >= start_ms + window)) {
             return result;
         }
         client_pause(pause);

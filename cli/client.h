@@ -18,13 +18,15 @@ struct call {
     const char *path; /* With its query. */
     const char *body;
     const char *key;    /* Idempotency key: needed for whatever changes something. */
-    uint32_t window_ms; /* How long to go on trying; 0: CLIENT_WINDOW_MS. */
+    uint32_t window_ms; /* How long to go on trying, one round in any case; 0: CLIENT_WINDOW_MS. */
+    uint32_t answer_ms; /* How long one try may take; 0: CLIENT_ANSWER_MS. */
 };
 
 enum {
     CLIENT_WINDOW_MS = 30000, /* Ten elections; a cell that is silent for longer is down. */
     CLIENT_ATTEMPTS = 512,    /* Whatever the clock says. */
-    CLIENT_ANSWER_MS = 45000, /* The longest server-side wait is 30 s. */
+    CLIENT_ANSWER_MS = 15000, /* The server answers within 10 s, if only with 503. */
+    CLIENT_WAIT_MS = 45000,   /* The longest server-side wait is 30 s. */
     CLIENT_PAUSE_MIN_MS = 50,
     CLIENT_PAUSE_MAX_MS = 1000,
     CLIENT_RETRY_AFTER_MAX = 10, /* Seconds; a server may not park us for longer. */

@@ -169,6 +169,9 @@ static enum exit_status post(struct join *join, const struct json_t *body)
         .key = key,
     };
     CHECK(join->answer == NULL);
+    /* INV-SEC-41: the secret goes to the holder of the pinned CA and to nobody else. */
+    CHECK(strcmp(join->session->settings.ca, join->ca) == 0);
+    CHECK(join->session->settings.cert[0] == '\0');
     enum exit_status status = session_call(join->session, &call, &join->answer);
     secret_free(&text);
     return status;

@@ -169,6 +169,34 @@ static bool add_lose(struct session *session, struct request *request)
     return true;
 }
 
+/* --dry-run: the same words, asked as "where would this go?". Changes nothing, so no key. */
+static enum exit_status run_trial(struct session *session, struct request *request)
+{
+    struct json_t *outer = doc_object();
+    struct json_t *trial = request->body;
+    const char *project = args_text(&session->invocation, "project");
+    CHECK(trial != NULL);
+    bool good = doc_set(trial, "tenant", doc_of_text(session->settings.tenant));
+    good = good && (project == NULL || doc_set(trial, "project", doc_of_text(project)));
+    good = good && doc_set(outer, "trial", doc_share(trial));
+    char *text = good ? doc_dump(outer) : NULL;
+    doc_free(outer);
+    if (text == NULL) {
+        return session_no_memory(session);
+    }
+    struct call call = { .method = "POST", .path = "/v1/explain/capacity", .body = text };
+    struct json_t *doc = NULL;
+    enum exit_status status = session_call(session, &call, &doc);
+    free(text);
+    if (status == EXIT_DONE) {
+        CHECK(doc != NULL);
+        bool printed = output_one(session->out, session->settings.output, NULL, doc);
+        status = session_printed(session, printed);
+    }
+    doc_free(doc);
+    return status;
+}
+
 enum exit_status run_rest(struct session *session)
 {
     struct request request;
@@ -180,6 +208,8 @@ enum exit_status run_rest(struct session *session)
     enum exit_status status = EXIT_USAGE;
     if (!add_lose(session, &request)) {
         status = session_usage(session);
+    } else if (args_given(&session->invocation, "dry-run")) {
+        status = run_trial(session, &request);
     } else if ((verb->traits & TRAIT_WRITE) != 0) {
         status = run_write(session, &request);
     } else if ((verb->traits & TRAIT_LIST) != 0) {
@@ -258,7 +288,7 @@ enum exit_status run_api(struct session *session)
         free(text);
         return session_no_memory(session);
     }
-    struct call call = { method, path, text, write ? key : NULL, 0 };
+    struct call call = { .method = method, .path = path, .body = text, .key = write ? key : NULL };
     struct json_t *doc = NULL;
     enum exit_status status = session_call(session, &call, &doc);
     free(text);

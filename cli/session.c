@@ -78,7 +78,13 @@ enum exit_status session_call(
     if (status != EXIT_DONE) {
         return status;
     }
-    struct result called = client_call(session->client, call, &answer);
+    /* A person who gave a short --timeout gets the news that soon. */
+    struct call bounded = *call;
+    uint64_t seconds = session->settings.timeout_seconds;
+    if (bounded.window_ms == 0 && seconds * 1000 < CLIENT_WINDOW_MS) {
+        bounded.window_ms = (uint32_t)seconds * 1000 + 1;
+    }
+    struct result called = client_call(session->client, &bounded, &answer);
     if (called.code != 0) {
         status = problem_of_failure(session->err, called, answer.reason);
     } else if (answer.status >= 300) {

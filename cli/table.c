@@ -168,6 +168,7 @@ static const struct flag instance_create_flags[] = {
          "修復してよい場所"),
     BODY("spread", FLAG_TEXT, "spread", "WORD", "spread those with the same word over racks",
          "同じ語のものをラックに分散"),
+    LOCAL("dry-run", FLAG_SWITCH, "", "only say where it would go, and why", "置き場所の案だけを示す"),
     PROJECT, END
 };
 static const struct flag instance_stop_flags[] = {
@@ -271,7 +272,8 @@ static const struct column instance_columns[] = {
     COL("name", "NAME", "名前"), COL("state", "STATE", "状態"), COL("node", "NODE", "ノード"),
     COL("vcpus", "VCPUS", "vCPU"), SIZE("memory_bytes", "MEMORY", "メモリ"),
     COL("nics.0.address", "ADDRESS", "アドレス"), COL("reason", "REASON", "理由"),
-    WIDE("project", "PROJECT", "プロジェクト"), WIDE("image", "IMAGE", "イメージ"),
+    WIDE("tenant", "TENANT", "テナント"), WIDE("project", "PROJECT", "プロジェクト"),
+    WIDE("image", "IMAGE", "イメージ"),
     WIDE("desired", "DESIRED", "目標"), WIDE("attempts", "ATTEMPTS", "試行"),
     WIDE("generation", "GENERATION", "世代"), WIDE("id", "ID", "ID"), LAST
 };

@@ -91,7 +91,7 @@ enum exit_status wait_operation(struct session *session, struct json_t **operati
         seconds = seconds > WAIT_SLICE_SECONDS ? WAIT_SLICE_SECONDS : seconds;
         CHECK(seconds > 0);
         (void)snprintf(path, sizeof(path), "/v1/operations/%s/wait?seconds=%" PRIu64, id, seconds);
-        struct call call = { .method = "GET", .path = path };
+        struct call call = { .method = "GET", .path = path, .answer_ms = CLIENT_WAIT_MS };
         struct json_t *fresh = NULL;
         enum exit_status status = session_call(session, &call, &fresh);
         if (status != EXIT_DONE) {

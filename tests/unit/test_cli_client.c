@@ -18,6 +18,7 @@ TestSuite(cli_client, .init = cell_begin, .fini = cell_end);
 #define NO_LEADER "{\"code\":\"no-leader\",\"status\":503,\"detail\":\"No leader is known.\"}"
 #define UNKNOWN   "{\"code\":\"outcome-unknown\",\"status\":503,\"detail\":\"Leadership was lost.\"}"
 
+/* INV-IDEM-41 */
 Test(cli_client, a_write_goes_to_the_next_endpoint_with_the_same_key)
 {
     struct server first;
@@ -315,4 +316,39 @@ Test(cli_client, the_console_is_printed_whole_and_the_api_hatch_sends_what_it_is
     cr_assert_eq(cell_run("udatsu api POST /v1/batch --body {"), EXIT_USAGE);
     cr_assert_eq(server.seen_count, 3);
     cell_stop(&server);
+}
+
+Test(cli_client, a_dry_run_asks_where_it_would_go_and_changes_nothing)
+{
+    struct server server;
+    const struct step steps[] = { { 200, NULL, "{\"verdict\":\"It fits.\",\"node\":\"n2\"}" } };
+    cell_start(&server, steps, 1);
+    cell_use(&server, NULL);
+    cr_assert_eq(
+        cell_run("udatsu vm create w --tenant a --image i --vcpus 1 --memory 64M --dry-run"),
+        EXIT_DONE);
+    cr_assert_str_eq(server.seen[0].url, "/v1/explain/capacity");
+    cr_assert_str_eq(server.seen[0].key, "");
+    cr_assert_str_eq(
+        server.seen[0].body,
+        "{\"trial\":{\"name\":\"w\",\"image\":\"i\",\"vcpus\":1,\"memory_bytes\":67108864,"
+        "\"tenant\":\"a\"}}");
+    cr_assert_not_null(strstr(cell_out, "node: n2"));
+    cell_stop(&server);
+}
+
+Test(cli_client, a_cell_that_never_answers_is_unreachable_in_the_time_given)
+{
+    struct server first;
+    struct server second;
+    const struct step never[] = { { 503, "0", NO_LEADER } };
+    cell_start(&first, never, 1);
+    cell_start(&second, never, 1);
+    cell_use(&first, &second);
+    cr_assert_eq(cell_run("udatsu tenant create acme --timeout 0"), EXIT_UNREACHABLE);
+    cr_assert_eq(first.seen_count, 1, "one round in any case");
+    cr_assert_eq(second.seen_count, 1);
+    cr_assert_not_null(strstr(cell_err, first.seen[0].key), "the key to repeat it with is said");
+    cell_stop(&first);
+    cell_stop(&second);
 }

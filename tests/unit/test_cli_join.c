@@ -184,7 +184,8 @@ Test(cli_join, a_person_enrols_and_a_controller_brings_its_sealing_key)
     remove_setup();
 }
 
-/* INV-SEC: the guard is the digest; with another cell behind it nothing but GET / is ever sent. */
+/* INV-SEC-41: the guard is the digest; with another cell behind it nothing but GET / is ever sent.
+ */
 Test(cli_join, another_cell_never_sees_the_secret)
 {
     struct server server;
