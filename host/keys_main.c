@@ -201,14 +201,20 @@ static void on_open(void *context, struct channel *channel)
     (void)channel;
 }
 
-/* Every page of this process, now and later: keys are copied by the library that uses them. */
+/* Every page of this process, now and later: keys are copied by the library that uses them. Where
+ * the limit cannot be raised (a container without CAP_SYS_RESOURCE) what struct secret holds is
+ * still locked, the library's copies are not, and that is said. */
 static bool lock_memory(void)
 {
 #if defined(__SANITIZE_ADDRESS__)
     return true; /* The sanitizer's shadow is terabytes. */
 #else
     struct rlimit room = { LOCKED_BYTES, LOCKED_BYTES };
-    return setrlimit(RLIMIT_MEMLOCK, &room) == 0 && mlockall(MCL_CURRENT | MCL_FUTURE) == 0;
+    if (setrlimit(RLIMIT_MEMLOCK, &room) != 0) {
+        log_line(LOG_LEVEL_WARN, "memory-fallback", "locked=secrets why=limit-cannot-be-raised");
+        return true;
+    }
+    return mlockall(MCL_CURRENT | MCL_FUTURE) == 0;
 #endif
 }
 
