@@ -21,18 +21,22 @@ wait_until 60 "$udatsu" cluster status || {
     fail 'the first controller does not answer'
 }
 
-join() { # kind, machine, rack
-    "$udatsu" "$1" token "$2" --rack "$3" --site lab --country JP >"$state/machines/$2/etc/token"
-    chmod 600 "$state/machines/$2/etc/token"
-    inside "$2" /usr/libexec/udatsu/udatsu "$1" join "$2" --config $conf \
-        --token-file /etc/udatsu/token
-    rm -f "$state/machines/$2/etc/token"
+join() { # kind, machine, rack, flags of that kind
+    kind=$1 machine=$2 rack=$3
+    shift 3
+    token=$state/machines/$machine/etc/token
+    (umask 077 && "$udatsu" "$kind" token "$machine" --rack "$rack" --site lab --country JP >"$token")
+    inside "$machine" /usr/libexec/udatsu/udatsu "$kind" join --config $conf \
+        --token-file /etc/udatsu/token \
+        --link-address "10.98.0.$(address_octet "$machine"):7443" "$@"
+    rm -f "$token"
 }
 rack_of() { printf 'rack-%d' $(((${1#?} - 1) % 3 + 1)); } # machine
 
 for number in $(seq 2 "$controllers"); do
     "$here/machine.sh" "c$number"
-    join controller "c$number" "$(rack_of "c$number")"
+    join controller "c$number" "$(rack_of "c$number")" \
+        --api-address "10.98.0.$(address_octet "c$number"):8443"
 done
 
 images=$root/build/guest
@@ -49,7 +53,7 @@ for number in $(seq "$nodes"); do
             fail 'the first libvirtd does not answer'
         cp -a "$state/machines/n1/libvirt/cache" "$state/capabilities"
     fi
-    join node "$node" "$(rack_of "$node")"
+    join node "$node" "$(rack_of "$node")" --underlay-address "10.99.0.$(address_octet "$node")"
 done
 
 counted() { # kind, jq filter, number
