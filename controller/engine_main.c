@@ -309,9 +309,9 @@ static void open_files(struct engine_process *self)
         die("engine-data", "the snapshot directory cannot be made");
     }
     open_mark(self);
-    const char *bus = child_setting(&self->child, "bus", "");
-    if (bus[0] != '\0') {
-        path_join(self->bus_path, bus, "events");
+    const char *run = child_setting(&self->child, "run", "");
+    if (run[0] != '\0') {
+        path_join(self->bus_path, run, "bus/events");
         struct result opened = bus_publish_open(self->bus_path, &self->bus);
         if (opened.code != 0) {
             die("engine-bus", result_name(opened));
@@ -335,7 +335,7 @@ static void genesis_fill(
     genesis->controller_name = child->config->name;
     genesis->api_address = child_setting(child, "api-address", "");
     genesis->link_address = child_setting(child, "link-address", "");
-    genesis->first_operator = setting_number(child, "operator", 0);
+    genesis->first_operator = id_make((uint16_t)child->config->cell, 2);
     genesis->operator_name = child_setting(child, "operator-name", "operator");
     genesis->reserve_percent = setting_number(child, "reserve-percent", 10);
     genesis->vcpu_ratio = (uint32_t)setting_number(child, "vcpu-ratio", 4);
