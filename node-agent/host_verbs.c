@@ -133,6 +133,7 @@ static RESULT observe_segments(struct host *host, struct arena *arena, Wire__Ver
 static RESULT do_observe(struct host *host, struct arena *arena, Wire__VerbTold *told)
 {
     told->instances = take(arena, SEEN_MAX * sizeof(told->instances[0]));
+    TRY(host_nft_base()); /* INV-NET-12: whoever flushed the rules silenced our taps, no more. */
     TRY(observe_domains(host, arena, told));
     TRY(observe_leftovers(host, arena, told));
     return observe_segments(host, arena, told);
