@@ -173,8 +173,8 @@ static void stream_told(void *owner, uint32_t tag, const Wire__Answer *answer)
     if (!fits) {
         stream->over = true;
     }
-    stream->due = answer->n_events >= STREAM_PAGE;
-    /* A page that is not full says: nothing else up to the index that answered. */
+    stream->due = answer->n_events > 0;
+    /* Only an empty page says that there is nothing else up to the index that answered. */
     if (!stream->due && answer->index > stream->cursor) {
         stream->cursor = answer->index;
     }

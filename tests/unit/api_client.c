@@ -90,8 +90,8 @@ static bool more(struct client *client)
 bool client_until(struct client *client, const char *text)
 {
     while (strstr(client->answer, text) == NULL) {
-        if (!more(client)) {
-            return false;
+        if (strstr(client->answer, ": beat\n") != NULL || !more(client)) {
+            return false; /* A heartbeat: the stream had nothing to say for long. */
         }
     }
     return true;
@@ -104,7 +104,7 @@ static int read_answer(struct client *client)
     if (!client_until(client, "\r\n\r\n")) {
         return -1;
     }
-    client->status = atoi(client->answer + 9);
+    client->status = (int)strtol(client->answer + 9, NULL, 10);
     if (client->status == 100) { /* Continue: the real one follows. */
         return read_answer(client);
     }

@@ -306,6 +306,20 @@ Test(
     client_close(&client);
 }
 
+Test(api_server, a_stream_without_a_cursor_begins_now, .init = begin, .fini = end)
+{
+    bench_event(bench);
+    struct client client = open_as(BENCH_USER);
+    static const char text[] = "GET /v1/events HTTP/1.1\r\nHost: x\r\n"
+                               "Accept: text/event-stream\r\n\r\n";
+    gnutls_record_send(client.session, text, sizeof(text) - 1);
+    cr_assert(client_until(&client, "\r\n\r\n"));
+    bench_event(bench);
+    cr_assert(client_until(&client, "id: 12\n"));
+    cr_assert_null(strstr(client.answer, "id: 11\n"));
+    client_close(&client);
+}
+
 Test(api_server, a_revoked_readers_stream_ends, .init = begin, .fini = end)
 {
     struct client client = open_as(BENCH_USER);
