@@ -162,14 +162,17 @@ static void look_at(struct lookout *lookout, const struct json_t *items)
 
 static enum exit_status look_once(struct lookout *lookout)
 {
-    struct call call = { .method = "GET", .path = lookout->session->invocation.verb->path };
-    struct json_t *doc = NULL;
-    enum exit_status status = session_call(lookout->session, &call, &doc);
-    CHECK((status == EXIT_DONE) == (doc != NULL));
-    if (status == EXIT_DONE) {
-        look_at(lookout, doc_get(doc, "items"));
+    struct json_t *items = doc_list();
+    CHECK(lookout->delivered != NULL);
+    if (items == NULL) {
+        return session_no_memory(lookout->session);
     }
-    doc_free(doc);
+    const char *path = lookout->session->invocation.verb->path;
+    enum exit_status status = pages_read(lookout->session, path, items);
+    if (status == EXIT_DONE) {
+        look_at(lookout, items);
+    }
+    doc_free(items);
     return status;
 }
 

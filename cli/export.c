@@ -15,6 +15,7 @@
 #include "cli/session.h"
 #include "cli/words.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,11 +53,14 @@ static enum exit_status broken(struct export *export, const char *why)
 
 static enum exit_status no_room(struct export *export)
 {
-    CHECK(export->session != NULL);
+    char why[160];
+    const char *path = args_operand(&export->session->invocation, "FILE");
+    CHECK(path != NULL);
+    (void)snprintf(why, sizeof(why), "%.100s: %.40s", path, strerror(errno));
     problem_say(
         export->session->err,
         say("the file cannot be written", "ファイルに書けない"),
-        args_operand(&export->session->invocation, "FILE"),
+        why,
         NULL,
         NULL);
     return EXIT_FAILED;

@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 enum {
-    RUN_PAGES = 4096, /* Pages of one list: a million items in pages of 500, doubled. */
     RUN_BODY_MAX = 4 * 1024 * 1024, /* Bytes of an api body: a batch of 128 fits. */
     RUN_CONSOLE_TURNS = 65536,
 };
@@ -75,48 +74,6 @@ static enum exit_status run_write(struct session *session, const struct request 
     return status;
 }
 
-/* Moves the members of one page to the end of `all`. */
-static bool take_items(struct json_t *all, const struct json_t *page)
-{
-    const struct json_t *items = doc_get(page, "items");
-    CHECK(all != NULL);
-    for (size_t i = 0; i < doc_count(items); i++) {
-        if (!doc_append(all, doc_share(doc_at(items, i)))) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static enum exit_status read_pages(
-    struct session *session, const struct request *request, struct json_t *all)
-{
-    char path[HTTP_URL_MAX];
-    memcpy(path, request->path, sizeof(path));
-    CHECK(all != NULL);
-    for (uint32_t page = 0; page < RUN_PAGES; page++) {
-        struct call call = { .method = "GET", .path = path };
-        struct json_t *doc = NULL;
-        enum exit_status status = session_call(session, &call, &doc);
-        if (status != EXIT_DONE) {
-            return status;
-        }
-        const char *next = doc_text(doc_get(doc, "next_page"));
-        bool more = next != NULL && *next != '\0';
-        memcpy(path, request->path, sizeof(path));
-        bool good = take_items(all, doc) && (!more || request_query(path, "page_token", next));
-        doc_free(doc);
-        if (!good) {
-            return session_no_memory(session);
-        }
-        if (!more) {
-            return EXIT_DONE;
-        }
-    }
-    problem_say(session->err, say("the list does not end", "一覧が終わらない"), NULL, NULL, NULL);
-    return EXIT_FAILED;
-}
-
 static enum exit_status run_list(struct session *session, const struct request *request)
 {
     struct json_t *all = doc_list();
@@ -124,7 +81,7 @@ static enum exit_status run_list(struct session *session, const struct request *
     if (all == NULL) {
         return session_no_memory(session);
     }
-    enum exit_status status = read_pages(session, request, all);
+    enum exit_status status = pages_read(session, request->path, all);
     if (status == EXIT_DONE) {
         bool printed = output_list(
             session->out, session->settings.output, session->invocation.verb->columns, all);

@@ -53,6 +53,8 @@ enum exit_status run_audit_verify(struct session *session);
 /* tokens.c */
 enum exit_status run_token(struct session *session);
 
+/* pages.c: the items of every page of a list, in order, into `all`. */
+enum exit_status pages_read(struct session *session, const char *first, struct json_t *all);
 /* wait.c: waits for the operation, which is replaced by its last form. */
 enum exit_status wait_operation(struct session *session, struct json_t **operation);
 

@@ -7,9 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The folder of the running program, with a slash. */
-static bool own_folder(char room[static SETTINGS_PATH])
+/* The folder of the running program, with a slash, into SETTINGS_PATH bytes. */
+static bool own_folder(char *room)
 {
+    CHECK(room != NULL);
     ssize_t size = readlink("/proc/self/exe", room, SETTINGS_PATH - 1);
     if (size <= 0) {
         return false;

@@ -36,7 +36,7 @@ const struct flag global_flags[] = {
     { "output", 'o', FLAG_CHOICE, PLACE_LOCAL, "", false, false,
       "table|wide|json|jsonl|yaml|csv|name", "output format", "出力形式" },
     LOCAL("context", FLAG_TEXT, "NAME", "context to use", "使うコンテキスト"),
-    LOCAL("endpoints", FLAG_TEXT, "URL,URL…", "API addresses, tried in turn", "APIの宛先(順に試す)"),
+    LOCAL("endpoints", FLAG_TEXT, "URL,URL", "API addresses, tried in turn", "APIの宛先(順に試す)"),
     LOCAL("ca", FLAG_TEXT, "FILE", "the cell's CA certificate, PEM", "セルのCA証明書(PEM)"),
     LOCAL("cert", FLAG_TEXT, "FILE", "your certificate, PEM", "自分の証明書(PEM)"),
     LOCAL("key", FLAG_TEXT, "FILE", "your private key, PEM; audit verify: the log's public key",
