@@ -202,19 +202,19 @@ static void on_open(void *context, struct channel *channel)
 }
 
 /* Every page of this process, now and later: keys are copied by the library that uses them. Where
- * the limit cannot be raised (a container without CAP_SYS_RESOURCE) what struct secret holds is
- * still locked, the library's copies are not, and that is said. */
+ * the machine does not let us raise the limit, later pages would fail to come once we are not root:
+ * then only what is there now is locked, and that is said. */
 static bool lock_memory(void)
 {
 #if defined(__SANITIZE_ADDRESS__)
     return true; /* The sanitizer's shadow is terabytes. */
 #else
     struct rlimit room = { LOCKED_BYTES, LOCKED_BYTES };
-    if (setrlimit(RLIMIT_MEMLOCK, &room) != 0) {
-        log_line(LOG_LEVEL_WARN, "memory-fallback", "locked=secrets why=limit-cannot-be-raised");
-        return true;
+    if (setrlimit(RLIMIT_MEMLOCK, &room) == 0) {
+        return mlockall(MCL_CURRENT | MCL_FUTURE) == 0;
     }
-    return mlockall(MCL_CURRENT | MCL_FUTURE) == 0;
+    log_line(LOG_LEVEL_WARN, "locked-memory-fallback", "locked=current reason=limit");
+    return mlockall(MCL_CURRENT) == 0;
 #endif
 }
 
@@ -228,9 +228,13 @@ int main(int argc, char **argv)
     int used = snprintf(path, sizeof(path), "%s/keyring", keys.child.config->data_directory);
     CHECK(used > 0 && (size_t)used < sizeof(path));
     struct result read = keyring_read(path, &keys.keyring);
-    if (read.code != 0 || !lock_memory()) {
+    if (read.code != 0) {
         log_line(
             LOG_LEVEL_ERROR, "keyring", "path=%s outcome=%s", log_text(path), result_name(read));
+        return 1;
+    }
+    if (!lock_memory()) {
+        log_line(LOG_LEVEL_ERROR, "locked-memory", "outcome=refused");
         return 1;
     }
     /* stdio: answers questions on channels that are open; nothing else. */
