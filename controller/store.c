@@ -4,11 +4,11 @@
 
 #include "base/check.h"
 
-#include <fcntl.h>
 #include <rocksdb/c.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 enum {
@@ -19,6 +19,7 @@ enum {
     CACHE_SIZE = 8 * 1024 * 1024,    /* Rows live in memory; only scans of leaves come here. */
     OPEN_FILES = 64,
     MANIFEST_SIZE = 4 * 1024 * 1024, /* It is copied into every checkpoint. */
+    REOPEN_ROOM = 2 * MEMTABLE_SIZE, /* Free bytes without which reopening is not worth it. */
     LOG_FILES = 2,
     /* One above RocksDB's highest level: its own log stays empty. Debian's library is built with
      * assertions, and one of them aborts the process when that log is written to after a write to
@@ -216,9 +217,25 @@ void store_close(struct store *store)
     free(store);
 }
 
+/* As long as the disk is full the open database still answers reads: it is not closed for nothing.
+ */
+static bool room_to_reopen(const struct store *store)
+{
+    struct statvfs about;
+    CHECK(store->directory[0] != '\0');
+    if (statvfs(store->directory, &about) != 0) {
+        return true; /* Opening will say why. */
+    }
+    CHECK(about.f_frsize > 0);
+    return about.f_bavail >= REOPEN_ROOM / about.f_frsize;
+}
+
 RESULT store_reopen(struct store *store)
 {
     CHECK(store != NULL);
+    if (store->db != NULL && !room_to_reopen(store)) {
+        return FAIL(FAILURE_NO_SPACE);
+    }
     rocksdb_writebatch_clear(store->batch);
     store->batch_rows = 0;
     uint16_t none = FAILURE_NONE;

@@ -35,7 +35,8 @@ struct store;
 RESULT store_open(const char *directory, struct store **store_out);
 /* Accepts NULL. Drops the open batch. Flushes what it can; promises nothing about it. */
 void store_close(struct store *store);
-/* Close and open again, after space is back. On failure the store stays unfit; try again. Neither
+/* Close and open again, after space is back. While there is none it answers FAILURE_NO_SPACE and
+ * leaves the database open for reads. On failure the store stays unfit; try again. Neither
  * close nor reopen runs beside another thread's flush, checkpoint or scan. */
 RESULT store_reopen(struct store *store);
 
