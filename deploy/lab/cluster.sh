@@ -57,7 +57,7 @@ for number in $(seq "$nodes"); do
 done
 
 counted() { # kind, jq filter, number
-    [ "$("$udatsu" -o json "$1" ls | jq "[.items[]? // .[]? | select($2)] | length")" = "$3" ]
+    [ "$("$udatsu" -o json "$1" ls | jq "[.[] | select($2)] | length")" = "$3" ]
 }
 wait_until 60 counted controller '.reachable' "$controllers" || fail 'not all controllers are there'
 wait_until 60 counted node '.liveness == "alive"' "$nodes" || {

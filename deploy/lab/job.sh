@@ -59,7 +59,7 @@ for name in web-1 web-2; do
 done
 say 'neither tenant sees the other, on the same subnet'
 
-leader=$("$udatsu" -o json controller ls | jq -r '[.items[]? // .[]? | select(.leader)][0].name')
+leader=$("$udatsu" -o json controller ls | jq -r '[.[] | select(.leader)][0].name')
 case $leader in
 c[0-9])
     inside "$leader" pkill -KILL -x udatsu-engine
@@ -69,7 +69,7 @@ c[0-9])
     ;;
 *) broken 'nobody leads' ;;
 esac
-running=$("$udatsu" -o json instance ls | jq '[.items[]? // .[]? | select(.state == "running")] | length')
+running=$("$udatsu" -o json instance ls | jq '[.[] | select(.state == "running")] | length')
 [ "$running" = 4 ] || broken "$running of 4 instances run"
 "$udatsu" audit export "$state/audit" >/dev/null
 "$udatsu" audit verify "$state/audit" --key "$state/desk/log.pub" >/dev/null ||
