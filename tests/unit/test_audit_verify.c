@@ -1,10 +1,10 @@
 /* The verifier finds every way in which an export can lie that it promises to find, and names the
  * leaf or the checkpoint. Each case starts from an export that is sound. */
 #include "audit/leaf.h"
+#include "audit/map.h"
 #include "audit/verify.h"
 #include "base/check.h"
 #include "base/id.h"
-#include "wire/wire.h"
 
 #include <criterion/criterion.h>
 #include <nettle/eddsa.h>
@@ -310,80 +310,44 @@ Test(audit_verify, more_tenants_than_there_is_room_for_is_an_answer)
 
 /* ---- One tenant's export. ---- */
 
-static uint8_t proof_memory[64 * 1024] __attribute__((aligned(16)));
-
-static struct slice encoded(const void *message)
-{
-    static struct arena arena;
-    arena_init(&arena, proof_memory, sizeof(proof_memory));
-    struct slice bytes = SLICE_EMPTY;
-    cr_assert_eq(wire_encode(message, &arena, &bytes).code, 0);
-    return bytes;
-}
-
-struct map_leaves {
-    const struct world *world;
-    uint64_t size;
-};
-
-static bool map_hash(void *context, uint64_t place, uint8_t hash_out[static AUDIT_HASH])
-{
-    const struct map_leaves *map = context;
-    audit_map_entry_hash(
-        map->world->tenants[place], &map->world->after[map->size][place], hash_out);
-    return true;
-}
-
 static bool log_hash(void *context, uint64_t seq, uint8_t hash_out[static AUDIT_HASH])
 {
-    const struct map_leaves *log = context;
-    memcpy(hash_out, log->world->leaf[seq].hash, AUDIT_HASH);
+    const struct world *of = context;
+    cr_assert_lt(seq, LEAVES);
+    memcpy(hash_out, of->leaf[seq].hash, AUDIT_HASH);
     return true;
 }
 
-static size_t path_nodes(struct audit_path *path, ProtobufCBinaryData *nodes)
+static void add_map_proof(const struct world *of, uint64_t size, uint32_t who)
 {
-    for (uint32_t i = 0; i < path->count; i++) {
-        nodes[i] = (ProtobufCBinaryData){ AUDIT_HASH, path->node[i] };
+    struct audit_map_entry entries[TENANTS];
+    uint8_t proof[AUDIT_PROOF_MAX];
+    size_t used = 0;
+    for (uint32_t i = 0; i < TENANTS; i++) {
+        entries[i] = (struct audit_map_entry){ of->tenants[i], of->after[size][i] };
     }
-    return path->count;
-}
-
-static void add_map_proof(struct world *of, uint64_t size, uint32_t who)
-{
-    struct map_leaves map = { of, size };
-    const struct audit_leaves leaves = { &map, map_hash };
-    struct audit_path path;
-    cr_assert(audit_inclusion(&leaves, who, TENANTS, &path));
-    Wire__TenantMapEntry entry = WIRE__TENANT_MAP_ENTRY__INIT;
-    entry.tenant = of->tenants[who];
-    entry.count = of->after[size][who].count;
-    entry.last = (ProtobufCBinaryData){ AUDIT_HASH, of->after[size][who].last };
-    ProtobufCBinaryData nodes[AUDIT_PATH_MAX];
-    Wire__TenantMapProof proof = WIRE__TENANT_MAP_PROOF__INIT;
-    proof.entry = &entry;
-    proof.place = who;
-    proof.entries = TENANTS;
-    proof.n_path = path_nodes(&path, nodes);
-    proof.path = nodes;
+    cr_assert(audit_map_prove(entries, TENANTS, of->tenants[who], proof, &used));
     struct text_line *line = new_line();
-    line->size = audit_export_tenant_map(encoded(&proof), line->text);
+    line->size = audit_export_tenant_map(slice_of(proof, used), line->text);
 }
 
 static void add_consistency(struct world *of, uint64_t first, uint64_t second)
 {
-    struct map_leaves log = { of, second };
-    const struct audit_leaves leaves = { &log, log_hash };
-    struct audit_path path;
-    cr_assert(audit_consistency(&leaves, first, second, &path));
-    ProtobufCBinaryData nodes[AUDIT_PATH_MAX];
-    Wire__ConsistencyProof proof = WIRE__CONSISTENCY_PROOF__INIT;
-    proof.first = first;
-    proof.second = second;
-    proof.n_path = path_nodes(&path, nodes);
-    proof.path = nodes;
+    const struct audit_leaves leaves = { of, log_hash };
+    uint8_t proof[AUDIT_PROOF_MAX];
+    size_t used = 0;
+    cr_assert(audit_growth_prove(&leaves, first, second, proof, &used));
     struct text_line *line = new_line();
-    line->size = audit_export_consistency(encoded(&proof), line->text);
+    line->size = audit_export_consistency(slice_of(proof, used), line->text);
+}
+
+Test(audit_verify, a_tenant_without_a_leaf_has_no_entry_to_prove)
+{
+    struct audit_map_entry entry = { world.tenants[1], world.after[FIRST][1] };
+    uint8_t proof[AUDIT_PROOF_MAX];
+    size_t used = 0;
+    cr_assert_not(audit_map_prove(&entry, 1, world.tenants[2], proof, &used));
+    cr_assert(audit_map_prove(&entry, 1, world.tenants[1], proof, &used));
 }
 
 /* Lines: header, leaves 1 4, note, map, 7, consistency, note, map, 10. */
