@@ -289,7 +289,7 @@ static void write_parameters(
         begin_parameter(out, "If-Match", "header", false);
         write_simple(out, "string", NULL);
         out_object_end(out);
-    } else if (route->server == API_SERVER_ENGINE) {
+    } else if (api_route_takes_stale(route)) {
         begin_parameter(out, "consistency", "query", false);
         out_object(out);
         out_pair(out, "type", "string");

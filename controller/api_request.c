@@ -172,8 +172,9 @@ static bool make_label(struct making *making, const char *text)
 
 static bool make_consistency(struct making *making, const char *text)
 {
-    if (making->input->route->write) {
-        return problem_set(making->problem, 400, "malformed", "consistency is for reads.");
+    if (!api_route_takes_stale(making->input->route)) {
+        return problem_set(
+            making->problem, 400, "malformed", "The query may not say consistency here.");
     }
     making->request->stale = strcmp(text, "stale") == 0;
     if (!making->request->stale && strcmp(text, "linearizable") != 0) {

@@ -291,6 +291,17 @@ bool api_route_takes_query(const struct api_route *route, const char *name)
     return false;
 }
 
+bool api_route_takes_stale(const struct api_route *route)
+{
+    CHECK(route != NULL);
+    return route->server == API_SERVER_ENGINE &&
+           (route->body == WIRE__REQUEST__BODY_GET || route->body == WIRE__REQUEST__BODY_LIST ||
+            route->body == WIRE__REQUEST__BODY_CLUSTER_STATUS ||
+            route->body == WIRE__REQUEST__BODY_QUOTA_READ ||
+            route->body == WIRE__REQUEST__BODY_ACCESS_READ ||
+            route->body == WIRE__REQUEST__BODY_EXPLAIN);
+}
+
 static const char *const method_names[] = {
     [API_METHOD_GET] = "GET",
     [API_METHOD_POST] = "POST",

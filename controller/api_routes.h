@@ -81,6 +81,9 @@ const struct api_route *api_route_find(
 /* The field that a query name fills: its own name, but "label" → selector, "page_token" → after. */
 const char *api_query_field(const char *name);
 bool api_route_takes_query(const struct api_route *route, const char *name);
+/* May ?consistency be said: reads of rows. Logs (events, leaves, console) and waits have no other
+ * state than the newest. */
+bool api_route_takes_stale(const struct api_route *route);
 const char *api_method_name(enum api_method method);
 /* False: a method we do not serve at all. */
 bool api_method_parse(const char *text, enum api_method *method_out);

@@ -193,7 +193,6 @@ static enum desk_outcome stream_ask(struct stream *stream, uint64_t now_ms)
     request.format = 1;
     request.request_id = stream->work->request_id;
     request.principal = &stream->work->principal;
-    request.stale = true; /* Events are committed facts; a late one is only late. */
     request.body_case = WIRE__REQUEST__BODY_EVENT_READ;
     request.event_read = &read;
     stream->asked_ms = now_ms;
