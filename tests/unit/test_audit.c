@@ -111,7 +111,7 @@ Test(audit, a_frontier_survives_its_encoding_and_nothing_else_decodes)
         audit_append(&frontier, hashes[size]);
     }
     size_t used = audit_frontier_encode(&frontier, room);
-    cr_assert_eq(used, 8 + AUDIT_HASH); /* 64 leaves are one perfect subtree. */
+    cr_assert_eq(used, 8 + AUDIT_HASH); /* INV-AUD-2: 64 leaves are one perfect subtree. */
     memset(room + 8, 0, AUDIT_HASH);
     cr_assert_not(audit_frontier_decode(slice_of(room, used), &frontier));
 }
