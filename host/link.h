@@ -20,7 +20,7 @@ enum {
     LINK_HANDSHAKE_MS = 5000,
     LINK_TICK_MS = 50,
     LINK_DIAL_MIN_MS = 50,
-    LINK_DIAL_MAX_MS = 1000,
+    LINK_DIAL_MAX_MS = 400,
     LINK_READS_PER_TURN = 32, /* Records from one peer before the next one's turn. */
     LINK_ROOM_MIN = 20 * 1024,
     LINK_QUEUE_NODE = 2 * 1024 * 1024,        /* Waiting for a slow node; then it is closed. */
