@@ -76,12 +76,19 @@ void fold_add(
     fold_return(fold, &one);
 }
 
+/* Another second is a second over, also when the clock was set back: nothing waits for years. */
+static bool second_over(const struct fold_row *row, uint64_t now_ms)
+{
+    CHECK(row->count > 0);
+    return row->first_ms / SECOND_MS != now_ms / SECOND_MS;
+}
+
 bool fold_take(struct fold *fold, uint64_t now_ms, struct fold_row *row_out)
 {
     CHECK(fold->count <= FOLD_ROWS);
     CHECK(row_out != NULL);
     for (uint32_t i = 0; i < fold->count; i++) {
-        if (fold->rows[i].first_ms / SECOND_MS < now_ms / SECOND_MS) {
+        if (second_over(&fold->rows[i], now_ms)) {
             *row_out = fold->rows[i];
             fold->count--;
             size_t after = (size_t)(fold->count - i) * sizeof(fold->rows[0]);
@@ -89,7 +96,7 @@ bool fold_take(struct fold *fold, uint64_t now_ms, struct fold_row *row_out)
             return true;
         }
     }
-    bool due = fold->overflow.count > 0 && fold->overflow.first_ms / SECOND_MS < now_ms / SECOND_MS;
+    bool due = fold->overflow.count > 0 && second_over(&fold->overflow, now_ms);
     if (due) {
         *row_out = fold->overflow;
         fold->overflow = (struct fold_row){ .count = 0 };

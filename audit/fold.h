@@ -41,7 +41,7 @@ void fold_add(
     const struct fold_key *key,
     uint64_t now_ms,
     const uint8_t sample[static AUDIT_HASH]);
-/* Takes the oldest row whose second is over, then the overflow's. False: nothing is due. */
+/* Takes the oldest row whose second is not now's, then the overflow's. False: nothing is due. */
 bool fold_take(struct fold *fold, uint64_t now_ms, struct fold_row *row_out);
 /* Puts a row back that could not be posted (no quorum): adds it to its like, or to the overflow. */
 void fold_return(struct fold *fold, const struct fold_row *row);

@@ -458,3 +458,15 @@ Test(audit, no_refusal_is_uncounted_however_many_there_are)
     cr_assert_eq(taken, added); /* INV-AUD-5 */
     cr_assert_eq(overflows, 1);
 }
+
+Test(audit, a_clock_that_was_set_back_holds_no_refusal_back)
+{
+    static struct fold fold;
+    static const uint8_t sample[AUDIT_HASH];
+    struct fold_key key = refusal(1);
+    struct fold_row row;
+    fold_add(&fold, &key, 90 * 1000, sample);
+    cr_assert_not(fold_take(&fold, 90 * 1000 + 999, &row));
+    cr_assert(fold_take(&fold, 1000, &row));
+    cr_assert_eq(row.count, 1);
+}
