@@ -1,4 +1,5 @@
-/* The two files that a machine is described by, both YAML, unknown keys refused with their line:
+/* The two files that a machine is described by, both YAML. Unknown keys are refused by name, with
+ * the line up to which all was well:
  *
  *   machine.yaml    written by a person or a tool: what this machine is and where things lie
  *   identity.yaml   in the data directory, written by udatsu-setup: who this machine is
