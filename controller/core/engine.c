@@ -208,8 +208,9 @@ static void applied(struct engine *engine, const struct engine_event *event)
     uint32_t first = engine->effects->count;
     apply_entry(&apply, event->entry, outcomes);
     engine->applied = event->index;
-    if (engine->lead_base_log < state_cell(&engine->state)->log_time_ms) {
-        engine->lead_base_log = state_cell(&engine->state)->log_time_ms;
+    const struct cell_row *cell = state_cell(&engine->state);
+    if (cell != NULL && engine->lead_base_log < cell->log_time_ms) {
+        engine->lead_base_log = cell->log_time_ms;
         engine->lead_base_ms = engine->now_ms;
     }
     note_digest(engine);
@@ -229,25 +230,51 @@ static void applied(struct engine *engine, const struct engine_event *event)
 
 /* ---- Other controllers ---- */
 
-/* INV-REF-1: equal index, equal digest. A majority that agrees against us is right. */
+/* What this controller says of the digest at an index that we know too; false: nothing. */
+static bool digest_said(
+    const struct engine *engine, const struct controller_soft *other, uint64_t *digest_out)
+{
+    size_t at = other->digest_index / ENGINE_DIGEST_EVERY % ENGINE_DIGESTS;
+    *digest_out = other->digest;
+    return other->id != 0 && other->standing && other->digest_index != 0 &&
+           engine->digest_index[at] == other->digest_index && engine->digests[at] != other->digest;
+}
+
+static bool votes(const struct engine *engine, uint64_t id)
+{
+    for (uint32_t i = 0; i < engine->members_count; i++) {
+        if (engine->members[i].id == id) {
+            return engine->members[i].voter == 2;
+        }
+    }
+    return false;
+}
+
+/* INV-REF-1: equal index, equal digest. A majority of voters that agree with one another, and not
+ * with us, is right. */
 static void compare(struct engine *engine)
 {
     uint32_t voters = 0;
-    uint32_t against = 0;
     for (uint32_t i = 0; i < engine->members_count; i++) {
         voters += engine->members[i].voter == 2 ? 1 : 0;
     }
     for (size_t i = 0; i < COUNT_OF(engine->others); i++) {
-        const struct controller_soft *other = &engine->others[i];
-        size_t at = other->digest_index / ENGINE_DIGEST_EVERY % ENGINE_DIGESTS;
-        if (other->standing && other->digest_index != 0 &&
-            engine->digest_index[at] == other->digest_index &&
-            engine->digests[at] != other->digest) {
-            against++;
+        const struct controller_soft *one = &engine->others[i];
+        uint64_t digest = 0;
+        uint32_t against = 0;
+        if (!digest_said(engine, one, &digest)) {
+            continue;
         }
-    }
-    if (voters > 1 && against > voters / 2) {
-        engine->diverged = true;
+        for (size_t k = 0; k < COUNT_OF(engine->others); k++) {
+            const struct controller_soft *other = &engine->others[k];
+            uint64_t its = 0;
+            bool says = digest_said(engine, other, &its) && its == digest &&
+                        other->digest_index == one->digest_index && votes(engine, other->id);
+            against += says ? 1 : 0;
+        }
+        if (voters > 1 && against > voters / 2) {
+            engine->diverged = true;
+        }
     }
 }
 
@@ -348,6 +375,8 @@ static void linked(struct engine *engine, const struct engine_event *event)
     }
     if (!event->up) {
         asks_peer_gone(engine, event->peer);
+    } else if (event->peer == engine->leader) {
+        asks_leading(engine); /* The leader can be reached: what waits is forwarded. */
     }
 }
 
@@ -363,6 +392,8 @@ static void role_told(struct engine *engine, const struct engine_event *event)
     engine->leader = leads ? engine->conf.self : event->leader;
     if (led && !leads) {
         asks_follower(engine);
+    } else if (!leads && engine->leader != 0) {
+        asks_leading(engine); /* Somebody leads: what waits can be forwarded. */
     }
     if (anew) {
         engine->lead_base_ms = engine->now_ms;

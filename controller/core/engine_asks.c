@@ -233,7 +233,7 @@ void asks_arrive(
                          .until_ms = engine->now_ms + ASK_DEADLINE_MS,
                          .serial = serial,
                          .size = (uint32_t)size };
-    if (request->stale && asks_is_read(request) && engine->nodes.ready) {
+    if (request->stale && engine->nodes.ready && reads_may_be_stale(request)) {
         reads_stale(engine, slot);
         return;
     }
@@ -307,6 +307,7 @@ void asks_submit_refused(struct engine *engine, uint64_t handle, struct result w
     CHECK(handle < ENGINE_TICKETS);
     struct ticket *ticket = &engine->tickets[handle];
     uint32_t next = ticket->first;
+    lead_words_return(engine, ticket->words_first, ticket->words);
     *ticket = (struct ticket){ .taken = false };
     while (next != 0) {
         uint32_t slot = next - 1;

@@ -39,8 +39,9 @@ struct ask {
 struct ticket {
     uint64_t ticket; /* 0: free. */
     bool taken;
-    uint32_t first; /* Asks in order: slot + 1. */
-    uint32_t words; /* Commands of the plane that came before them. */
+    uint32_t first;       /* Asks in order: slot + 1. */
+    uint32_t words;       /* Commands of the plane that came before them. */
+    uint32_t words_first; /* Where these stood in the list. */
 };
 
 /* A command of the plane itself, encoded. */
@@ -211,6 +212,7 @@ void reads_arrive(struct engine *engine, uint32_t slot);
 void reads_turn(struct engine *engine);
 void reads_confirm(struct engine *engine, uint64_t peer, const Wire__Confirm *confirm);
 void reads_confirmed(struct engine *engine, uint64_t peer, const Wire__Confirmed *confirmed);
+bool reads_may_be_stale(const Wire__Request *request);
 void reads_stale(struct engine *engine, uint32_t slot);
 
 /* ---- engine_nodes.c ---- */
@@ -223,6 +225,8 @@ struct node_soft *nodes_soft(struct engine *engine, uint64_t node);
 
 /* ---- engine_lead.c ---- */
 void lead_word(struct engine *engine, const Wire__Command *command);
+/* An entry came to nothing: its words are first in the list again. */
+void lead_words_return(struct engine *engine, uint32_t first, uint32_t count);
 void lead_begin(struct engine *engine);
 void lead_clock(struct engine *engine);
 void lead_note_told(struct engine *engine, const Wire__NoteTold *told);

@@ -39,6 +39,21 @@ void lead_word(struct engine *engine, const Wire__Command *command)
     engine->words_count++;
 }
 
+void lead_words_return(struct engine *engine, uint32_t first, uint32_t count)
+{
+    CHECK(count <= ENGINE_WORDS);
+    bool next = (first + count) % ENGINE_WORDS == engine->words_first;
+    if (count == 0 || engine->role != ENGINE_LEADING) {
+        return; /* The next leader sees for itself. */
+    }
+    if (!next || engine->words_count + count > ENGINE_WORDS) {
+        engine->words_dropped += count; /* A later entry went first, or their room is taken. */
+        return;
+    }
+    engine->words_first = first;
+    engine->words_count += count;
+}
+
 static void word_of(Wire__Command *command, Wire__Command__BodyCase body)
 {
     wire__command__init(command);

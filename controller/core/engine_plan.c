@@ -125,28 +125,13 @@ static void refused_by_plan(
     asks_answer(engine, slot, answer);
 }
 
-static void plan_read(struct engine *engine, uint32_t slot, Wire__Request *request)
-{
-    if (request->body_case == WIRE__REQUEST__BODY_OPERATION_WAIT) {
-        asks_wait(engine, slot, request);
-    } else if (request->body_case == WIRE__REQUEST__BODY_CONSOLE_READ) {
-        asks_console_read(engine, slot, request);
-    } else if (request->body_case == WIRE__REQUEST__BODY_AUDIT_READ) {
-        asks_audit(engine, slot, request);
-    } else if (request->body_case == WIRE__REQUEST__BODY_EVENT_READ) {
-        asks_events(engine, slot, request);
-    } else {
-        reads_arrive(engine, slot);
-    }
-}
-
 void asks_plan(struct engine *engine, uint32_t slot)
 {
     struct outcome outcome = { .reject = REJECT_NONE };
     Wire__Request *request = asks_request(engine, slot);
     wire__problem__init(&outcome.problem);
     if (asks_is_read(request)) {
-        plan_read(engine, slot, request);
+        reads_arrive(engine, slot);
         return;
     }
     Wire__Asked asked = WIRE__ASKED__INIT;
@@ -263,7 +248,7 @@ void asks_submit(struct engine *engine)
     entry->wall_ms = engine->wall_ms;
     entry->commands = engine_take(engine, sizeof(*entry->commands) * LIMIT_COMMANDS_PER_ENTRY);
     size_t bytes = 64;
-    *ticket = (struct ticket){ .taken = true };
+    *ticket = (struct ticket){ .taken = true, .words_first = engine->words_first };
     entry_words(engine, entry, &bytes);
     ticket->words = (uint32_t)entry->n_commands;
     entry_asks(engine, entry, ticket, &bytes);

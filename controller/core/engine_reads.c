@@ -7,6 +7,24 @@
 
 enum { ROUND_RETRY_MS = 100 };
 
+/* Reads that are not made of rows alone, or that wait for somebody once state is known to be fresh.
+ */
+static bool answer_elsewhere(struct engine *engine, uint32_t slot, const Wire__Request *request)
+{
+    if (request->body_case == WIRE__REQUEST__BODY_OPERATION_WAIT) {
+        asks_wait(engine, slot, request);
+    } else if (request->body_case == WIRE__REQUEST__BODY_CONSOLE_READ) {
+        asks_console_read(engine, slot, request);
+    } else if (request->body_case == WIRE__REQUEST__BODY_AUDIT_READ) {
+        asks_audit(engine, slot, request);
+    } else if (request->body_case == WIRE__REQUEST__BODY_EVENT_READ) {
+        asks_events(engine, slot, request);
+    } else {
+        return false;
+    }
+    return true;
+}
+
 static void answer_now(struct engine *engine, uint32_t slot, bool stale)
 {
     struct ask *ask = &engine->asks[slot];
@@ -17,6 +35,9 @@ static void answer_now(struct engine *engine, uint32_t slot, bool stale)
     wire__problem__init(&outcome.problem);
     if (!engine->nodes.ready) {
         asks_refuse(engine, slot, REJECT_UNFIT, "This cell has not begun yet.", 1);
+        return;
+    }
+    if (answer_elsewhere(engine, slot, request)) {
         return;
     }
     read_answer(&live, &engine->nodes, request, &outcome, answer);
@@ -43,6 +64,14 @@ static void answer_now(struct engine *engine, uint32_t slot, bool stale)
         status->digest = digest;
     }
     asks_answer(engine, slot, answer);
+}
+
+/* A console is on a node that only the leader may ask, and an end is waited for where it is seen
+ * first; everything else any replica can answer from what it has applied. */
+bool reads_may_be_stale(const Wire__Request *request)
+{
+    return asks_is_read(request) && request->body_case != WIRE__REQUEST__BODY_OPERATION_WAIT &&
+           request->body_case != WIRE__REQUEST__BODY_CONSOLE_READ;
 }
 
 void reads_stale(struct engine *engine, uint32_t slot)
