@@ -179,6 +179,17 @@ static void capacity(
             "");
         return;
     }
+    if (trial->vcpus == 0 || trial->memory_bytes < LIMIT_MEMORY_BYTES_MIN ||
+        trial->memory_bytes > LIMIT_MEMORY_BYTES_MAX) {
+        refuse(
+            seen,
+            outcome,
+            REJECT_BAD_FIELD,
+            "A trial wants vcpus and memory, as an instance does.",
+            trial->vcpus == 0 ? "/trial/vcpus" : "/trial/memory_bytes",
+            "");
+        return;
+    }
     struct explanation why = { .nodes = 0 };
     uint64_t chosen = nodes_choose(
         nodes,

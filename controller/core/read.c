@@ -33,7 +33,23 @@ static enum state_table table_of(Wire__Kind kind)
         [WIRE__KIND__KIND_TOKEN] = TABLE_TOKEN,
     };
     CHECK((size_t)kind < COUNT_OF(tables));
-    return tables[kind];
+    return tables[kind]; /* 0: no table, as for the cell itself. */
+}
+
+/* The cell is read as its status; it is no object among others. */
+static bool has_table(struct reading *r, enum state_table table)
+{
+    if (table != 0) {
+        return true;
+    }
+    refuse(
+        &r->seen,
+        r->outcome,
+        REJECT_UNSUPPORTED,
+        "The cell itself is read as the cluster's status.",
+        "/kind",
+        "Ask: cluster status.");
+    return false;
 }
 
 /* The tenant that owns a row; 0: the cell. */
@@ -83,6 +99,9 @@ static void get(struct reading *r, const Wire__Get *what)
 {
     enum state_table table = table_of(what->kind);
     uint64_t scope = 0;
+    if (!has_table(r, table)) {
+        return;
+    }
     if (table == TABLE_PROJECT) {
         const struct tenant_row *tenant = apply_tenant(&r->seen, r->outcome, what->tenant);
         if (tenant == NULL) {
@@ -170,7 +189,8 @@ static bool in_scope(
     if (table == TABLE_TENANT && ((const struct tenant_row *)row)->gone) {
         return false;
     }
-    if (scope->tenant != 0 && owner_of(table, row) != scope->tenant) {
+    bool shared = table == TABLE_IMAGE; /* Images are the provider's, for every tenant to use. */
+    if (scope->tenant != 0 && !shared && owner_of(table, row) != scope->tenant) {
         return false;
     }
     if (table == TABLE_INSTANCE) {
@@ -206,7 +226,7 @@ static void list(struct reading *r, const Wire__List *what)
     struct list_scope scope = { 0, 0, 0 };
     uint32_t limit =
         what->limit == 0 || what->limit > LIMIT_LIST_PAGE ? LIMIT_LIST_PAGE : what->limit;
-    if (!scope_resolve(r, what, &scope)) {
+    if (!has_table(r, table) || !scope_resolve(r, what, &scope)) {
         return;
     }
     uint64_t last = 0;
