@@ -228,12 +228,11 @@ static bool operation_room(struct apply *apply, struct outcome *outcome)
 static void apply_asked(struct apply *apply, const Wire__Asked *asked, struct outcome *outcome)
 {
     bool joins = asked->request->body_case == WIRE__REQUEST__BODY_JOIN;
-    if (!who_asks(apply, asked, outcome) || (!joins && seen_before(apply, outcome)) ||
-        !operation_room(apply, outcome)) {
-        return;
+    if (who_asks(apply, asked, outcome) && (joins || !seen_before(apply, outcome)) &&
+        operation_room(apply, outcome)) {
+        dispatch(apply, asked->request, outcome);
     }
-    dispatch(apply, asked->request, outcome);
-    if (apply->dry) {
+    if (apply->dry || (outcome->repeated && !joins)) {
         return;
     }
     if (outcome->reject == REJECT_NONE && !joins) {

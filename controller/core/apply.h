@@ -74,6 +74,8 @@ bool apply_name_free(
     enum state_table table,
     uint64_t scope,
     const char *name);
+/* If-Match: does the object still stand where the client saw it? Else refused. */
+bool apply_matches(const struct apply *apply, struct outcome *outcome, uint64_t revision);
 const char *apply_id_text(const struct apply *apply, enum id_kind kind, uint64_t id);
 
 /* Tenant and project of a request, checked against who asks. NULL: refused. An empty project is the

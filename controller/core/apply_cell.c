@@ -5,7 +5,10 @@
 
 #include <string.h>
 
-enum { TICK_LOOK = 128 }; /* Rows of each table that one TICK may end. */
+enum {
+    TICK_LOOK = 128,     /* Rows of each table that one TICK may end. */
+    VCPU_RATIO_MAX = 16, /* What the scheduler can be told: VIEW_OVERCOMMIT_MAX per cent. */
+};
 
 static void place_of(struct place *place, const Wire__Place *from)
 {
@@ -55,7 +58,8 @@ void apply_genesis(struct apply *apply, const Wire__Genesis *genesis)
     struct state *state = apply->state;
     if (state_cell(state) != NULL || genesis->cell != state->cell ||
         genesis->digest_salt.len != 32 || genesis->hash_key.len != 16 ||
-        genesis->reserve_percent >= 90 || id_cell(genesis->controller) != state->cell ||
+        genesis->reserve_percent >= 90 || genesis->vcpu_ratio > VCPU_RATIO_MAX ||
+        id_cell(genesis->controller) != state->cell ||
         id_cell(genesis->first_operator) != state->cell) {
         return;
     }

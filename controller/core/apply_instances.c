@@ -321,8 +321,9 @@ static struct instance_row *instance_named(
     struct instance_row *row = state_lookup(apply->state, TABLE_INSTANCE, owner->head.id, name);
     if (row == NULL) {
         refuse(apply, outcome, REJECT_NOT_FOUND, "There is no such instance.", "/instance", "");
+        return NULL;
     }
-    return row;
+    return apply_matches(apply, outcome, row->revision) ? row : NULL;
 }
 
 static bool state_is(
@@ -362,6 +363,12 @@ static void ordered(
     state_touch(apply->state, TABLE_INSTANCE, row);
 }
 
+/* A failed instance that is started again or deleted needs nobody's attention any more. */
+static void failure_over(struct apply *apply, const struct instance_row *row, const char *why)
+{
+    apply_alarm(apply, "instance-failed", WIRE__KIND__KIND_INSTANCE, row->head.id, false, why);
+}
+
 static void instance_start(
     struct apply *apply, const Wire__InstanceStart *start, struct outcome *outcome)
 {
@@ -390,6 +397,7 @@ static void instance_start(
     instance_move(row, S(STARTING));
     instance_place(apply, row, node);
     ordered(apply, outcome, row, false);
+    failure_over(apply, row, "it was started again");
     apply_assign(apply, row->node.value, row);
 }
 
@@ -454,6 +462,7 @@ static void instance_delete(
     row->desired = WIRE__DESIRED__DESIRED_GONE;
     ordered(apply, outcome, row, nowhere);
     if (nowhere) {
+        failure_over(apply, row, "it is gone");
         apply_event(
             apply, row->tenant.value, "instance-gone", WIRE__KIND__KIND_INSTANCE, row->head.id, "");
         instance_gone(apply, row);

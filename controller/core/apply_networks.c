@@ -84,6 +84,9 @@ static void network_delete(
         refuse(apply, outcome, REJECT_NOT_FOUND, "There is no such network.", "/network", "");
         return;
     }
+    if (!apply_matches(apply, outcome, row->revision)) {
+        return;
+    }
     if (row->addresses != 0) {
         refuse(
             apply,

@@ -24,6 +24,36 @@ void refuse(
     outcome->problem.hint = hint;
 }
 
+/* The tag is "r" and the revision in decimal, as views show it; read backwards, digit by digit. */
+static bool tag_is(const char *tag, uint64_t revision)
+{
+    size_t size = strlen(tag);
+    do {
+        if (size < 2 || tag[size - 1] != (char)('0' + (char)(revision % 10))) {
+            return false;
+        }
+        size--;
+        revision /= 10;
+    } while (revision > 0);
+    return size == 1 && tag[0] == 'r';
+}
+
+bool apply_matches(const struct apply *apply, struct outcome *outcome, uint64_t revision)
+{
+    const char *tag = apply->asked->request->if_match;
+    if (tag[0] == '\0' || tag_is(tag, revision)) {
+        return true;
+    }
+    refuse(
+        apply,
+        outcome,
+        REJECT_PRECONDITION,
+        "The object changed since the tag was read.",
+        "",
+        "Read it again and decide anew.");
+    return false;
+}
+
 const char *apply_id_text(const struct apply *apply, enum id_kind kind, uint64_t id)
 {
     char *text = arena_take(apply->scratch, ID_TEXT_SIZE);

@@ -151,6 +151,9 @@ static void tenant_delete(
     struct project_row *project =
         state_lookup(apply->state, TABLE_PROJECT, row->head.id, "default");
     CHECK(project != NULL);
+    if (!apply_matches(apply, outcome, row->revision)) {
+        return;
+    }
     if (row->children != 0 || project->children != 0 || !ledger_empty(&row->account)) {
         refuse(
             apply,
@@ -242,7 +245,7 @@ static void quota_set(struct apply *apply, const Wire__QuotaSet *set, struct out
 {
     struct tenant_row *tenant = apply_tenant(apply, outcome, set->tenant);
     struct project_row *project = NULL;
-    if (tenant == NULL) {
+    if (tenant == NULL || !apply_matches(apply, outcome, tenant->revision)) {
         return;
     }
     if (set->project[0] != '\0') {
