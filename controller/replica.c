@@ -207,7 +207,7 @@ void replica_tick(struct replica *replica, uint64_t now_ms)
     replica_turn_begin(replica, now_ms);
     replica_members_tick(replica);
     if (replica_live(replica)) {
-        replica_nudge(replica);
+        replica_relief(replica);
     }
     replica_turn_end(replica);
 }

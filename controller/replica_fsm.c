@@ -153,30 +153,3 @@ void replica_snapshot_pace(struct replica *replica)
     CHECK(replica->conf.snapshot_every > 0);
     raft_set_snapshot_threshold(&replica->object.raft, urgent ? 1 : replica->conf.snapshot_every);
 }
-
-/* libraft asks for a snapshot only when it applies something. With a full log nothing comes any
- * more: a leader writes a barrier, a follower starts its object anew, which applies again. */
-void replica_nudge(struct replica *replica)
-{
-    struct replica_object *object = &replica->object;
-    uint32_t size = replica->journal_conf.entry_max;
-    uint32_t barrier_size = 16;
-    bool leading = replica_role_now(replica) == REPLICA_LEADING;
-    enum journal_class class = leading ? JOURNAL_NORMAL : JOURNAL_RESERVED;
-    CHECK(replica->in_turn);
-    if (journal_fits(replica->journal, class, &size, 1) ||
-        replica->now_ms - replica->nudged_ms < REPLICA_NUDGE_MS) {
-        return;
-    }
-    replica->nudged_ms = replica->now_ms;
-    replica->fill_after_snapshot = 0;
-    replica_snapshot_pace(replica);
-    if (!leading) {
-        object->reopen_wanted = raft_state(&object->raft) == RAFT_FOLLOWER;
-        return;
-    }
-    if (!object->barrier_busy && journal_fits(replica->journal, JOURNAL_INNER, &barrier_size, 1)) {
-        object->barrier_busy =
-            raft_barrier(&object->raft, &object->barrier, replica_barrier_done) == 0;
-    }
-}

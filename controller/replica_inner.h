@@ -21,7 +21,7 @@ enum {
     REPLICA_HEARD_MS = 4 * LIMIT_ELECTION_MS,   /* A voter silent for longer is missing. */
     REPLICA_STUCK_MS = 30 * 1000,               /* Rule 10's watchdog. */
     REPLICA_INSTALL_MS = 8 * LIMIT_ELECTION_MS, /* Before an offer of a snapshot is repeated. */
-    REPLICA_NUDGE_MS = 5 * 1000,                /* A full log asks again for a snapshot. */
+    REPLICA_RELIEF_MS = 1000,                   /* A full log asks again for a snapshot. */
 };
 
 enum replica_step { STEP_APPEND = 1, STEP_SEND, STEP_PUT, STEP_GET };
@@ -105,7 +105,7 @@ struct replica {
     uint64_t reopened;
     bool torn;
     uint32_t fill_after_snapshot;
-    uint64_t nudged_ms;
+    uint64_t relieved_ms;
     struct arena arena;              /* Owned memory. */
     struct replica_encoder *encoder; /* Owned. */
 };
@@ -120,8 +120,9 @@ void replica_halt(struct replica *replica, struct result why);
 void replica_fsm_init(struct replica *replica);
 /* How soon the log should shrink, told to the library before anything is applied. */
 void replica_snapshot_pace(struct replica *replica);
-/* A log that is full and that no entry will shrink asks by itself. */
-void replica_nudge(struct replica *replica);
+
+/* replica_relief.c: a log that is full and that no entry will shrink helps itself. */
+void replica_relief(struct replica *replica);
 
 /* replica_turn.c: a turn is begin, calls to the library, end. */
 RESULT replica_object_open(struct replica *replica); /* Inside a turn. */

@@ -39,15 +39,21 @@ static uint64_t match_of(const struct replica *replica, uint64_t id)
     return 0;
 }
 
-/* Rule 10: nobody is missing but the one who is to go. */
+/* Rule 10: nobody is missing but the one who is to go, and every voter holds the configuration that
+ * made it one: a server whose own log does not say so refuses to vote, and two changes in a row
+ * could leave a majority of such. */
 static bool rule_10_all_here(const struct replica *replica, uint64_t except)
 {
     const struct raft_configuration *members = &replica->object.raft.configuration;
     CHECK(members->n <= LIMIT_CONTROLLERS);
     for (unsigned int i = 0; i < members->n && RULE(MEMBERS); i++) {
         const struct raft_server *server = &members->servers[i];
-        if (server->role == RAFT_VOTER && server->id != replica->conf.self &&
-            server->id != except && replica_heard_ms(replica, server->id) > REPLICA_HEARD_MS) {
+        if (server->role != RAFT_VOTER || server->id == replica->conf.self ||
+            server->id == except) {
+            continue;
+        }
+        if (replica_heard_ms(replica, server->id) > REPLICA_HEARD_MS ||
+            match_of(replica, server->id) < replica->object.raft.configuration_index) {
             return false;
         }
     }

@@ -164,6 +164,28 @@ bool replica_change_valid(struct slice bytes)
     return bytes.size - at < 8; /* Padding to a word. */
 }
 
+uint32_t replica_change_members(
+    struct slice bytes, struct journal_member members_out[static LIMIT_CONTROLLERS])
+{
+    bool valid = replica_change_valid(bytes);
+    CHECK(valid);
+    uint32_t count = bytes.data[1];
+    const uint8_t *at = bytes.data + 9;
+    CHECK(count <= LIMIT_CONTROLLERS);
+    for (uint32_t i = 0; i < count; i++) {
+        struct journal_member *member = &members_out[i];
+        member->id = 0;
+        for (unsigned int byte = 0; byte < 8; byte++) {
+            member->id |= (uint64_t)at[byte] << (8 * byte);
+        }
+        size_t length = strlen((const char *)at + 8);
+        memcpy(member->address, at + 8, length + 1);
+        member->role = at[8 + length + 1];
+        at += 8 + length + 2;
+    }
+    return count;
+}
+
 static bool append_valid(const Wire__RaftMessage *message)
 {
     const Wire__RaftAppendAsk *ask = message->append_ask;

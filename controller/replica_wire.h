@@ -31,5 +31,8 @@ RESULT replica_decode(struct slice bytes, struct arena *arena, Wire__RaftMessage
 
 /* Is this an encoded configuration of libraft? */
 bool replica_change_valid(struct slice bytes);
+/* Its members; it is valid. */
+uint32_t replica_change_members(
+    struct slice bytes, struct journal_member members_out[static LIMIT_CONTROLLERS]);
 
 #endif

@@ -179,6 +179,38 @@ static void begin(struct sim *sim)
     sim_fault_begin(sim);
 }
 
+static void dump(struct sim *sim)
+{
+    for (uint32_t id = 1; id <= SIM_NODES; id++) {
+        struct replica_status status = { 0 };
+        if (sim->nodes[id].up) {
+            replica_status(sim->nodes[id].replica, &status);
+        }
+        CHECK(status.member_count <= SIM_NODES);
+        sim_trace(
+            sim,
+            "n%u role %d term %llu commit %llu applied %llu log %llu..%llu snapshot %llu fill %u",
+            id,
+            (int)status.role,
+            (unsigned long long)status.term,
+            (unsigned long long)status.commit,
+            (unsigned long long)status.applied,
+            (unsigned long long)status.first,
+            (unsigned long long)status.last,
+            (unsigned long long)status.snapshot,
+            (unsigned int)status.fill_percent);
+        for (uint32_t i = 0; i < status.member_count; i++) {
+            sim_trace(
+                sim,
+                "    n%llu role %d match %llu heard %llu",
+                (unsigned long long)status.members[i].id,
+                (int)status.members[i].role,
+                (unsigned long long)status.members[i].match,
+                (unsigned long long)status.members[i].heard_ms);
+        }
+    }
+}
+
 static void end(struct sim *sim)
 {
     sim_check_end(sim);
@@ -217,6 +249,7 @@ void sim_run(struct sim *sim)
             converged = sim_check_converged(sim);
         }
         if (sim->now_ms > sim->limit_ms) {
+            dump(sim);
             sim_fail(sim, "LIVENESS no convergence in %d ms", SIM_HEAL_MS);
         }
     }
