@@ -79,7 +79,7 @@ static void add_match(
         protocol,
         field,
         to);
-    CHECK(json->used > 0);
+    CHECK(json->size > 0);
 }
 
 static void add_conditions(

@@ -32,7 +32,7 @@ static void write_machine(struct host_text *xml, const struct domain *domain)
         kvm ? "<cpu mode='host-passthrough' check='none' migratable='on'/>"
             : "<cpu mode='custom' match='exact' check='none'>"
               "<model fallback='forbid'>qemu64</model></cpu>");
-    CHECK(xml->used > 0);
+    CHECK(xml->size > 0);
 }
 
 static void write_nics(struct host_text *xml, const struct domain *domain)
@@ -52,7 +52,7 @@ static void write_nics(struct host_text *xml, const struct domain *domain)
             nic->tap,
             NETWORK_MTU);
     }
-    CHECK(xml->used > 0);
+    CHECK(xml->size > 0);
 }
 
 bool host_xml_write(const struct domain *domain, char *room, size_t size)

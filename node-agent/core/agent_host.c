@@ -43,6 +43,7 @@ void agent_on_host_event(
     if (host->event_case == WIRE__HOST_EVENT__EVENT_LIBVIRT_UP) {
         agent->libvirt_up = host->libvirt_up;
         agent->observed = false;
+        agent->model.complete = false;
         agent->observe_again = true;
         agent->observe_retry_ms = 0;
         if (!host->libvirt_up) {
@@ -72,6 +73,7 @@ static void told_observe(
     if (told->failure != FAILURE_NONE) {
         agent->observe_retry_ms = agent->now_ms + AGENT_RETRY_MS;
         agent->observed = false;
+        agent->model.complete = false;
         agent_log_effect(effects, AGENT_LOG_VERB_FAILED, 0, told->failure);
         return;
     }

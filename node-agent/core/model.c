@@ -45,7 +45,12 @@ struct model_instance *model_make(struct model *model, uint64_t id)
         return NULL;
     }
     struct model_instance *instance = &model->instances[place];
-    *instance = (struct model_instance){ .id = id, .reason = NO_REASON, .told_reason = NO_REASON };
+    *instance = (struct model_instance){
+        .id = id,
+        .presence = model->complete ? PRESENCE_ABSENT : PRESENCE_UNKNOWN,
+        .reason = NO_REASON,
+        .told_reason = NO_REASON,
+    };
     model->ids[place] = id;
     model->instances_count++;
     CHECK(model->instances_count <= LIMIT_NODE_INSTANCES);
@@ -105,6 +110,7 @@ void model_segment_drop(struct model *model, struct model_segment *segment)
 
 void model_forget_seen(struct model *model)
 {
+    model->complete = false;
     for (uint32_t i = 0; i < LIMIT_NODE_INSTANCES; i++) {
         struct model_instance *instance = &model->instances[i];
         CHECK(model->ids[i] == instance->id);
@@ -205,6 +211,7 @@ void model_observe(struct model *model, const Wire__VerbTold *told, uint64_t now
         observe_instance(instance, seen, now_ms);
     }
     observe_segments(model, told);
+    model->complete = true;
 }
 
 /* ---- What others are told. ---- */

@@ -119,6 +119,7 @@ struct model {
     struct model_segment segments[LIMIT_NODE_SEGMENTS];
     uint32_t instances_count;
     uint32_t segments_count;
+    bool complete; /* The last observation holds: what has no row is not on this node. */
 };
 
 /* How an assignment was taken. */

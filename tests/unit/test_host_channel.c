@@ -138,7 +138,7 @@ Test(channel, frames_arrive_in_order_and_whole)
     stage_close(&stage);
 }
 
-Test(channel, a_body_that_the_sender_may_not_say_closes_the_channel) /* INV-SEC-1 */
+Test(channel, a_body_that_the_sender_may_not_say_closes_the_channel) /* INV-SEC-21 */
 {
     struct stage stage; /* TOLD is engine's word; here keys says it. */
     stage_open(&stage, PROGRAM_API, PROGRAM_KEYS, false);

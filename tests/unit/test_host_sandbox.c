@@ -197,7 +197,7 @@ static bool free_deed_is_special(const struct row *row)
     return row->deed == deed_who || row->deed == deed_exec_other || row->deed == deed_ptrace;
 }
 
-Test(sandbox, each_promise_gives_what_it_names_and_nothing_else) /* INV-SEC-2 */
+Test(sandbox, each_promise_gives_what_it_names_and_nothing_else) /* INV-SEC-22 */
 {
     if (getuid() != 0) {
         cr_skip("needs root");

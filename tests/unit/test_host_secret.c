@@ -29,7 +29,7 @@ static bool has_flag(const void *address, const char *flag)
     return found;
 }
 
-Test(secret, its_pages_are_locked_and_left_out_of_dumps_and_forks) /* INV-SEC-3 */
+Test(secret, its_pages_are_locked_and_left_out_of_dumps_and_forks) /* INV-SEC-23 */
 {
     struct secret secret = { 0 };
     cr_assert_eq(secret_copy(slice_text("correct horse"), &secret).code, 0);
