@@ -190,7 +190,7 @@ static void set_tls(CURL *handle, const struct http_request *request)
     }
 }
 
-static struct result outcome(CURLcode code, const struct exchange *exchange)
+static struct result outcome(CURLcode code, const struct exchange *exchange, long sent)
 {
     CHECK(code != CURLE_OK);
     CHECK(exchange->answer != NULL);
@@ -210,7 +210,7 @@ static struct result outcome(CURLcode code, const struct exchange *exchange)
     if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL) {
         return FAIL(FAILURE_BAD_INPUT);
     }
-    if (code == CURLE_SSL_CONNECT_ERROR) {
+    if (code == CURLE_SSL_CONNECT_ERROR || sent == 0) {
         return FAIL(FAILURE_CLOSED); /* The handshake did not end: no request was sent. */
     }
     return FAIL(FAILURE_TIMEOUT);
@@ -264,7 +264,9 @@ RESULT http_exchange(
         sizeof(answer->reason),
         "%.250s",
         http->error[0] == '\0' ? curl_easy_strerror(code) : http->error);
-    return outcome(code, &exchange);
+    long sent = 0;
+    (void)curl_easy_getinfo(handle, CURLINFO_REQUEST_SIZE, &sent);
+    return outcome(code, &exchange, sent);
 }
 
 void http_answer_free(struct http_answer *answer)

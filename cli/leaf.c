@@ -6,12 +6,11 @@
 #include "base/id.h"
 #include "base/reject.h"
 #include "cli/base64.h"
+#include "cli/output.h"
 #include "wire/wire.h"
 
 #include <audit.pb-c.h>
-#include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 _Static_assert((int)WIRE__KIND__KIND_TOKEN == (int)ID_TOKEN, "kinds of ids and of rows agree");
 
@@ -33,15 +32,8 @@ static struct json_t *id_doc(Wire__Kind kind, uint64_t id)
 static struct json_t *time_doc(uint64_t ms)
 {
     char text[40];
-    time_t seconds = (time_t)(ms / 1000);
-    struct tm parts;
-    CHECK(ms / 1000 <= (uint64_t)INT64_MAX);
-    if (gmtime_r(&seconds, &parts) == NULL || parts.tm_year > 8000) {
-        return doc_of_number(ms);
-    }
-    size_t used = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &parts);
-    CHECK(used > 0);
-    (void)snprintf(text + used, sizeof(text) - used, ".%03uZ", (unsigned int)(ms % 1000));
+    output_time(ms, text, sizeof(text));
+    CHECK(text[0] != '\0');
     return doc_of_text(text);
 }
 

@@ -8,6 +8,7 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <time.h>
 
 void output_bytes(uint64_t bytes, char *room, size_t size)
 {
@@ -29,6 +30,21 @@ void output_bytes(uint64_t bytes, char *room, size_t size)
     }
 }
 
+void output_time(uint64_t ms, char *room, size_t size)
+{
+    time_t seconds = (time_t)(ms / 1000);
+    struct tm parts;
+    CHECK(size >= 40);
+    CHECK(ms / 1000 <= (uint64_t)INT64_MAX);
+    if (gmtime_r(&seconds, &parts) == NULL || parts.tm_year > 8000) {
+        (void)snprintf(room, size, "%" PRIu64, ms);
+        return;
+    }
+    size_t used = strftime(room, size, "%Y-%m-%dT%H:%M:%S", &parts);
+    CHECK(used > 0);
+    (void)snprintf(room + used, size - used, ".%03uZ", (unsigned int)(ms % 1000));
+}
+
 static void cell_text(
     const struct column *column, const struct json_t *object, bool people, char room[GRID_CELL])
 {
@@ -37,6 +53,10 @@ static void cell_text(
     CHECK(column->path != NULL);
     if (column->form == COLUMN_BYTES && people && doc_number(value, &number)) {
         output_bytes(number, room, GRID_CELL);
+        return;
+    }
+    if (column->form == COLUMN_TIME && people && doc_number(value, &number)) {
+        output_time(number, room, GRID_CELL);
         return;
     }
     if (column->form == COLUMN_COUNT) {

@@ -19,5 +19,8 @@ bool output_one(
 bool output_cluster(FILE *out, enum output_format format, const struct json_t *object);
 /* 536870912 → "512 MiB"; what is not a whole number of the unit gets one decimal. */
 void output_bytes(uint64_t bytes, char *room, size_t size);
+/* Milliseconds since 1970 → RFC 3339, UTC; a time that no calendar holds stays a number. `size`
+ * ≥ 40. */
+void output_time(uint64_t ms, char *room, size_t size);
 
 #endif

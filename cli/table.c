@@ -284,7 +284,7 @@ static const struct column operation_columns[] = {
     WIDE("initiator", "INITIATOR", "依頼者"), WIDE("done_at", "DONE", "完了"), LAST
 };
 static const struct column event_columns[] = {
-    COL("index", "INDEX", "番号"), COL("at", "AT", "時刻"), COL("name", "EVENT", "事象"),
+    COL("index", "INDEX", "番号"), { "at", "AT", "時刻", COLUMN_TIME, false }, COL("name", "EVENT", "事象"),
     COL("tenant", "TENANT", "テナント"), COL("subject", "SUBJECT", "対象"),
     COL("reason", "REASON", "理由"), LAST
 };

@@ -44,6 +44,7 @@ enum column_form {
     COLUMN_TEXT = 1,
     COLUMN_BYTES = 2, /* People read GiB; machines read bytes. */
     COLUMN_COUNT = 3, /* Number of members of a list. */
+    COLUMN_TIME = 4,  /* Milliseconds since 1970; people read RFC 3339. */
 };
 
 struct column {
