@@ -8,8 +8,9 @@
 bool field_is_time(const ProtobufCFieldDescriptor *field)
 {
     size_t size = strlen(field->name);
-    return field->type == PROTOBUF_C_TYPE_UINT64 && size > 3 &&
-           strcmp(field->name + size - 3, "_at") == 0;
+    return field->type == PROTOBUF_C_TYPE_UINT64 &&
+           (strcmp(field->name, "at") == 0 ||
+            (size > 3 && strcmp(field->name + size - 3, "_at") == 0));
 }
 
 /* "OnFailure" is the prefix "ON_FAILURE_". */

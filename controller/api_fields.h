@@ -1,6 +1,6 @@
 /* Fields of a message by name, through its descriptor: what JSON, paths and queries fill, and what
- * answers are written from. Three conventions (wire/api.proto): *_at is RFC 3339 outside and
- * milliseconds inside; enum values lose their prefix and become lower case; bytes are hex. */
+ * answers are written from. Three conventions (wire/api.proto): at and *_at are RFC 3339 outside
+ * and milliseconds inside; enum values lose their prefix and become lower case; bytes are hex. */
 #ifndef CONTROLLER_API_FIELDS_H
 #define CONTROLLER_API_FIELDS_H
 
