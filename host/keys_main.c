@@ -202,8 +202,9 @@ static void on_open(void *context, struct channel *channel)
 }
 
 /* Every page of this process, now and later: keys are copied by the library that uses them. Where
- * the machine does not let us raise the limit, later pages would fail to come once we are not root:
- * then only what is there now is locked, and that is said. */
+ * the machine does not let us raise the limit, locking what is there now would already pass it, and
+ * no struct secret could be made once we are not root: then only those are locked, and that is said.
+ */
 static bool lock_memory(void)
 {
 #if defined(__SANITIZE_ADDRESS__)
@@ -213,8 +214,8 @@ static bool lock_memory(void)
     if (setrlimit(RLIMIT_MEMLOCK, &room) == 0) {
         return mlockall(MCL_CURRENT | MCL_FUTURE) == 0;
     }
-    log_line(LOG_LEVEL_WARN, "locked-memory-fallback", "locked=current reason=limit");
-    return mlockall(MCL_CURRENT) == 0;
+    log_line(LOG_LEVEL_WARN, "locked-memory-fallback", "locked=secrets reason=limit");
+    return true;
 #endif
 }
 
