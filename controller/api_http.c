@@ -5,6 +5,7 @@
 #include "controller/api_http.h"
 
 #include "base/check.h"
+#include "controller/api_body.h"
 #include "controller/api_tls.h"
 #include "host/clock.h"
 
@@ -43,12 +44,9 @@ struct call {
     bool suspended;
     bool streaming;
     struct http_source source;
-    uint8_t *body; /* inline_body, or of the heap. */
-    size_t body_used;
-    size_t body_room;
     size_t body_max;
     size_t drained;
-    uint8_t inline_body[HTTP_INLINE_BODY];
+    struct body body;
 };
 
 static const char *const header_names[] = {
@@ -335,21 +333,6 @@ static void answer_problem(struct call *call, const struct problem *problem)
 
 /* ---- microhttpd's calls ---- */
 
-static bool body_room(struct call *call)
-{
-    size_t length = (size_t)strtoull(call->open.headers[HTTP_HEADER_CONTENT_LENGTH], NULL, 10);
-    if (length > call->body_max) {
-        return false;
-    }
-    call->body = call->inline_body;
-    call->body_room = sizeof(call->inline_body);
-    if (length > call->body_room) {
-        call->body = malloc(length);
-        call->body_room = call->body == NULL ? 0 : length;
-    }
-    return call->body_room >= length;
-}
-
 /* An answer before the body ends the connection; where no body comes, it waits for its turn. */
 static enum MHD_Result refuse_head(struct call *call, const struct problem *problem)
 {
@@ -390,7 +373,8 @@ static enum MHD_Result begin(
     if (!http->hooks.head(http->hooks.context, &call->open, &call->body_max, &problem)) {
         return refuse_head(call, &problem);
     }
-    if (!body_room(call)) {
+    size_t announced = strtoull(call->open.headers[HTTP_HEADER_CONTENT_LENGTH], NULL, 10);
+    if (!body_begin(&call->body, announced, call->body_max)) {
         problem_set(
             &problem, 413, "too-large", "The body may have %zu bytes here.", call->body_max);
         return refuse_head(call, &problem);
@@ -398,40 +382,14 @@ static enum MHD_Result begin(
     return MHD_YES;
 }
 
-/* Grows for bodies whose length was not announced. */
-static bool body_grow(struct call *call, size_t more)
-{
-    size_t wanted = call->body_used + more;
-    if (wanted > call->body_max) { /* First: the room below may be larger than what is left. */
-        return false;
-    }
-    if (wanted <= call->body_room) {
-        return true;
-    }
-    size_t room = call->body_room * 4 > wanted ? call->body_room * 4 : wanted;
-    uint8_t *body = malloc(room);
-    if (body == NULL) {
-        return false;
-    }
-    memcpy(body, call->body, call->body_used);
-    if (call->body != call->inline_body) {
-        free(call->body);
-    }
-    call->body = body;
-    call->body_room = room;
-    return true;
-}
-
 static enum MHD_Result take_body(struct call *call, const char *bytes, size_t *size)
 {
-    if (call->stage == STAGE_REFUSED || !body_grow(call, *size)) {
+    if (call->stage == STAGE_REFUSED || !body_add(&call->body, slice_of(bytes, *size))) {
         call->stage = STAGE_REFUSED;
         call->drained += *size;
         *size = 0;
         return call->drained > DRAIN_BYTES ? MHD_NO : MHD_YES;
     }
-    memcpy(call->body + call->body_used, bytes, *size);
-    call->body_used += *size;
     *size = 0;
     return MHD_YES;
 }
@@ -457,7 +415,7 @@ static enum MHD_Result on_request(
     }
     if (call->stage == STAGE_BODY) {
         call->stage = STAGE_SERVED;
-        call->open.body = slice_of(call->body, call->body_used);
+        call->open.body = body_slice(&call->body);
         http->hooks.call(http->hooks.context, &call->open);
         if (call->response == NULL) {
             call->suspended = true;
@@ -493,12 +451,7 @@ static void on_completed(
     if (call->response != NULL) {
         MHD_destroy_response(call->response);
     }
-    if (call->body != NULL) {
-        explicit_bzero(call->body, call->body_used); /* It may have held a token's secret. */
-    }
-    if (call->body != call->inline_body) {
-        free(call->body);
-    }
+    body_free(&call->body);
     free(call);
 }
 

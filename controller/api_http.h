@@ -21,7 +21,6 @@ enum {
     HTTP_CONNECTIONS_PER_ADDRESS = 2048, /* One lab machine holds many clients. */
     HTTP_CONNECTION_BYTES = 24 * 1024,   /* Head and buffers of one connection. */
     HTTP_IDLE_SECONDS = 60,
-    HTTP_INLINE_BODY = 1024, /* Most bodies; larger ones are taken from the heap. */
 };
 
 enum http_header {
