@@ -11,26 +11,39 @@ broken() {
     exit 7
 }
 
+# A tenant's own user: an operator reads no tenant's console.
+as() { # tenant, arguments of udatsu
+    desk=$state/desk/$1
+    who=$1
+    shift
+    UDATSU_CERT=$desk/cert.pem UDATSU_KEY=$desk/key.pem "$udatsu" --tenant "$who" "$@"
+}
+enrol() { # tenant
+    "$udatsu" user create "$1-user" --role tenant --tenant "$1" >/dev/null
+    "$udatsu" user token "$1-user" | "$udatsu" user enroll --out "$state/desk/$1" >/dev/null
+}
+
 "$udatsu" image create plain --kernel "$(digest kernel)" --initramfs "$(digest plain.initrd)" \
     >/dev/null
 for tenant in acme beta; do
     "$udatsu" tenant create $tenant --floor vcpus=2,memory=256M \
         --cap vcpus=8,memory=2G,instances=8,networks=4 >/dev/null
-    "$udatsu" --tenant $tenant network create front --cidr 10.1.0.0/24 >/dev/null
+    enrol $tenant
+    as $tenant network create front --cidr 10.1.0.0/24 >/dev/null
 done
 for name in web-1 web-2; do
     for tenant in acme beta; do
-        "$udatsu" --tenant $tenant instance create $name --image plain --vcpus 1 --memory 96M \
+        as $tenant instance create $name --image plain --vcpus 1 --memory 96M \
             --network front --spread web >/dev/null
     done
 done
 "$udatsu" instance ls
 
 show() { # tenant, instance, jq filter
-    "$udatsu" -o json --tenant "$1" instance show "$2" | jq -r "$3"
+    as "$1" -o json instance show "$2" | jq -r "$3"
 }
 console_has() { # tenant, instance, text
-    "$udatsu" --tenant "$1" instance console "$2" | grep -q "$3"
+    as "$1" instance console "$2" | grep -q "$3"
 }
 mac() { show "$1" "$2" '.nics[0].mac'; }
 address() { show "$1" "$2" '.nics[0].address'; }
