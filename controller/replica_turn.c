@@ -152,7 +152,7 @@ static void complete(struct replica *replica, struct replica_completion completi
 
 static void sync_log(struct replica *replica)
 {
-    if (replica->halted || !RULE(SYNC)) {
+    if (replica->halted || !RULE(SYNC) || !RULE(STOP)) {
         return;
     }
     struct result result = journal_sync(replica->journal);
