@@ -179,11 +179,12 @@ static void on_link(
         if (agent->leader == event->controller) {
             agent->leader = 0;
             agent->list_open = false;
+            agent->hello_at_ms = agent->now_ms;
         }
         return;
     }
     if (agent->survey.known) {
-        agent_tell_hello(agent, event->controller, effects);
+        agent_tell_hello(agent, event->controller, true, effects);
     }
 }
 
@@ -208,8 +209,8 @@ static void on_welcome(
     controller->welcomed_term = term;
     if (!again) {
         agent_log_effect(effects, AGENT_LOG_WELCOMED, event->controller, term);
-        if (agent->survey.known) {
-            agent_tell_hello(agent, event->controller, effects);
+        for (uint32_t i = 0; i < LIMIT_NODE_INSTANCES; i++) {
+            agent->model.instances[i].tell = true; /* A new leader hears everything once. */
         }
     }
     CHECK(agent->leader != 0);
@@ -245,6 +246,21 @@ static void orders_end_list(struct agent *agent, struct agent_effects *effects)
     agent->save_due = true;
 }
 
+/* Orders of a higher term without a welcome: whoever sent them leads and has not heard our hello.
+ */
+static void greet_new_leader(
+    struct agent *agent, uint64_t id, uint64_t term, struct agent_effects *effects)
+{
+    struct agent_controller *controller = agent_controller_find(agent, id);
+    bool new_term = controller != NULL && term > agent->term && term > controller->greeted_term;
+    if (!new_term || !controller->up || !agent->survey.known) {
+        return;
+    }
+    controller->greeted_term = term;
+    agent_tell_hello(agent, id, false, effects);
+    CHECK(controller->greeted_term > agent->term);
+}
+
 static void on_orders(
     struct agent *agent, const struct agent_event *event, struct agent_effects *effects)
 {
@@ -252,6 +268,7 @@ static void on_orders(
     const Wire__NodeOrders *orders = event->orders;
     if (orders->term != agent->term || agent->leader != event->controller) {
         agent_log_effect(effects, AGENT_LOG_STALE_TERM, event->controller, orders->term);
+        greet_new_leader(agent, event->controller, orders->term, effects);
         return; /* INV-VM-2 */
     }
     CHECK(agent->leader != 0);

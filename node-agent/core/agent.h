@@ -103,7 +103,8 @@ enum {
     AGENT_BACKOFF_MS_MAX = 60000, /* And stops doubling here. */
     AGENT_STABLE_MS = 600000,     /* A guest that ran this long has its attempts back. */
     AGENT_GONE_KEEP_MS = 60000,   /* How long a gone instance is remembered for reports. */
-    AGENT_HELLO_MS = 3000,        /* Between hellos while no leader has answered. */
+    AGENT_HELLO_MS = 1000,        /* Between hellos while no leader has answered. */
+    AGENT_HELLO_OTHERS_MS = 3000, /* Between hellos to the others: one may lead by now. */
     AGENT_SURVEY_MS = 10000,      /* Between looks at the image directory. */
     AGENT_OBSERVE_MS = 30000,     /* Between observations without a reason. */
     AGENT_RETRY_MS = 1000,        /* After Observe, Survey, stop or erase failed. */
@@ -116,6 +117,7 @@ struct agent_controller {
     uint64_t id; /* 0: free. */
     bool up;
     uint64_t welcomed_term; /* Of its last welcome. */
+    uint64_t greeted_term;  /* Of orders that came without a welcome and were answered by hello. */
 };
 
 struct agent_console {

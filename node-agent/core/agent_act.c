@@ -1,10 +1,7 @@
 /* Decides which verbs host is given now: Observe and Survey before all others (INV-VM-3), segments
  * before starts, a bounded number at once. Never interprets an answer (agent.c). */
+#include "isolation/network.h"
 #include "node-agent/core/agent_parts.h"
-
-#include <stdio.h>
-
-enum { IPV4_TEXT = 16 };
 
 static Wire__Verb *verb_effect(
     struct agent *agent, struct agent_effects *effects, Wire__Verb__VerbCase verb_case)
@@ -68,19 +65,12 @@ static void act_observe(struct agent *agent, struct agent_effects *effects)
 
 /* ---- Segments. ---- */
 
-static const char *ipv4_text(uint32_t address, struct agent_effects *effects)
+static const char *address_text(uint32_t address, struct agent_effects *effects)
 {
-    char *text = agent_take(effects, IPV4_TEXT);
-    int size = snprintf(
-        text,
-        IPV4_TEXT,
-        "%u.%u.%u.%u",
-        address >> 24,
-        (address >> 16) & 255,
-        (address >> 8) & 255,
-        address & 255);
-    CHECK(size > 0);
-    CHECK(size < IPV4_TEXT);
+    char *text = agent_take(effects, NETWORK_ADDRESS_TEXT);
+    CHECK(address != 0);
+    network_address_format(address, text);
+    CHECK(text[0] != '\0');
     return text;
 }
 
@@ -100,7 +90,7 @@ static void ensure_fill(
     order->n_peers = segment->peers_count;
     order->peers = agent_take(effects, sizeof(order->peers[0]) * LIMIT_SEGMENT_PEERS);
     for (uint32_t i = 0; i < segment->peers_count; i++) {
-        order->peers[i] = ipv4_text(segment->peers[i], effects);
+        order->peers[i] = address_text(segment->peers[i], effects);
     }
     verb->ensure_segment->segment = order;
 }

@@ -34,7 +34,9 @@ void agent_act_console(
 uint32_t agent_acting(const struct agent *agent);
 
 /* agent_tell.c: hello, renewals and reports. */
-void agent_tell_hello(struct agent *agent, uint64_t controller, struct agent_effects *effects);
+/* `known`: with all that is here. Without it a hello is small enough to be repeated. */
+void agent_tell_hello(
+    struct agent *agent, uint64_t controller, bool known, struct agent_effects *effects);
 void agent_tell_hello_all(struct agent *agent, struct agent_effects *effects);
 /* `told` NULL: busy, try again. */
 void agent_tell_console(

@@ -93,7 +93,8 @@ static void hello_survey(struct agent *agent, Wire__NodeHello *hello, struct age
     }
 }
 
-void agent_tell_hello(struct agent *agent, uint64_t controller, struct agent_effects *effects)
+void agent_tell_hello(
+    struct agent *agent, uint64_t controller, bool known, struct agent_effects *effects)
 {
     CHECK(agent->survey.known);
     CHECK(controller != 0);
@@ -103,17 +104,32 @@ void agent_tell_hello(struct agent *agent, uint64_t controller, struct agent_eff
     wire__node_hello__init(hello);
     frame->node_hello = hello;
     hello_survey(agent, hello, effects);
-    hello_known(agent, controller == agent->leader, hello, effects);
-    agent->hello_at_ms = agent->now_ms + AGENT_HELLO_MS;
+    if (known) {
+        hello_known(agent, controller == agent->leader, hello, effects);
+    }
 }
 
 void agent_tell_hello_all(struct agent *agent, struct agent_effects *effects)
 {
     CHECK(agent->survey.known);
-    agent->hello_at_ms = agent->now_ms + AGENT_HELLO_MS;
     for (uint32_t i = 0; i < LIMIT_CONTROLLERS; i++) {
         if (agent->controllers[i].id != 0 && agent->controllers[i].up) {
-            agent_tell_hello(agent, agent->controllers[i].id, effects);
+            agent_tell_hello(agent, agent->controllers[i].id, false, effects);
+        }
+    }
+}
+
+/* A leader that was deposed while its link stayed up does not say so, and only a hello is answered
+ * by the one that leads now. */
+static void hello_others(struct agent *agent, bool no_leader, struct agent_effects *effects)
+{
+    CHECK(agent->now_ms >= agent->hello_at_ms);
+    CHECK(agent->survey.known);
+    agent->hello_at_ms = agent->now_ms + (no_leader ? AGENT_HELLO_MS : AGENT_HELLO_OTHERS_MS);
+    for (uint32_t i = 0; i < LIMIT_CONTROLLERS; i++) {
+        const struct agent_controller *controller = &agent->controllers[i];
+        if (controller->id != 0 && controller->up && controller->id != agent->leader) {
+            agent_tell_hello(agent, controller->id, false, effects);
         }
     }
 }
@@ -232,8 +248,8 @@ void agent_tell(struct agent *agent, struct agent_effects *effects)
         tell_renew(agent, effects);
         forget_gone(agent);
     }
-    if (agent->survey.known && no_leader && agent->now_ms >= agent->hello_at_ms) {
-        agent_tell_hello_all(agent, effects);
+    if (agent->survey.known && agent->now_ms >= agent->hello_at_ms) {
+        hello_others(agent, no_leader, effects);
     }
     if (!no_leader) {
         tell_reports(agent, effects);

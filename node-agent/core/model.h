@@ -98,8 +98,9 @@ struct model_instance {
 struct model_segment {
     uint64_t network; /* 0: the row is free. */
     uint64_t tenant;
-    uint64_t term; /* Of the leader who gave the peer list. */
-    uint64_t generation;
+    uint64_t term;       /* Of the leader who gave the peer list. */
+    uint64_t newest;     /* Generation of the newest order seen. */
+    uint64_t generation; /* Of the first order with this peer list. */
     uint32_t vni;
     uint32_t peers_count;
     uint32_t peers[LIMIT_SEGMENT_PEERS]; /* IPv4, host order. */
@@ -154,8 +155,5 @@ uint32_t model_list_end(struct model *model);
 Wire__Observed model_observed(const struct model_instance *instance);
 /* What the node believes is wanted: for NodeRenew. */
 void model_digest(const struct model *model, uint64_t *count_out, uint64_t *digest_out);
-
-/* "10.99.0.2": exactly four decimal numbers, no leading zeros. */
-bool model_parse_ipv4(const char *text, uint32_t *address_out);
 
 #endif

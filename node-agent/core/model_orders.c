@@ -3,39 +3,11 @@
 #include "node-agent/core/model.h"
 
 #include "base/check.h"
+#include "isolation/network.h"
 
 #include <string.h>
 
 /* ---- Orders. ---- */
-
-bool model_parse_ipv4(const char *text, uint32_t *address_out)
-{
-    CHECK(text != NULL);
-    CHECK(address_out != NULL);
-    uint32_t address = 0;
-    for (uint32_t part = 0; part < 4; part++) {
-        uint32_t value = 0;
-        uint32_t digits = 0;
-        while (*text >= '0' && *text <= '9' && digits < 4) {
-            value = value * 10 + (uint32_t)(*text - '0');
-            digits++;
-            text++;
-        }
-        bool leading_zero = digits > 1 && value < (digits == 2 ? 10 : 100);
-        if (digits == 0 || digits > 3 || value > 255 || leading_zero) {
-            return false;
-        }
-        address = (address << 8) | value;
-        if (part < 3 && *text++ != '.') {
-            return false;
-        }
-    }
-    if (*text != '\0') {
-        return false;
-    }
-    *address_out = address;
-    return true;
-}
 
 static bool nic_valid(const Wire__Nic *nic)
 {
@@ -155,24 +127,34 @@ enum model_taken model_assign(struct model *model, const Wire__Assignment *assig
     return again ? MODEL_TAKEN_AGAIN : MODEL_TAKEN_NEW;
 }
 
-static bool segment_valid(const Wire__Segment *order, uint32_t peers[LIMIT_SEGMENT_PEERS])
+/* A node that has not told its underlay address yet is listed by "": nothing can be sent to it. */
+static bool segment_valid(
+    const Wire__Segment *order, uint32_t peers[LIMIT_SEGMENT_PEERS], uint32_t *count_out)
 {
+    uint32_t count = 0;
     if (order->network == 0 || order->vni == 0 || order->vni >= UINT32_C(1) << 24 ||
         order->n_peers > LIMIT_SEGMENT_PEERS) {
         return false;
     }
     for (size_t i = 0; i < order->n_peers; i++) {
-        if (!model_parse_ipv4(order->peers[i], &peers[i]) || peers[i] == 0) {
+        if (order->peers[i][0] == '\0') {
+            continue;
+        }
+        if (!network_address_parse(order->peers[i], &peers[count]) || peers[count] == 0) {
             return false;
         }
+        count++;
     }
+    CHECK(count <= LIMIT_SEGMENT_PEERS);
+    *count_out = count;
     return true;
 }
 
 enum model_taken model_order_segment(struct model *model, const Wire__Segment *order, uint64_t term)
 {
     uint32_t peers[LIMIT_SEGMENT_PEERS] = { 0 };
-    if (!segment_valid(order, peers)) {
+    uint32_t count = 0;
+    if (!segment_valid(order, peers, &count)) {
         return MODEL_TAKEN_BAD;
     }
     struct model_segment *segment = model_segment_find(model, order->network);
@@ -183,26 +165,28 @@ enum model_taken model_order_segment(struct model *model, const Wire__Segment *o
         return MODEL_TAKEN_FULL;
     }
     bool known = segment->ordered;
-    if ((known || segment->present) && segment->vni != order->vni) {
+    if ((known || segment->present) && segment->vni != order->vni && segment->vni != 0) {
         return MODEL_TAKEN_BAD; /* A network keeps its number for life. */
     }
-    if (known && (term < segment->term ||
-                  (term == segment->term && order->generation < segment->generation))) {
+    if (known &&
+        (term < segment->term || (term == segment->term && order->generation < segment->newest))) {
         return MODEL_TAKEN_STALE;
     }
-    uint32_t count = (uint32_t)order->n_peers;
-    bool same = known && segment->generation == order->generation &&
-                segment->peers_count == count &&
-                memcmp(segment->peers, peers, count * sizeof(peers[0])) == 0;
-    segment->tenant = order->tenant;
     segment->term = term;
-    segment->generation = order->generation;
+    segment->newest = order->generation;
+    segment->tenant = order->tenant;
     segment->vni = order->vni;
+    /* The number grows with anything that changes anywhere; only other peers are news. */
+    if (known && segment->peers_count == count &&
+        memcmp(segment->peers, peers, count * sizeof(peers[0])) == 0) {
+        return MODEL_TAKEN_AGAIN;
+    }
+    segment->generation = order->generation;
     segment->peers_count = count;
     memcpy(segment->peers, peers, sizeof(peers));
     segment->ordered = true;
-    segment->current = segment->current && same;
-    return same ? MODEL_TAKEN_AGAIN : MODEL_TAKEN_NEW;
+    segment->current = false;
+    return MODEL_TAKEN_NEW;
 }
 
 /* ---- Complete lists. ---- */

@@ -463,7 +463,8 @@ void world_orders(
     static Wire__Nic *nic_list[WORLD_DOMAINS];
     static Wire__Segment segments[WORLD_DOMAINS];
     static Wire__Segment *segment_list[WORLD_DOMAINS];
-    static const char *peers[] = { "10.99.0.102" };
+    static const char *peers[1];
+    peers[0] = world->segment_peer == NULL ? "10.99.0.102" : world->segment_peer;
     Wire__NodeOrders frame = WIRE__NODE_ORDERS__INIT;
     cr_assert_leq(count, WORLD_DOMAINS);
     frame.term = term;
@@ -479,7 +480,7 @@ void world_orders(
             segments[i].network = orders[i].network;
             segments[i].tenant = 99;
             segments[i].vni = 4096;
-            segments[i].generation = 1;
+            segments[i].generation = world->segment_number == 0 ? 1 : world->segment_number;
             segments[i].n_peers = 1;
             segments[i].peers = peers;
             segment_list[frame.n_segments++] = &segments[i];

@@ -50,9 +50,11 @@ struct world {
     struct world_domain domains[WORLD_DOMAINS];
     uint64_t segments[WORLD_DOMAINS];
     uint64_t segment_generations[WORLD_DOMAINS];
-    uint32_t start_failure; /* enum failure of the next starts; 0: they work. */
-    uint32_t starts;        /* Domains made. */
-    uint32_t doubles;       /* Starts where a domain was: must stay 0 (INV-VM-1). */
+    uint64_t segment_number;  /* Generation of ordered segments; 0: 1. */
+    const char *segment_peer; /* NULL: 10.99.0.102. */
+    uint32_t start_failure;   /* enum failure of the next starts; 0: they work. */
+    uint32_t starts;          /* Domains made. */
+    uint32_t doubles;         /* Starts where a domain was: must stay 0 (INV-VM-1). */
     uint32_t destroys;
 
     struct world_verb verbs[WORLD_VERBS]; /* Given to host, not yet answered. */
