@@ -93,7 +93,7 @@ static struct slice encode_cell(const struct cell_row *row, struct arena *scratc
     message.leader = row->leader;
     message.reserve_percent = row->reserve_percent;
     message.checkpoint_size = row->checkpoint_size;
-    message.checkpoint_note = row->checkpoint_note;
+    message.note = row->checkpoint_note;
     message.idempotency_keys = row->idempotency_keys;
     message.idempotency_limit = row->idempotency_limit;
     message.vcpu_ratio = row->vcpu_ratio;

@@ -108,10 +108,10 @@ static void cell_in(struct intake *in, struct cell_row *row, const Wire__CellRow
     row->reserve_percent = from->reserve_percent;
     row->vcpu_ratio = from->vcpu_ratio;
     row->checkpoint_size = from->checkpoint_size;
-    size_t note = strlen(from->checkpoint_note);
+    size_t note = strlen(from->note);
     in->ok = note < sizeof(row->checkpoint_note) && in->ok;
     if (in->ok) {
-        memcpy(row->checkpoint_note, from->checkpoint_note, note + 1);
+        memcpy(row->checkpoint_note, from->note, note + 1);
     }
     row->idempotency_keys = from->idempotency_keys;
     row->idempotency_limit = from->idempotency_limit;
