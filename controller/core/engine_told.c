@@ -7,6 +7,17 @@
 
 enum { WAIT_SECONDS_MAX = 30, AUDIT_PAGE = 200, EVENT_PAGE = 200 };
 
+/* "10.0.0.1:7443" → "10.0.0.1": what a certificate names. */
+static const char *host_part(struct engine *engine, const char *address)
+{
+    size_t size = strlen(address);
+    const char *colon = strrchr(address, ':');
+    size_t host = colon == NULL ? size : (size_t)(colon - address);
+    char *copy = engine_take(engine, size + 1);
+    memcpy(copy, address, host);
+    return copy;
+}
+
 void asks_certify(struct engine *engine, uint32_t slot, const struct outcome *outcome)
 {
     struct ask *ask = &engine->asks[slot];
@@ -30,10 +41,10 @@ void asks_certify(struct engine *engine, uint32_t slot, const struct outcome *ou
                                                   : "";
     const char **addresses = engine_take(engine, sizeof(*addresses) * 2);
     if (join->link_address[0] != '\0') {
-        addresses[frame->issue_ask->n_addresses++] = join->link_address;
+        addresses[frame->issue_ask->n_addresses++] = host_part(engine, join->link_address);
     }
     if (join->api_address[0] != '\0') {
-        addresses[frame->issue_ask->n_addresses++] = join->api_address;
+        addresses[frame->issue_ask->n_addresses++] = host_part(engine, join->api_address);
     }
     frame->issue_ask->addresses = addresses;
     if (controller != NULL) {
