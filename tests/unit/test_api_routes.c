@@ -50,6 +50,25 @@ static Wire__Request *make(
     return back;
 }
 
+static bool make_document(struct json_t *document)
+{
+    static struct api_query query;
+    uint32_t methods = 0;
+    const struct api_route *route =
+        api_route_find(API_METHOD_POST, "/v1/tenants/acme/instances", &slots, &methods);
+    struct api_input input = { route, &slots, &query, document, "", "k", "", "r1", &principal };
+    Wire__Request *request = NULL;
+    if (!api_request_make(&input, &arena, &request, &problem)) {
+        cr_assert_neq(problem.status, 0);
+        return false;
+    }
+    struct slice bytes = SLICE_EMPTY;
+    Wire__Request *back = NULL;
+    cr_assert_eq(wire_encode(request, &arena, &bytes).code, 0);
+    cr_assert_eq(wire_decode(&wire__request__descriptor, bytes, &arena, &back).code, 0);
+    return true;
+}
+
 Test(api_routes, every_row_names_fields_that_exist)
 {
     for (size_t i = 0; i < api_routes_count(); i++) {
@@ -285,6 +304,36 @@ Test(api_request, preferences_and_traces_are_read_strictly)
     cr_assert(api_traceparent_valid("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"));
     cr_assert_not(api_traceparent_valid("00-0AF7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"));
     cr_assert_not(api_traceparent_valid("x"));
+}
+
+/* make() asserts that what was accepted encodes to what the one decoder takes: otherwise a stranger
+ * could make api say what ends its channel. */
+Test(
+    api_request, every_flipped_bit_of_a_body_is_refused_or_is_another_proper_request, .init = begin)
+{
+    static const char body[] =
+        "{\"name\":\"web-1\",\"vcpus\":2,\"networks\":[\"a\"],\"labels\":[{\"key\":\"k\","
+        "\"value\":\"\\u00e9\xc3\xa9\"}],\"stopped\":true,\"on_failure\":\"stop\"}";
+    char text[sizeof(body)];
+    size_t accepted = 0;
+    size_t refused = 0;
+    for (size_t at = 0; at + 1 < sizeof(body); at++) {
+        for (unsigned int bit = 0; bit < 8; bit++) {
+            memcpy(text, body, sizeof(body));
+            text[at] = (char)((unsigned char)text[at] ^ (1U << bit));
+            arena.used = 0;
+            struct json_t *document = json_read(slice_of(text, sizeof(body) - 1), &problem);
+            if (document == NULL) {
+                refused++;
+                continue;
+            }
+            bool made = make_document(document);
+            accepted += made ? 1 : 0;
+            refused += made ? 0 : 1;
+        }
+    }
+    cr_assert_gt(accepted, 30, "%zu", accepted);
+    cr_assert_gt(refused, 500);
 }
 
 /* ---- Answers ---- */

@@ -247,6 +247,31 @@ Test(api_server, silence_of_engine_is_never_called_failure, .init = begin, .fini
     client_close(&write);
 }
 
+Test(api_server, the_largest_batch_is_whole_and_one_more_is_refused, .init = begin, .fini = end)
+{
+    char *body = malloc(64 * 1024);
+    for (int count = LIMIT_BATCH; count <= LIMIT_BATCH + 1; count++) {
+        size_t used = (size_t)snprintf(body, 64 * 1024, "{\"requests\":[");
+        for (int i = 0; i < count; i++) {
+            used += (size_t)snprintf(
+                body + used,
+                64 * 1024 - used,
+                "%s{\"method\":\"POST\",\"path\":\"/v1/tenants\",\"idempotency_key\":\"b%d\","
+                "\"body\":{\"name\":\"a\"}}",
+                i == 0 ? "" : ",",
+                i);
+        }
+        (void)snprintf(body + used, 64 * 1024 - used, "]}");
+        struct client client = open_as(BENCH_USER);
+        bool fits = count == LIMIT_BATCH;
+        cr_assert_eq(client_ask(&client, "POST", "/v1/batch", "", body), fits ? 200 : 400);
+        cr_assert_eq(says(&client, "\"id\":\"b127\""), fits);
+        client_close(&client);
+    }
+    cr_assert_eq(bench_asked(bench), LIMIT_BATCH);
+    free(body);
+}
+
 Test(api_server, a_batch_answers_each_in_its_place, .init = begin, .fini = end)
 {
     struct client client = open_as(BENCH_USER);
