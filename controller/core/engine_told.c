@@ -162,8 +162,9 @@ void asks_console_read(struct engine *engine, uint32_t slot, const Wire__Request
                           .operation = ACCESS_CONSOLE_READ };
     (void)apply_principal(&engine->state, request->principal, &seen.who);
     const struct project_row *project = NULL;
-    if (seen.who.revoked || access_decide_role(&seen.who, seen.operation) != REJECT_NONE) {
-        refuse(&seen, &outcome, REJECT_DENIED, "This principal may not read consoles.", "", "");
+    enum reject reject = access_decide_role(&seen.who, seen.operation);
+    if (reject != REJECT_NONE) {
+        refuse(&seen, &outcome, reject, "This principal may not read consoles.", "", "");
     } else {
         project = apply_project(&seen, &outcome, read->tenant, read->project);
     }
@@ -245,6 +246,12 @@ static bool leaves_scope(
         return false;
     }
     *tenant = seen.who.role == ACCESS_ROLE_TENANT ? seen.who.tenant : 0;
+    const struct user_row *actor = state_lookup(&engine->state, TABLE_USER, 0, read->actor);
+    bool theirs = actor != NULL && (*tenant == 0 || actor->tenant.value == *tenant);
+    if (read->actor[0] != '\0' && !theirs) { /* Everybody's leaves would be the wrong answer. */
+        refuse(&seen, outcome, REJECT_NOT_FOUND, "There is no such principal.", "/actor", "");
+        return false;
+    }
     if (read->tenant[0] != '\0') {
         const struct tenant_row *row = apply_tenant(&seen, outcome, read->tenant);
         *tenant = row == NULL ? *tenant : row->head.id;
@@ -314,6 +321,14 @@ void asks_events(struct engine *engine, uint32_t slot, const Wire__Request *requ
 {
     const Wire__EventRead *read = request->event_read;
     Wire__Answer *answer = asks_answer_new(engine, request);
+    struct access_principal who;
+    (void)apply_principal(&engine->state, request->principal, &who);
+    enum reject reject = access_decide_role(&who, ACCESS_EVENT_READ);
+    if (reject != REJECT_NONE) { /* INV-SEC-1: nobody hears what is not his to hear. */
+        lead_refusal(engine, request, reject);
+        asks_refuse(engine, slot, reject, "This principal may not read events.", 0);
+        return;
+    }
     uint32_t limit = read->limit == 0 || read->limit > EVENT_PAGE ? EVENT_PAGE : read->limit;
     answer->events = engine_take(engine, sizeof(*answer->events) * (limit + 1));
     if (read->after != 0 && read->after < engine->events_floor) {
