@@ -16,9 +16,11 @@
 #include "node-agent/host_verbs.h"
 #include "wire/wire.h"
 
+#include <errno.h>
 #include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum {
     JOBS = LIMIT_NODE_VERBS + 8 + 2, /* Acts, console reads, Observe and Survey. */
@@ -278,6 +280,9 @@ static void configure(char socket_path[static DOMAIN_PATH])
     setting_path("images", host->image_directory);
     setting_path("consoles", host->console_directory);
     setting_path("libvirt", socket_path);
+    if (mkdir(host->console_directory, 0700) != 0 && errno != EEXIST) {
+        refuse_to_start("consoles");
+    }
     if (!network_address_parse(child_setting(&program.child, "underlay", ""), &host->underlay)) {
         refuse_to_start("underlay");
     }
@@ -290,12 +295,11 @@ static void configure(char socket_path[static DOMAIN_PATH])
     CHECK(host->type == DOMAIN_TCG || host->fallback[0] == '\0');
 }
 
-static void confine(const char *socket_path)
+static void confine(void)
 {
     const struct sandbox_path paths[] = {
         { .path = program.host.image_directory },
         { .path = program.host.console_directory, .write = true },
-        { .path = socket_path, .write = true },
         { .path = HOST_NFT_PATH, .execute = true },
         /* What it is loaded with. */
         { .path = "/lib64/ld-linux-x86-64.so.2", .execute = true },
@@ -319,7 +323,7 @@ static void confine(const char *socket_path)
         .paths = paths,
         .paths_count = COUNT_OF(paths),
     };
-    CHECK(sandbox.paths_count == 7);
+    CHECK(sandbox.paths_count == 6);
     child_confine(&program.child, &sandbox);
 }
 
@@ -335,7 +339,7 @@ int main(int argc, char **argv)
         CHECK(program.jobs[i].memory != NULL);
     }
     configure(socket_path);
-    confine(socket_path);
+    confine();
     struct host_domain_hooks domain_hooks = { &program, on_up, on_ended };
     struct result opened = host_domains_open(
         &program.child.loop, socket_path, program.host.cell, &domain_hooks, &program.host.domains);
