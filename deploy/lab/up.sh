@@ -65,7 +65,7 @@ step "$controllers controllers and $nodes nodes, each a machine of its own"
 "$here/cluster.sh" "$controllers" "$nodes"
 step 'the main job'
 job=0
-"$here/job.sh" || job=$?
+"$here/job.sh" "$nodes" || job=$?
 [ $job = 0 ] || exit $job
 
 cat <<CLOSING
