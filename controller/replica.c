@@ -22,6 +22,9 @@ static void conf_fill(struct replica *replica, struct disk disk, const struct re
     if (replica->conf.snapshot_keep == 0) {
         replica->conf.snapshot_keep = replica->conf.snapshot_every / 4 + 1;
     }
+    if (replica->conf.message_max == 0) {
+        replica->conf.message_max = REPLICA_MESSAGE_MAX;
+    }
     replica->disk = disk;
     replica->journal_conf = (struct journal_conf){
         .owner = conf->self,
@@ -29,6 +32,8 @@ static void conf_fill(struct replica *replica, struct disk disk, const struct re
         .segment_count = conf->segment_count != 0 ? conf->segment_count : REPLICA_SEGMENT_COUNT,
         .entry_max = conf->entry_max != 0 ? conf->entry_max : LIMIT_ENTRY,
     };
+    CHECK(replica->conf.message_max <= REPLICA_MESSAGE_MAX);
+    CHECK(replica->conf.message_max >= replica->journal_conf.entry_max + 256);
     prng_seed(&replica->prng, conf->seed ^ conf->self);
     replica_heap_init(&replica->heap);
 }

@@ -81,7 +81,8 @@ struct replica_host {
     void (*role)(void *context, enum replica_role role, uint64_t term);
     void (*lost)(void *context, uint64_t ticket);
     /* The log should shrink: make a durable snapshot of exactly the state after apply of every
-     * command ≤ index. FAILURE_BUSY: not now. Keep
+     * command ≤ index, within a fraction of LIMIT_ELECTION_MS (a leader that is silent for longer
+     * is voted out). FAILURE_BUSY: not now. Keep
      * `index` as the index of the stored rows. The manifest (≤ 96 KiB) lives until the turn ends.
      */
     RESULT (*snapshot_take)(void *context, uint64_t index, struct slice *manifest_out);
@@ -106,6 +107,7 @@ struct replica_conf {
     uint32_t segment_count;  /* 0: REPLICA_SEGMENT_COUNT. */
     uint32_t entry_max;      /* 0: LIMIT_ENTRY. */
     uint32_t snapshot_every; /* Entries between snapshots; 0: REPLICA_SNAPSHOT_EVERY. */
+    uint32_t message_max;    /* Bytes of a message with entries; 0: what a frame holds. */
     uint32_t snapshot_keep;  /* Entries kept behind a snapshot for laggards; 0: a quarter of it. */
 };
 
@@ -127,7 +129,8 @@ RESULT replica_bootstrap(
 /* Makes the log of a replica that will be added to a running cell. */
 RESULT replica_create(struct disk disk, const struct replica_conf *conf);
 /* Starts from the log. snapshot_restore is called inside when the log's snapshot is newer than
- * restored_index. FAILURE_NOT_FOUND: neither of the above was called on this disk. */
+ * restored_index; a lone voter even leads and applies inside, before *out is set.
+ * FAILURE_NOT_FOUND: neither of the above was called on this disk. */
 RESULT replica_open(
     struct disk disk,
     const struct replica_conf *conf,

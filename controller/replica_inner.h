@@ -15,6 +15,7 @@ enum {
     REPLICA_QUEUE = 256,  /* Completions of one turn: a few for each peer and entry. */
     REPLICA_PARCELS = 64, /* Votes and replies of one turn. */
     REPLICA_PARCEL = 128, /* Bytes; all of them are a few numbers. */
+    REPLICA_CHAIN = 8,    /* Messages that one AppendEntries may become. */
     REPLICA_PEERS = 16,   /* Senders kept in mind, those of removed members included. */
     REPLICA_REOPENS = 4,  /* Of one turn; more means that the log itself upsets the library. */
     REPLICA_ARENA = 1024 * 1024,

@@ -204,6 +204,30 @@ static void rule_2a_clamp(const struct replica *replica, struct raft_message *me
     }
 }
 
+/* Followers write while we write: nothing in an AppendEntries promises anything of our own disk,
+ * and our term was durable when set_term returned. The library sends all that a follower lacks at
+ * once; it leaves as a chain of messages, each of which is one that a leader may send. What is
+ * beyond the chain is missed by the follower and sent again. */
+static void send_append(struct replica *replica, struct raft_message *message)
+{
+    struct raft_append_entries *append = &message->append_entries;
+    CHECK(message->type == RAFT_IO_APPEND_ENTRIES);
+    for (int part = 0; part < REPLICA_CHAIN; part++) {
+        unsigned int taken = 0;
+        struct slice bytes =
+            replica_encode(replica->encoder, message, replica->conf.message_max, &taken);
+        replica->host.send(replica->host.context, message->server_id, bytes);
+        CHECK(taken <= append->n_entries);
+        if (taken == append->n_entries) {
+            return;
+        }
+        append->prev_log_index += taken;
+        append->prev_log_term = append->entries[taken - 1].term;
+        append->entries += taken;
+        append->n_entries -= taken;
+    }
+}
+
 static int io_send(
     struct raft_io *io,
     struct raft_io_send *request,
@@ -220,10 +244,13 @@ static int io_send(
     }
     struct raft_message copy = *message;
     rule_2a_clamp(replica, &copy);
-    struct slice bytes = replica_encode(replica->encoder, &copy);
-    if (copy.type == RAFT_IO_APPEND_ENTRIES || copy.type == RAFT_IO_INSTALL_SNAPSHOT) {
-        /* Followers write while we write. Nothing in these promises anything of our own disk:
-         * our term was durable when set_term returned. */
+    if (copy.type == RAFT_IO_APPEND_ENTRIES) {
+        send_append(replica, &copy);
+        return 0;
+    }
+    unsigned int none = 0;
+    struct slice bytes = replica_encode(replica->encoder, &copy, REPLICA_MESSAGE_MAX, &none);
+    if (copy.type == RAFT_IO_INSTALL_SNAPSHOT) {
         replica->host.send(replica->host.context, copy.server_id, bytes);
         return 0;
     }

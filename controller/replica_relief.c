@@ -64,9 +64,9 @@ static void snapshot_of_applied(struct replica *replica)
         return;
     }
     uint64_t flushed = replica->host.flushed_index(replica->host.context);
-    CHECK(flushed >= snapshot.index);
-    struct result stored =
-        journal_put_snapshot(replica->journal, &snapshot, snapshot.index + 1, false);
+    uint64_t first = (flushed < snapshot.index ? flushed : snapshot.index) + 1;
+    first = first < state->first ? state->first : first;
+    struct result stored = journal_put_snapshot(replica->journal, &snapshot, first, false);
     if (stored.code != 0) {
         replica_halt(replica, stored);
         return;

@@ -18,13 +18,14 @@ enum { ENTRY_EXTRA = 32, ENVELOPE = 128 };
 static void encode_append(
     struct replica_encoder *encoder,
     const struct raft_append_entries *from,
+    size_t size_max,
     Wire__RaftAppendAsk *to)
 {
     size_t size = ENVELOPE;
     unsigned int count = 0;
     while (count < from->n_entries && count < REPLICA_MESSAGE_ENTRIES) {
         const struct raft_entry *entry = &from->entries[count];
-        if (size + entry->buf.len + ENTRY_EXTRA > REPLICA_MESSAGE_MAX) {
+        if (size + entry->buf.len + ENTRY_EXTRA > size_max) {
             break;
         }
         Wire__RaftEntry *made = &encoder->entries[count];
@@ -78,7 +79,11 @@ static struct slice pack(struct replica_encoder *encoder, const Wire__RaftMessag
     return slice_of(encoder->room, size);
 }
 
-struct slice replica_encode(struct replica_encoder *encoder, const struct raft_message *message)
+struct slice replica_encode(
+    struct replica_encoder *encoder,
+    const struct raft_message *message,
+    size_t size_max,
+    unsigned int *entries_out)
 {
     Wire__RaftMessage made = WIRE__RAFT_MESSAGE__INIT;
     Wire__RaftVoteAsk vote_ask = WIRE__RAFT_VOTE_ASK__INIT;
@@ -88,6 +93,8 @@ struct slice replica_encode(struct replica_encoder *encoder, const struct raft_m
     Wire__RaftInstall install = WIRE__RAFT_INSTALL__INIT;
     Wire__RaftTimeoutNow timeout_now = WIRE__RAFT_TIMEOUT_NOW__INIT;
     made.format = WIRE_FORMAT;
+    *entries_out = 0;
+    CHECK(size_max <= REPLICA_MESSAGE_MAX);
     switch (message->type) {
     case RAFT_IO_REQUEST_VOTE:
         CHECK(!message->request_vote.pre_vote); /* Rule 9: the wire does not even know it. */
@@ -106,7 +113,8 @@ struct slice replica_encode(struct replica_encoder *encoder, const struct raft_m
         break;
     case RAFT_IO_APPEND_ENTRIES:
         made.term = message->append_entries.term;
-        encode_append(encoder, &message->append_entries, &append_ask);
+        encode_append(encoder, &message->append_entries, size_max, &append_ask);
+        *entries_out = (unsigned int)append_ask.n_entries;
         made.body_case = WIRE__RAFT_MESSAGE__BODY_APPEND_ASK;
         made.append_ask = &append_ask;
         break;

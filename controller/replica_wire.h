@@ -23,8 +23,13 @@ struct replica_encoder {
     uint8_t room[REPLICA_MESSAGE_MAX];
 };
 
-/* An AppendEntries that is too large is cut to a prefix. The bytes live in the encoder. */
-struct slice replica_encode(struct replica_encoder *encoder, const struct raft_message *message);
+/* An AppendEntries that is larger than size_max is cut to a prefix of entries_out entries, at least
+ * one of those it has. The bytes live in the encoder. */
+struct slice replica_encode(
+    struct replica_encoder *encoder,
+    const struct raft_message *message,
+    size_t size_max,
+    unsigned int *entries_out);
 
 /* Everything in the message points into the arena. FAILURE_BAD_INPUT: not well formed. */
 RESULT replica_decode(struct slice bytes, struct arena *arena, Wire__RaftMessage **message_out);

@@ -28,6 +28,7 @@ static struct replica_conf conf_of(struct sim *sim, const struct sim_node *node)
         .segment_bytes = 16 * 1024,
         .segment_count = 4,
         .entry_max = SIM_ENTRY_MAX,
+        .message_max = 1600,
         .snapshot_every = 64,
         .snapshot_keep = 16,
     };
