@@ -82,9 +82,18 @@ static RESULT open_socket(const char *path, int protocol, struct bus **bus_out)
     return OK;
 }
 
+static bool bound;
+
 RESULT bus_publish_open(const char *path, struct bus **bus_out)
 {
-    return open_socket(path, NN_PUB, bus_out);
+    TRY(open_socket(path, NN_PUB, bus_out));
+    bound = true;
+    return OK;
+}
+
+bool bus_is_bound(void)
+{
+    return bound;
 }
 
 RESULT bus_publish(struct bus *bus, struct slice message)

@@ -17,6 +17,7 @@
 #include "base/result.h"
 #include "base/slice.h"
 
+#include <stdbool.h>
 #include <uv.h>
 
 enum {
@@ -40,6 +41,10 @@ RESULT bus_publish(struct bus *bus, struct slice message);
 /* Takes everything published on `path`. Delivery begins when the loop runs. */
 RESULT bus_subscribe_open(
     uv_loop_t *loop, const char *path, const struct bus_hooks *hooks, struct bus **bus_out);
+
+/* True once this process bound an end: it will have to accept subscribers inside its sandbox, which
+ * child_confine therefore promises for it. */
+bool bus_is_bound(void);
 
 /* Accepts NULL. A subscriber's handle is closed by the loop's next turn. */
 void bus_close(struct bus *bus);

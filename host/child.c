@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "base/limits.h"
+#include "host/bus.h"
 #include "host/log.h"
 #include "wire/wire.h"
 
@@ -140,6 +141,9 @@ void child_confine(struct child *child, const struct sandbox *sandbox)
     if (wish.uid == 0) {
         wish.uid = setting_number(child, "uid");
         wish.gid = setting_number(child, "gid");
+    }
+    if (bus_is_bound()) {
+        wish.promises |= PROMISE_ACCEPT;
     }
     if (sandbox_enter(&wish).code != 0) {
         give_up("sandbox", strerror(errno));

@@ -22,7 +22,8 @@ struct child {
 };
 
 void child_start(struct child *child, enum program self, int argc, char **argv);
-/* Where sandbox->uid is 0, CONFIG's settings "uid" and "gid" decide: a main names no user. */
+/* Where sandbox->uid is 0, CONFIG's settings "uid" and "gid" decide: a main names no user.
+ * A process that bound a bus end also gets PROMISE_ACCEPT: its subscribers come and go. */
 void child_confine(struct child *child, const struct sandbox *sandbox);
 /* `hooks` serve every channel, the one to parent too (to[PROGRAM_PARENT]; its frames reach on_frame
  * but for REJOIN, which is handled here). When a peer dies, to[peer] is NULL before on_close is

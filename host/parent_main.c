@@ -33,9 +33,11 @@ enum {
     LIVED_MS = 10000,  /* Who lived that long starts again at once. */
     READY_MS = 120000, /* engine reads its whole log before it is ready. */
     STOP_MS = 8000,
+    LAST_WORDS_MS = 1000, /* From a closed channel to the end of the process. */
 };
 
 static void start(struct parent_child *child);
+static void on_timer(uv_timer_t *timer);
 
 static bool running(const struct parent_child *child)
 {
@@ -125,6 +127,14 @@ static void on_ready(struct parent_child *child, const Wire__Ready *ready)
         (unsigned long long)(clock_boot_ms() - child->started_ms));
     offer(child);
     tell_restarts(child->parent);
+    for (enum program other = PROGRAM_LINK; other < PROGRAMS_END; other++) {
+        struct parent_child *later = &child->parent->children[other];
+        bool waits = parent_runs(child->parent->conf->kind, other) &&
+                     (parent_row(other)->dies_with & (UINT32_C(1) << child->program)) != 0;
+        if (waits && later->state == PARENT_WAITING) {
+            start(later);
+        }
+    }
 }
 
 static void on_breach(struct parent_child *child, const Wire__Breach *breach)
@@ -159,10 +169,13 @@ static void on_close(void *context, struct channel *channel)
     if (child->channel != channel) {
         return;
     }
-    child->channel = NULL; /* A program without its parent's ear ends, by itself or by us. */
-    if (!child->parent->stopping) {
-        end_program(child, "channel-closed");
+    if (child->parent->stopping) {
+        child->channel = NULL; /* We closed it: STOP_MS is its time. */
+        return;
     }
+    child->channel = NULL; /* Dying, most likely: SIGCHLD follows. If not, it is ended. */
+    int failed = uv_timer_start(&child->timer, on_timer, LAST_WORDS_MS, 0);
+    CHECK(failed == 0);
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -171,7 +184,7 @@ static void on_timer(uv_timer_t *timer)
     if (child->state == PARENT_WAITING) {
         start(child);
     } else {
-        end_program(child, "not-ready");
+        end_program(child, child->channel == NULL ? "channel-closed" : "not-ready");
     }
 }
 
@@ -183,12 +196,24 @@ static void again_later(struct parent_child *child, bool at_once)
     CHECK(failed == 0);
 }
 
+/* Who dies with another needs it to be there: api subscribes to what engine has bound. */
+static bool may_start(const struct parent_child *child)
+{
+    for (enum program other = PROGRAM_LINK; other < PROGRAMS_END; other++) {
+        bool needed = (parent_row(child->program)->dies_with & (UINT32_C(1) << other)) != 0;
+        if (needed && child->parent->children[other].state != PARENT_READY) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void start(struct parent_child *child)
 {
     struct parent *parent = child->parent;
     CHECK(child->state == PARENT_WAITING);
-    if (parent->stopping) {
-        return;
+    if (parent->stopping || !may_start(child)) {
+        return; /* on_ready of the one it waits for starts it. */
     }
     int fd = -1;
     struct result started = parent_spawn(parent, child, &fd);

@@ -169,6 +169,9 @@ static int set_own(struct tls_context *context)
         return GNUTLS_E_INVALID_REQUEST;
     }
     gnutls_datum_t der = { config->certificate[0].data, (unsigned int)config->certificate[0].len };
+    /* That key and certificate belong together is tried by every handshake; keys is not there yet.
+     */
+    gnutls_certificate_set_flags(context->credentials, GNUTLS_CERTIFICATE_SKIP_KEY_CERT_MATCH);
     int code = gnutls_pcert_import_x509_raw(&own, &der, GNUTLS_X509_FMT_DER, 0);
     if (code != 0) {
         gnutls_privkey_deinit(key);
