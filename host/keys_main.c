@@ -203,7 +203,8 @@ static void on_open(void *context, struct channel *channel)
 
 /* Every page of this process, now and later: keys are copied by the library that uses them. Where
  * the machine does not let us raise the limit, locking what is there now would already pass it, and
- * no struct secret could be made once we are not root: then only those are locked, and that is said.
+ * no struct secret could be made once we are not root: then only those are locked, and that is
+ * said.
  */
 static bool lock_memory(void)
 {
