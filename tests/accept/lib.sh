@@ -28,6 +28,12 @@ within() { # seconds, command...
     done
 }
 on() { deploy/lab/enter.sh "$@"; } # machine, command...
+as() { # tenant, arguments of udatsu: as that tenant's own user (made by the main job)
+    desk=$state/desk/$1
+    who=$1
+    shift
+    UDATSU_CERT=$desk/cert.pem UDATSU_KEY=$desk/key.pem "$udatsu" --tenant "$who" "$@"
+}
 lab_is_up() { # brings it up unless it runs
     if ! { [ -x "$udatsu" ] && "$udatsu" cluster status >/dev/null 2>&1; }; then
         ./lab up --keep </dev/null >"$checkout/build/accept-up.log" 2>&1 || {

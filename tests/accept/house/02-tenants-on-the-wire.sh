@@ -21,8 +21,8 @@ must 'libvirt on each node says the same' same_domains
 
 # A tenant's own guest turns bad: the test image has a shell.
 "$udatsu" image create test --kernel "$(digest kernel)" --initramfs "$(digest test.initrd)" || true
-"$udatsu" --tenant acme instance create evil --image test --vcpus 1 --memory 96M --network front
-show() { "$udatsu" -o json --tenant acme instance show "$1" | jq -r "$2"; }
+as acme instance create evil --image test --vcpus 1 --memory 96M --network front
+show() { as acme -o json instance show "$1" | jq -r "$2"; }
 node=$(show evil .node)
 address=$(show evil '.nics[0].address')
 tap=$(virsh_on "$node" domiflist "$(show evil .id)" | awk 'NR == 1 { print $1 }')
@@ -31,7 +31,7 @@ on "$node" ip addr add 10.1.0.250/24 dev "$bridge"
 tell() { # shell lines for the guest
     printf '%s\nexit\n' "$1" | on "$node" timeout 20 busybox nc "${address%/*}" 7777
 }
-ready() { "$udatsu" --tenant acme instance console evil | grep -q UDATSU-GUEST-TEST-SHELL; }
+ready() { as acme instance console evil | grep -q UDATSU-GUEST-TEST-SHELL; }
 must 'the bad guest boots' within 90 ready
 peer=$(show web-1 .node)
 peer_tap=$(virsh_on "$peer" domiflist "$(show web-1 .id)" | awk 'NR == 1 { print $1 }')
@@ -54,5 +54,5 @@ on "$node" nft flush table bridge udatsu
 must 'without the rules the forged address is seen' seen "$forged_address" 'src 10.1.0.77'
 must 'without the rules the forged MAC is seen' seen "$forged_mac" 'ether src 52:54:00:66:66:66'
 must 'without the rules the forged ARP is seen' seen "$forged_arp" 'arp and src 10.1.0.77'
-"$udatsu" --tenant acme --yes instance delete evil
+as acme --yes instance delete evil
 on "$node" ip addr del 10.1.0.250/24 dev "$bridge" 2>/dev/null || true
