@@ -61,7 +61,8 @@ struct link_connection {
     uint64_t dropped;     /* Renewals for which there was no room. */
     struct link_buffer in;
     struct link_buffer out;
-    bool dirty; /* Has bytes for this turn's flush. */
+    int watched; /* Events that the loop waits for. */
+    bool dirty;  /* Has bytes for this turn's flush. */
 };
 
 struct link_dial {

@@ -62,8 +62,12 @@ void link_watch(struct link_connection *connection)
                   (connection->state == LINK_SHAKING && tls_wants_write(connection->tls)) ||
                   connection->out.from < connection->out.to;
     int events = UV_READABLE | (writes ? UV_WRITABLE : 0);
+    if (events == connection->watched) {
+        return; /* Each change is a system call. */
+    }
     int failed = uv_poll_start(&connection->poll, events, on_poll);
     CHECK(failed == 0);
+    connection->watched = events;
 }
 
 static void on_closed(uv_handle_t *handle)

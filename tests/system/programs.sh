@@ -254,6 +254,43 @@ begin n1
 heard n1 "event=channel-breach peer=agent what=may-not-say" 1 &&
     heard n1 "event=process-kill program=agent .*why=breach" 1
 verdict $? "who says what it may not is ended"
+kill -TERM "$parent_n1"
+wait "$parent_n1"
+
+# INV-SEC-29: the node believes that c1 lies at c2's address.
+sed -i 's/tongue, value: forbidden/tongue, value: none/' "$top/n1.yaml"
+sed -i 's/127.0.0.1:19441/127.0.0.1:19443/' "$top/n1/data/identity.yaml"
+before=$(how_often n1 "event=peer-up")
+begin n1
+heard n1 "event=handshake-end .*why=another-machine" 2 &&
+    [ "$(how_often n1 "event=peer-up")" = "$before" ]
+verdict $? "who answers in another's place is not spoken with"
+kill -TERM "$parent_n1"
+wait "$parent_n1"
+sed -i 's/127.0.0.1:19443/127.0.0.1:19441/' "$top/n1/data/identity.yaml"
+
+# INV-SEC-28: the node's certificate is older than the least epoch that engine names.
+begin n1
+heard n1 "event=peer-up" $((before + 1))
+verdict $? "before its revocation a node comes in"
+kill -TERM "$parent_c1"
+wait "$parent_c1"
+sed -i 's/^settings:/settings:\n  - {program: engine, name: revoke, value: node}/' "$top/c1.yaml"
+before=$(how_often c1 "body=node_renew")
+begin c1
+heard c1 "why=revoked" 2 && after=$(how_often c1 "body=node_renew") &&
+    [ "$after" -le $((before + 1)) ]
+verdict $? "after it, its old certificate opens no connection"
+
+# INV-SEC-27: two programs of one user.
+sed 's/user: "64002"/user: "64001"/' "$top/x1.yaml" >"$top/x2.yaml"
+"$top/programs/udatsu-parent" --config "$top/x2.yaml" 2>>"$top/x1.log"
+[ $? = 1 ] && grep -q "event=user-refused .*why=shared-or-root" "$top/x1.log"
+verdict $? "two programs of one user are not started"
+sed 's/user: "64002"/user: "0"/' "$top/x1.yaml" >"$top/x2.yaml"
+"$top/programs/udatsu-parent" --config "$top/x2.yaml" 2>>"$top/x1.log"
+[ $? = 1 ] && [ "$(how_often x1 "event=user-refused")" = 2 ]
+verdict $? "keys is not started as root"
 kill -TERM "$parent_n1" "$parent_c1" "$parent_c2"
 echo "1..$number"
 exit $failed

@@ -55,6 +55,13 @@ static void on_open(void *context, struct channel *channel)
         Wire__LinkPeers peers = WIRE__LINK_PEERS__INIT;
         peers.n_dial = 1;
         peers.dial = dial;
+        Wire__Identity revoked = WIRE__IDENTITY__INIT;
+        revoked.kind = WIRE__KIND__KIND_NODE;
+        revoked.id = UINT64_C(0x0001000000000009);
+        revoked.epoch = 1; /* Its certificate says 0. */
+        Wire__Identity *least[1] = { &revoked };
+        peers.n_least = strcmp(child_setting(child, "revoke", ""), "node") == 0 ? 1 : 0;
+        peers.least = least;
         Wire__Frame frame = WIRE__FRAME__INIT;
         frame.body_case = WIRE__FRAME__BODY_LINK_PEERS;
         frame.link_peers = &peers;
