@@ -240,6 +240,7 @@ void apply_refused(struct apply *apply, const Wire__Refused *refused)
     leaf.reason = refused->reject < REJECTS_END ? reject_name((enum reject)refused->reject) : "";
     leaf.index = apply->index;
     leaf.fold = &fold;
+    leaf.format = AUDIT_FORMAT; /* As the first of its log: number and chain are audit_record's. */
     if (audit_leaf_valid(&leaf)) {
         apply_leaf_made(apply, owner, &leaf);
     }
