@@ -1,0 +1,310 @@
+/* Replicas that agree: the record that is kept of everything, and the same rows from the same
+ * entries, from a mirror, and without a single allocation. */
+#include "controller/core/rows.h"
+#include "tests/unit/core_lab.h"
+#include "wire/frame.h"
+
+#include <stdlib.h>
+
+/* ---- Allocations of a step are counted; there must be none. ---- */
+
+static volatile bool counting;
+static volatile uint64_t allocations;
+
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/allocator_interface.h>
+
+static void seen(const volatile void *memory, size_t size)
+{
+    (void)memory;
+    (void)size;
+    allocations = allocations + (counting ? 1 : 0);
+}
+
+static void watch(void)
+{
+    (void)__sanitizer_install_malloc_and_free_hooks(seen, NULL);
+}
+#else
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_realloc(void *memory, size_t size);
+
+void *malloc(size_t size)
+{
+    allocations = allocations + (counting ? 1 : 0);
+    return __libc_malloc(size);
+}
+
+void *calloc(size_t count, size_t size)
+{
+    allocations = allocations + (counting ? 1 : 0);
+    return __libc_calloc(count, size);
+}
+
+void *realloc(void *memory, size_t size)
+{
+    allocations = allocations + (counting ? 1 : 0);
+    return __libc_realloc(memory, size);
+}
+
+static void watch(void)
+{
+}
+#endif
+
+/* A story with something of everything in it. */
+static void story(struct lab *lab)
+{
+    (void)lab_create(lab, "m1", false);
+    (void)lab_create(lab, "m2", true);
+    lab_says(lab, "m1", O(RUNNING));
+    (void)say_start(lab->desk, lab->ann, "a", "m2");
+    lab_says(lab, "m2", O(FAILED));
+    (void)say_reboot(lab->desk, lab->ann, "a", "m1");
+    lab_says(lab, "m1", O(RUNNING));
+    (void)lab_create(lab, "m3", false);
+    (void)say_delete(lab->desk, lab->ann, "a", "m3");
+    (void)lab_create(lab, "m2", true);            /* Refused: taken. */
+    (void)say_status(lab->desk, lab->ann, false); /* Refused: denied. */
+    lab->n2->silent = true;
+    desk_pass(lab->desk, 8000);
+}
+
+Test(core_replica, a_step_allocates_nothing)
+{
+    struct lab lab = lab_open();
+    watch();
+    void *volatile probe = NULL;
+    counting = true;
+    probe = malloc(16); /* The negative: the count sees. */
+    counting = false;
+    free(probe);
+    cr_assert_gt(allocations, 0);
+    allocations = 0;
+    counting = true;
+    story(&lab); /* The desk itself takes nothing either: its memory was taken at the start. */
+    counting = false;
+    cr_assert_eq(allocations, 0);
+    lab_close(&lab);
+}
+
+Test(core_replica, the_same_entries_give_the_same_digest_on_a_fresh_engine_and_again)
+{
+    struct lab lab = lab_open(); /* INV-REF-1 */
+    struct desk *desk = lab.desk;
+    story(&lab);
+    for (int round = 0; round < 2; round++) {
+        struct desk_engine fresh = desk_engine_new(desk);
+        for (uint32_t i = 0; i < desk->log_count; i++) {
+            desk_apply(desk, fresh.engine, desk->log[i].index, desk->log[i].bytes);
+        }
+        cr_assert_eq(engine_state(fresh.engine)->digest, desk_state(desk)->digest);
+        free(fresh.memory);
+    }
+    struct desk_engine other = desk_engine_new(desk); /* The negative: one entry left out. */
+    for (uint32_t i = 0; i + 1 < desk->log_count; i++) {
+        desk_apply(desk, other.engine, desk->log[i].index, desk->log[i].bytes);
+    }
+    cr_assert_neq(engine_state(other.engine)->digest, desk_state(desk)->digest);
+    free(other.memory);
+    lab_close(&lab);
+}
+
+/* Every row of one engine into another, as the mirror keeps them. */
+static void restore(struct desk *desk, struct desk_engine *to)
+{
+    const struct state *from = desk_state(desk);
+    for (unsigned int table = TABLE_CELL; table < TABLES_END; table++) {
+        for (const struct row_head *row = state_first(from, (enum state_table)table); row != NULL;
+             row = state_next(from, (enum state_table)table, row)) {
+            arena_reset(&desk->step);
+            arena_reset(&desk->scratch);
+            struct slice bytes = rows_encode((enum state_table)table, row, &desk->step);
+            struct result put = rows_restore(
+                engine_state(to->engine), (enum state_table)table, row->id, bytes, &desk->scratch);
+            cr_assert_eq(put.code, 0);
+        }
+    }
+    arena_reset(&desk->step);
+    state_settle(engine_state(to->engine), &desk->step);
+    engine_restored(to->engine, desk->index);
+}
+
+Test(core_replica, rows_from_the_mirror_are_the_same_state_and_behave_the_same)
+{
+    struct lab lab = lab_open(); /* INV-REF-1 */
+    struct desk *desk = lab.desk;
+    story(&lab);
+    struct desk_engine back = desk_engine_new(desk);
+    restore(desk, &back);
+    cr_assert_eq(engine_state(back.engine)->digest, desk_state(desk)->digest);
+    cr_assert_eq(engine_applied(back.engine), desk->index);
+    cr_assert_eq(
+        memcmp(
+            &engine_state(back.engine)->sums, &desk_state(desk)->sums, sizeof(struct state_sums)),
+        0);
+    uint32_t from = desk->log_count;
+    lab.n2->silent = false;
+    desk_pass(desk, 100);
+    (void)say_delete(desk, lab.ann, "a", "m2");
+    (void)lab_create(&lab, "m9", false);
+    lab_says(&lab, "m9", O(RUNNING));
+    (void)say_network(desk, lab.ann, "a", "net2", "10.3.0.0/24");
+    for (uint32_t i = from; i < desk->log_count; i++) {
+        desk_apply(desk, back.engine, desk->log[i].index, desk->log[i].bytes);
+    }
+    cr_assert_eq(engine_state(back.engine)->digest, desk_state(desk)->digest);
+    cr_assert_eq(read_ledger_mismatches(engine_state(back.engine)), 0);
+    free(back.memory);
+    lab_close(&lab);
+}
+
+/* ---- Against a majority ---- */
+
+static void stands(struct desk *desk, uint64_t peer, uint64_t index, uint64_t digest)
+{
+    uint8_t bytes[8];
+    for (unsigned int i = 0; i < 8; i++) {
+        bytes[i] = (uint8_t)(digest >> (8U * i));
+    }
+    Wire__Standing said = WIRE__STANDING__INIT;
+    said.applied_index = index;
+    said.digest_index = index;
+    said.digest = (ProtobufCBinaryData){ sizeof(bytes), bytes };
+    Wire__Frame frame = WIRE__FRAME__INIT;
+    frame.body_case = WIRE__FRAME__BODY_STANDING;
+    frame.standing = &said;
+    desk_frame(desk, WIRE__KIND__KIND_CONTROLLER, peer, 0, &frame);
+}
+
+Test(core_replica, it_stops_only_against_a_majority_that_agrees_with_itself)
+{
+    struct desk_conf conf = { .members = DESK_MEMBERS }; /* INV-REF-1 */
+    struct desk *desk = desk_open(&conf);
+    for (int i = 0; i < DESK_MEMBERS - 1; i++) {
+        const Wire__Answer *joined =
+            say_join(desk, WIRE__KIND__KIND_CONTROLLER, i == 0 ? "c2" : "c3", "r1");
+        cr_assert(id_parse(ID_CONTROLLER, joined->join->id, &desk->others[i]));
+    }
+    desk_members(desk, true, desk->controller);
+    struct quota_amounts cap = say_amounts(1, SAY_GIB, 1, 1);
+    cr_assert_eq(say_tenant(desk, desk->operator_person, "t", NULL, &cap)->reject, 0);
+    while (desk->index < ENGINE_DIGEST_EVERY) {
+        cr_assert_eq(say_quota(desk, desk->operator_person, "t", NULL, &cap)->reject, 0);
+    }
+    stands(desk, desk->others[0], ENGINE_DIGEST_EVERY, 1111);
+    cr_assert_not(engine_diverged(desk->first.engine)); /* One alone may be the wrong one. */
+    stands(desk, desk->others[1], ENGINE_DIGEST_EVERY, 2222);
+    cr_assert_not(engine_diverged(desk->first.engine)); /* They do not agree either. */
+    stands(desk, desk->others[1], ENGINE_DIGEST_EVERY, 1111);
+    cr_assert(engine_diverged(desk->first.engine));
+    desk_close(desk);
+}
+
+/* ---- The record ---- */
+
+Test(core_replica, every_leaf_is_numbered_and_chained_in_the_log_and_in_its_tenant)
+{
+    struct lab lab = lab_open(); /* INV-AUD-1 */
+    struct desk *desk = lab.desk;
+    story(&lab);
+    cr_assert_gt(desk->leaves_count, 15);
+    struct {
+        uint64_t tenant;
+        uint64_t count;
+        uint8_t last[AUDIT_HASH];
+    } chains[2] = { { .tenant = 0 }, { .tenant = desk_tenant(desk, "a")->head.id } };
+    for (uint32_t i = 0; i < desk->leaves_count; i++) {
+        const struct desk_leaf *leaf = &desk->leaves[i];
+        cr_assert_eq(leaf->seq, i);
+        size_t which = leaf->tenant == 0 ? 0 : 1;
+        cr_assert_eq(leaf->tenant, chains[which].tenant);
+        cr_assert_eq(leaf->tenant_seq, chains[which].count++);
+        cr_assert_eq(memcmp(leaf->previous, chains[which].last, AUDIT_HASH), 0);
+        memcpy(chains[which].last, leaf->hash, AUDIT_HASH);
+    }
+    cr_assert_eq(state_cell(desk_state(desk))->frontier.size, desk->leaves_count);
+    lab_close(&lab);
+}
+
+Test(core_replica, a_deleted_tenants_sub_log_stays_in_the_map)
+{
+    struct lab lab = lab_open(); /* INV-AUD-2 */
+    struct desk *desk = lab.desk;
+    struct quota_amounts cap = say_amounts(1, SAY_GIB, 1, 1);
+    cr_assert_eq(say_tenant(desk, lab.root, "b", NULL, &cap)->reject, 0);
+    uint64_t id = desk_tenant(desk, "b")->head.id;
+    cr_assert_eq(say_tenant_delete(desk, lab.root, "b")->reject, 0);
+    cr_assert_null(desk_tenant(desk, "b"));
+    const struct tenant_row *row = state_find(desk_state(desk), TABLE_TENANT, id);
+    cr_assert_not_null(row);
+    cr_assert(row->gone);
+    cr_assert_eq(row->chain.count, 2); /* Its creation and its end. */
+    cr_assert_eq(row->name.text[0], '\0');
+    cr_assert_eq(say_list(desk, lab.root, WIRE__KIND__KIND_TENANT, "")->n_items, 1);
+    lab_close(&lab);
+}
+
+Test(core_replica, refusals_at_the_door_are_folded_into_one_leaf_a_second)
+{
+    struct lab lab = lab_open();
+    struct desk *desk = lab.desk;
+    for (int i = 0; i < 50; i++) {
+        cr_assert_eq(lab_reject(say_status(desk, lab.ann, false)), REJECT_DENIED);
+    }
+    cr_assert_eq(desk_leaves(desk, "cluster-status", REJECT_DENIED), 0);
+    desk_pass(desk, 3000);
+    cr_assert_eq(desk_leaves(desk, "cluster-status", REJECT_DENIED), 1);
+    uint64_t count = 0;
+    for (uint32_t i = 0; i < desk->leaves_count; i++) {
+        const struct desk_leaf *leaf = &desk->leaves[i];
+        count += leaf->count;
+        cr_assert(leaf->count == 0 || leaf->tenant == desk_tenant(desk, "a")->head.id);
+    }
+    cr_assert_eq(count, 50);
+    lab_close(&lab);
+}
+
+Test(core_replica, checkpoints_are_asked_of_keys_and_kept_when_signed)
+{
+    struct lab lab = lab_open();
+    struct desk *desk = lab.desk;
+    const struct cell_row *cell = state_cell(desk_state(desk));
+    desk->keys_silent = true;
+    (void)lab_create(&lab, "m1", true);
+    uint64_t size = cell->checkpoint_size;
+    desk_pass(desk, 2000);
+    cr_assert_eq(cell->checkpoint_size, size); /* Unsigned, nothing is kept. */
+    desk->keys_silent = false;
+    desk_pass(desk, 8000); /* Asked again when keys did not answer. */
+    cr_assert_eq(cell->checkpoint_size, cell->frontier.size);
+    cr_assert_not_null(strstr(cell->checkpoint_note, "udatsu/0001\n"));
+    cr_assert_not_null(strstr(cell->checkpoint_note, "\n\n— udatsu/0001/c1"));
+    lab_close(&lab);
+}
+
+Test(core_replica, events_resume_after_the_cursor_and_say_reset_when_it_was_compacted)
+{
+    struct lab lab = lab_open();
+    struct desk *desk = lab.desk;
+    (void)lab_create(&lab, "m1", true);
+    uint64_t cursor = desk->index;
+    (void)lab_create(&lab, "m2", true);
+    const Wire__Answer *after = say_events(desk, lab.ann, cursor, false);
+    cr_assert_eq(after->n_events, 1);
+    cr_assert_str_eq(after->events[0]->name, "instance-create");
+    cr_assert_gt(after->events[0]->index, cursor);
+    const Wire__Answer *all = say_events(desk, lab.root, 1, false);
+    cr_assert_gt(all->n_events, after->n_events);
+    for (size_t i = 0; i < say_events(desk, lab.ann, 1, false)->n_events; i++) {
+        char id[ID_TEXT_SIZE];
+        id_format(ID_TENANT, desk_tenant(desk, "a")->head.id, id);
+        cr_assert_str_eq(say_events(desk, lab.ann, 1, false)->events[i]->tenant, id);
+    }
+    engine_restored(desk->first.engine, desk->index); /* As after a restart from the mirror. */
+    const Wire__Answer *reset = say_events(desk, lab.ann, cursor, false);
+    cr_assert_eq(reset->n_events, 1);
+    cr_assert(reset->events[0]->reset);
+    lab_close(&lab);
+}
