@@ -160,6 +160,7 @@ int main(int count, char **words)
     struct sim_tally *tally =
         mmap(NULL, sizeof(*tally), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     CHECK(tally != MAP_FAILED);
+    (void)setvbuf(stdout, NULL, _IOLBF, 0); /* A long run shows what it finds at once. */
     uint64_t bad = 0;
     for (uint64_t i = 0; i < options.count; i++) {
         uint64_t before = tally->events;

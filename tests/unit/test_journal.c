@@ -81,7 +81,7 @@ static void must_append(struct bench *bench, uint64_t term, size_t size)
     cr_assert_eq(append(bench, JOURNAL_NORMAL, term, size).code, 0);
 }
 
-/* Every entry that the journal shows reads back as it was written. */
+/* INV-LOG-1: every entry that the journal shows reads back as it was written. */
 static void entries_right(struct journal *journal)
 {
     static uint8_t room[8192];
@@ -242,7 +242,7 @@ Test(journal, segments_are_recycled_for_ever_behind_snapshots)
             again(&bench, round % 2 == 0);
             cr_assert_eq(journal_state(bench.journal)->last, last);
             cr_assert(journal_state(bench.journal)->snapshot_present);
-            entries_right(bench.journal);
+            entries_right(bench.journal); /* INV-LOG-2: nothing that is kept was recycled. */
         }
     }
     cr_assert(slice_equal(

@@ -1,0 +1,395 @@
+/* The simulator of the whole plane: what its files share. One seed is one process, one thread and
+ * virtual time: the daemons' own server, core, journal and replica objects on every controller and
+ * the daemons' own agent on every node, over disks, streams, keys and hypervisors that fail.
+ *
+ *   plane_run        events in order of time; trace, odds, violations
+ *   plane_story      the life of one seed: begin a cell, trouble, heal, the last judgement
+ *   plane_net        streams between machines: a stream loses its tail, never its middle
+ *   plane_controller a controller's process: start, crash, and what server.h asks of its host
+ *   plane_snapshot   checkpoints over the store in memory, their parts as frames
+ *   plane_node       an agent's process: start, crash, its effects
+ *   plane_host       the fake hypervisor beneath it
+ *   plane_client     clients: one request at a time, retried until it has an answer
+ *   plane_request    what they ask, and what an answer means
+ *   plane_fault      when crashes, cuts and the rest strike
+ *   plane_check      what must hold after every event (rows); plane_leaves: of the audit log
+ *   plane_main       options, many seeds, the table */
+#ifndef TESTS_SIM_PLANE_H
+#define TESTS_SIM_PLANE_H
+
+#include "base/prng.h"
+#include "base/slice.h"
+
+#include <frame.pb-c.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    PLANE_CONTROLLERS = 5, /* Machines 0 … 4; a seed uses three or five of them. */
+    PLANE_NODES = 3,       /* Machines 5 … 7; a seed uses two or three of them. */
+    PLANE_MACHINES = PLANE_CONTROLLERS + PLANE_NODES,
+    PLANE_EVENTS = 1 << 16, /* Waiting at once. */
+    PLANE_REQUESTS = 1024,  /* Of one seed. */
+    PLANE_CLIENTS = 6,
+    PLANE_INDEXES = 1 << 16,
+    PLANE_DOMAINS = 64, /* Of one fake hypervisor. */
+    PLANE_CELL = 7,
+    PLANE_KEY = 24,
+    PLANE_NAME = 24,
+};
+
+enum plane_kind {
+    PLANE_TICK = 1,   /* machine: a controller's clock. */
+    PLANE_TURN,       /* machine: the input of its loop's turn is over. */
+    PLANE_LETTER,     /* machine ← a; b: session. */
+    PLANE_LINK_UP,    /* machine sees a come; b: session. */
+    PLANE_LINK_DOWN,  /* machine sees a go; b: session. */
+    PLANE_CONNECT,    /* machine and a try to meet. */
+    PLANE_BREAK,      /* The stream b between machine and a ends. */
+    PLANE_KEYS,       /* machine: its keys answer. */
+    PLANE_RESTART,    /* machine. */
+    PLANE_FLUSHED,    /* machine: its store became durable. */
+    PLANE_AGENT_TICK, /* machine. */
+    PLANE_VERB,       /* machine: its host acts; b: life of host. */
+    PLANE_TOLD,       /* machine: its host answers, or tells; b: life of host. */
+    PLANE_GUEST_ENDS, /* machine; a: instance; b: life of host. */
+    PLANE_HOST_BACK,  /* machine; a: 1 host, 2 libvirt; b: life of host. */
+    PLANE_CLIENT,     /* a: client. */
+    PLANE_ANSWER,     /* a: client; b: the attempt; bytes: Told. */
+    PLANE_FAULT,
+    PLANE_WEATHER,
+    PLANE_ROOM, /* machine: its disk has room again. */
+};
+
+/* Rows of the table; every one must be seen in a run of 200 seeds. */
+enum plane_fault {
+    PLANE_KILL,
+    PLANE_LEADER_KILLED,
+    PLANE_POWER_LOSS,
+    PLANE_TORN_WRITE,
+    PLANE_DEATH_IN_DISK_CALL,
+    PLANE_DISK_CALL_FAILED,
+    PLANE_ALL_CONTROLLERS_DOWN,
+    PLANE_DISK_FULL,
+    PLANE_SPACE_BACK,
+    PLANE_STORE_BROKEN,
+    PLANE_FLUSH_UNASKED,
+    PLANE_CUT,
+    PLANE_ONE_WAY,
+    PLANE_SPLIT,
+    PLANE_TAIL_LOST,
+    PLANE_FRAME_DROPPED,
+    PLANE_DELAYED,
+    PLANE_OVERTAKEN,
+    PLANE_ASKED_TWICE,
+    PLANE_ANSWER_LOST,
+    PLANE_WALL_JUMP,
+    PLANE_KEYS_LATE,
+    PLANE_KEYS_DIED,
+    PLANE_NODE_CRASH,
+    PLANE_AGENT_RESTART,
+    PLANE_HOST_RESTART,
+    PLANE_LIBVIRT_AWAY,
+    PLANE_GUEST_CRASH,
+    PLANE_END_UNTOLD,
+    PLANE_START_FAILED,
+    PLANE_STOP_IGNORED,
+    PLANE_STOP_LIED,
+    PLANE_VERB_LATE,
+    PLANE_SNAPSHOT_FETCHED,
+    PLANE_SNAPSHOT_DAMAGED,
+    PLANE_MIRROR_STARTED_OVER,
+    PLANE_ELECTION,
+    PLANE_FORWARDED,
+    PLANE_FAULTS
+};
+
+enum plane_checker {
+    PLANE_CHECK_DIGEST,
+    PLANE_CHECK_LEDGER,
+    PLANE_CHECK_CAP,
+    PLANE_CHECK_ACKNOWLEDGED,
+    PLANE_CHECK_ONCE,
+    PLANE_CHECK_INVENTED,
+    PLANE_CHECK_READ,
+    PLANE_CHECK_ONE_OWNER,
+    PLANE_CHECK_GENERATION,
+    PLANE_CHECK_STARTED_ORDER,
+    PLANE_CHECK_LEAVES,
+    PLANE_CHECK_FRONTIER,
+    PLANE_CHECK_BOUNDS,
+    PLANE_CHECK_CONVERGED,
+    PLANE_CHECK_INVENTORY,
+    PLANE_CHECKERS
+};
+
+struct plane_event {
+    uint64_t at_ms;
+    uint64_t order; /* Ties are broken by age. */
+    enum plane_kind kind;
+    uint32_t machine;
+    uint32_t life; /* Of the machine's process; an event for an earlier life is dropped. */
+    uint64_t a;
+    uint64_t b;
+    size_t size;
+    uint8_t *bytes; /* Owned. */
+};
+
+/* One stream at most between two machines. Index [low][high]. */
+struct plane_stream {
+    uint64_t session; /* 0: none. */
+    bool waiting;     /* A CONNECT is on its way. */
+};
+
+struct plane_end {
+    uint64_t session; /* The stream that this end sees up; 0: none. */
+    uint64_t last_ms; /* Nothing of it arrives here earlier. */
+    bool stalled;     /* A cut ate something: what follows does not arrive either. */
+};
+
+struct plane_machine {
+    uint64_t id; /* Of the cell; 0: has not joined. */
+    bool exists;
+    bool up;
+    uint32_t life;
+    int64_t wall_offset_ms;
+};
+
+struct plane_weather {
+    bool cut[PLANE_MACHINES][PLANE_MACHINES]; /* From, to. */
+    uint64_t drop;                            /* Per ten thousand frames. */
+    uint64_t delay_max_ms;
+    uint64_t straggler; /* Per ten thousand frames: half a second late, and all behind it. */
+};
+
+struct plane_tally {
+    uint64_t faults[PLANE_FAULTS];
+    uint64_t checks[PLANE_CHECKERS];
+    uint64_t seeds;
+    uint64_t events;
+    uint64_t virtual_ms;
+    uint64_t acknowledged;
+    uint64_t refused;
+    uint64_t entries;
+    uint64_t hash;
+    bool failed;
+    char what[256];
+};
+
+struct plane_host;
+struct plane_controller;
+struct plane_agent;
+struct plane_clients;
+struct plane_ledger;
+
+struct plane {
+    struct prng prng;
+    uint64_t seed;
+    uint64_t now_ms;
+    uint64_t until; /* Stop at this event; 0: never. */
+    bool verbose;
+    bool trouble; /* Faults may strike. */
+    bool done;
+    uint32_t controllers; /* Three or five. */
+    uint32_t nodes;
+    struct plane_weather weather;
+    struct plane_machine machines[PLANE_MACHINES];
+    struct plane_stream streams[PLANE_MACHINES][PLANE_MACHINES];
+    struct plane_end ends[PLANE_MACHINES][PLANE_MACHINES]; /* [here][there]. */
+    uint64_t sessions;
+    struct plane_event *queue; /* Owned; heap of PLANE_EVENTS. */
+    uint32_t queue_count;
+    uint64_t event_order;
+    struct plane_tally *tally;
+};
+
+/* ---- plane_run.c ---- */
+uint64_t plane_below(struct plane *plane, uint64_t bound);
+bool plane_odds(struct plane *plane, uint64_t per_ten_thousand);
+/* The same, and false whenever nothing may go wrong. */
+bool plane_strikes(struct plane *plane, enum plane_fault fault, uint64_t per_ten_thousand);
+void plane_trace(struct plane *plane, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* A violation: the seed ends here. */
+_Noreturn void plane_fail(struct plane *plane, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void plane_hash(struct plane *plane, uint64_t value);
+void plane_seen(struct plane *plane, enum plane_fault fault);
+void plane_checked(struct plane *plane, enum plane_checker checker);
+/* `bytes` are copied. */
+void plane_post(
+    struct plane *plane,
+    uint64_t delay_ms,
+    enum plane_kind kind,
+    uint32_t machine,
+    uint64_t a,
+    uint64_t b,
+    struct slice bytes);
+void plane_after(struct plane *plane, uint64_t delay_ms, enum plane_kind kind, uint32_t machine);
+/* Runs events until `ready` says so; false: not within `patience_ms`. */
+bool plane_until(struct plane *plane, uint64_t patience_ms, bool (*ready)(struct plane *plane));
+uint64_t plane_wall(const struct plane *plane, uint32_t machine);
+/* Encodes and decodes: what does not travel well ends the seed. The frame lives until the next. */
+struct slice plane_encode(struct plane *plane, const Wire__Frame *frame);
+const Wire__Frame *plane_decode(struct plane *plane, struct slice bytes);
+
+/* ---- plane_story.c ---- */
+void plane_live(struct plane *plane);
+
+/* ---- plane_net.c ---- */
+void plane_send(struct plane *plane, uint32_t from, const Wire__Frame *frame);
+void plane_letter(struct plane *plane, const struct plane_event *event);
+void plane_link(struct plane *plane, const struct plane_event *event);
+void plane_connect(struct plane *plane, uint32_t one, uint32_t other);
+void plane_break(struct plane *plane, const struct plane_event *event);
+/* The machine's link is gone or back. */
+void plane_unlink(struct plane *plane, uint32_t machine);
+void plane_relink(struct plane *plane, uint32_t machine);
+/* After the weather changed: streams through a cut will end. */
+void plane_cut(struct plane *plane);
+uint32_t plane_machine_of(const struct plane *plane, uint64_t id);
+void plane_weather(struct plane *plane);
+
+/* ---- plane_controller.c ---- */
+void plane_controllers_begin(struct plane *plane);
+void plane_controllers_end(struct plane *plane);
+void plane_controller_join(struct plane *plane, uint32_t machine, uint64_t id);
+void plane_controller_event(struct plane *plane, const struct plane_event *event);
+void plane_controller_frame(
+    struct plane *plane, uint32_t machine, uint32_t from, const Wire__Frame *frame);
+void plane_controller_link(struct plane *plane, uint32_t machine, uint32_t peer, bool up);
+void plane_controller_ask(struct plane *plane, uint32_t machine, const Wire__Ask *ask);
+void plane_controller_crash(struct plane *plane, uint32_t machine, bool power);
+void plane_controller_full(struct plane *plane, uint32_t machine, bool full);
+void plane_controller_break(struct plane *plane, uint32_t machine);
+/* Per million disk calls: the process dies inside one; one fails. */
+void plane_controller_odds(struct plane *plane, uint32_t machine, uint64_t die, uint64_t fail);
+struct server *plane_server(struct plane *plane, uint32_t machine); /* NULL: it is down. */
+struct store *plane_store(struct plane *plane, uint32_t machine);
+uint32_t plane_leader(struct plane *plane); /* PLANE_MACHINES: nobody. */
+
+/* ---- plane_node.c ---- */
+void plane_nodes_begin(struct plane *plane);
+void plane_nodes_end(struct plane *plane);
+void plane_node_join(struct plane *plane, uint32_t machine, uint64_t id);
+void plane_node_event(struct plane *plane, const struct plane_event *event);
+void plane_node_frame(
+    struct plane *plane, uint32_t machine, uint32_t from, const Wire__Frame *frame);
+void plane_node_link(struct plane *plane, uint32_t machine, uint32_t peer, bool up);
+/* The agent's process dies; `power`: the whole node, with its guests. */
+void plane_node_crash(struct plane *plane, uint32_t machine, bool power);
+void plane_node_told(struct plane *plane, uint32_t machine, const Wire__Frame *frame);
+void plane_node_host(struct plane *plane, uint32_t machine, bool up);
+bool plane_node_quiet(struct plane *plane, uint32_t machine); /* No verb is under way. */
+
+/* ---- plane_host.c ---- */
+struct plane_domain {
+    uint64_t instance; /* 0: free. */
+    bool running;
+    bool paused;
+    bool leftovers;
+    uint64_t generation;
+    uint64_t epoch;
+    uint64_t boots;
+};
+void plane_host_begin(struct plane *plane, uint32_t machine);
+void plane_host_power(struct plane *plane, uint32_t machine);
+void plane_host_verb(struct plane *plane, uint32_t machine, const Wire__Frame *frame);
+void plane_host_event(struct plane *plane, const struct plane_event *event);
+void plane_host_restart(struct plane *plane, uint32_t machine);
+void plane_host_libvirt(struct plane *plane, uint32_t machine);
+void plane_host_guest(struct plane *plane, uint32_t machine);
+const struct plane_domain *plane_host_domains(uint32_t machine);
+bool plane_host_up(uint32_t machine);
+void plane_host_agent_died(struct plane *plane, uint32_t machine);
+
+/* ---- plane_client.c, plane_request.c ---- */
+enum plane_act {
+    PLANE_ACT_IMAGE = 1,
+    PLANE_ACT_TENANT,
+    PLANE_ACT_USER,
+    PLANE_ACT_TOKEN,
+    PLANE_ACT_JOIN,
+    PLANE_ACT_NETWORK,
+    PLANE_ACT_NETWORK_DELETE,
+    PLANE_ACT_CREATE,
+    PLANE_ACT_START,
+    PLANE_ACT_STOP,
+    PLANE_ACT_REBOOT,
+    PLANE_ACT_DELETE,
+    PLANE_ACT_READ,
+};
+
+enum plane_state { PLANE_OPEN = 1, PLANE_ACKNOWLEDGED = 2, PLANE_REFUSED = 3 };
+
+struct plane_request {
+    enum plane_act act;
+    enum plane_state state;
+    uint32_t client;
+    uint32_t tenant;  /* Index; 0 red, 1 blue. */
+    uint32_t machine; /* TOKEN, JOIN: whose. */
+    uint32_t object;  /* Request that created what this one is about; its own number for creates. */
+    uint32_t network; /* CREATE: request that made its network; 0: none. */
+    bool flag;        /* CREATE: stopped. STOP: force. */
+    bool unsure;      /* An attempt's outcome is unknown. */
+    bool ending;      /* A delete was asked for. */
+    uint64_t principal;
+    uint64_t operation; /* Once acknowledged. */
+    uint64_t resource;
+    uint64_t index; /* Of the state that acknowledged it. */
+    uint32_t reject;
+    uint32_t attempts;
+    char key[PLANE_KEY];
+    char name[PLANE_NAME];
+};
+
+extern struct plane_request plane_requests[PLANE_REQUESTS]; /* Number 0 is none. */
+extern uint32_t plane_requests_count;
+
+void plane_clients_begin(struct plane *plane);
+void plane_client_event(struct plane *plane, const struct plane_event *event);
+void plane_client_answer(
+    struct plane *plane, uint32_t machine, uint64_t handle, const Wire__Answer *answer);
+void plane_client_lost(struct plane *plane, uint32_t machine); /* Its api went away. */
+/* A request of the story itself; runs until it is answered. */
+struct plane_request *plane_ask(
+    struct plane *plane, enum plane_act act, uint32_t tenant, uint32_t machine);
+bool plane_clients_idle(const struct plane *plane);
+void plane_clients_busy(struct plane *plane, bool busy);
+
+uint32_t plane_request_new(struct plane *plane, enum plane_act act, uint32_t client);
+/* Chooses and fills one; 0: nothing sensible to do now. */
+uint32_t plane_request_choose(struct plane *plane, uint32_t client, uint32_t tenant);
+/* The same bytes at every attempt. Lives until the next call. */
+const Wire__Request *plane_request_wire(const struct plane_request *request, uint32_t attempt);
+/* False: it must be asked again. */
+bool plane_request_answered(
+    struct plane *plane, struct plane_request *request, const Wire__Answer *answer);
+const char *plane_act_name(enum plane_act act);
+extern uint64_t plane_users[PLANE_CLIENTS]; /* Principal of each client. */
+extern uint64_t plane_tenants[2];
+
+/* ---- plane_fault.c ---- */
+void plane_fault(struct plane *plane);
+void plane_heal(struct plane *plane);
+
+/* ---- plane_check.c, plane_leaves.c ---- */
+void plane_check_begin(struct plane *plane);
+void plane_check_machine(struct plane *plane, uint32_t machine);
+void plane_check_forget(struct plane *plane, uint32_t machine); /* It starts anew, from disk. */
+void plane_check_owners(struct plane *plane);
+/* `order`: a verb that starts this instance. */
+void plane_check_start(struct plane *plane, uint32_t machine, const Wire__Assignment *order);
+bool plane_check_converged(struct plane *plane);
+const char *plane_check_why(void); /* What had not converged. */
+void plane_check_end(struct plane *plane);
+void plane_leaves_begin(struct plane *plane);
+void plane_leaves_check(struct plane *plane, uint32_t machine, const struct server *server);
+void plane_leaves_forget(struct plane *plane, uint32_t machine);
+
+static inline bool plane_is_node(uint32_t machine)
+{
+    return machine >= PLANE_CONTROLLERS;
+}
+
+#endif

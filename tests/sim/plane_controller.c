@@ -1,0 +1,478 @@
+/* A controller's process in the simulator: what it is given at start, what of it survives a crash,
+ * what its host does with its wishes. Never decides what is right (plane_check.c). */
+#include "base/check.h"
+#include "base/id.h"
+#include "controller/server_inner.h" /* Its store must be lost at a crash, not closed. */
+#include "tests/sim/plane.h"
+#include "tests/sim/sim_disk.h"
+#include "tests/sim/sim_store.h"
+#include "wire/frame.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+struct plane_controller {
+    struct plane *plane;
+    uint32_t machine;
+    struct server *server; /* NULL when down. */
+    struct sim_disk disk;
+    struct server_mark mark; /* A mapped file: survives the process. */
+    size_t memory_size;
+    bool dying;
+    bool turning; /* A PLANE_TURN is on its way. */
+    bool flushing;
+    uint64_t term;
+    char address[16];
+    char rows[32];
+    char snapshots[32];
+};
+
+static struct plane_controller controllers[PLANE_CONTROLLERS];
+
+static struct plane_controller *controller_of(uint32_t machine)
+{
+    CHECK(machine < PLANE_CONTROLLERS);
+    return &controllers[machine];
+}
+
+/* ---- What the server wants done ---- */
+
+static void host_send(void *context, Wire__Frame *frame)
+{
+    struct plane_controller *self = context;
+    if (!self->disk.dead && !self->dying) {
+        plane_send(self->plane, self->machine, frame);
+    }
+}
+
+static void host_answer(void *context, uint64_t handle, Wire__Answer *answer)
+{
+    struct plane_controller *self = context;
+    if (!self->disk.dead && !self->dying) {
+        plane_client_answer(self->plane, self->machine, handle, answer);
+    }
+}
+
+static void host_keys(void *context, Wire__Frame *frame)
+{
+    struct plane_controller *self = context;
+    if (self->disk.dead || plane_strikes(self->plane, PLANE_KEYS_DIED, 500)) {
+        return;
+    }
+    bool late = plane_strikes(self->plane, PLANE_KEYS_LATE, 1000);
+    uint64_t delay_ms = 1 + plane_below(self->plane, late ? 7000 : 20);
+    frame->format = FRAME_FORMAT;
+    plane_post(
+        self->plane,
+        delay_ms,
+        PLANE_KEYS,
+        self->machine,
+        0,
+        0,
+        plane_encode(self->plane, frame));
+}
+
+static void host_event(void *context, const Wire__EventView *event)
+{
+    struct plane_controller *self = context;
+    plane_hash(self->plane, event->index * 64 + event->part);
+}
+
+static void host_halt(void *context, const char *why)
+{
+    struct plane_controller *self = context;
+    plane_trace(self->plane, "m%u halts: %s", self->machine, why);
+    bool differs = strstr(why, "majority") != NULL;
+    bool again = strstr(why, "space is back") != NULL;
+    if (differs) {
+        plane_fail(self->plane, "DIVERGED m%u: %s", self->machine, why);
+    }
+    if (again) {
+        plane_seen(self->plane, PLANE_MIRROR_STARTED_OVER);
+    } else if (!self->disk.dead && strcmp(why, result_name(FAIL(FAILURE_IO))) != 0) {
+        plane_fail(self->plane, "HALT m%u: %s", self->machine, why);
+    }
+    self->dying = true;
+}
+
+static void *host_memory(void *context, void *old, size_t size)
+{
+    struct plane_controller *self = context;
+    if (old != NULL) {
+        int failed = munmap(old, self->memory_size);
+        CHECK(failed == 0);
+    }
+    self->memory_size = size;
+    if (size == 0) {
+        return NULL;
+    }
+    void *fresh = mmap(
+        NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    CHECK(fresh != MAP_FAILED);
+    return fresh;
+}
+
+/* ---- Start ---- */
+
+static struct state_capacity capacity(void)
+{
+    return (struct state_capacity){ .rows = { [TABLE_CELL] = 1,
+                                              [TABLE_CONTROLLER] = 16,
+                                              [TABLE_NODE] = 8,
+                                              [TABLE_TENANT] = 8,
+                                              [TABLE_PROJECT] = 8,
+                                              [TABLE_USER] = 16,
+                                              [TABLE_IMAGE] = 4,
+                                              [TABLE_NETWORK] = 64,
+                                              [TABLE_INSTANCE] = 128,
+                                              [TABLE_OPERATION] = 192,
+                                              [TABLE_IDEMPOTENCY] = 2048,
+                                              [TABLE_ALARM] = 64,
+                                              [TABLE_TOKEN] = 32 } };
+}
+
+static void genesis_fill(const struct plane_controller *self, Wire__Genesis *genesis)
+{
+    static uint8_t salt[48];
+    memset(salt, 0x5a, sizeof(salt));
+    wire__genesis__init(genesis);
+    genesis->cell = PLANE_CELL;
+    genesis->name = "plane";
+    genesis->digest_salt = (ProtobufCBinaryData){ 32, salt };
+    genesis->hash_key = (ProtobufCBinaryData){ 16, salt + 32 };
+    genesis->controller = id_make(PLANE_CELL, 1);
+    genesis->controller_name = "c0";
+    genesis->api_address = self->address;
+    genesis->link_address = self->address;
+    genesis->first_operator = id_make(PLANE_CELL, 2);
+    genesis->operator_name = "operator";
+    genesis->reserve_percent = 10;
+    genesis->vcpu_ratio = 4;
+}
+
+static struct result open_server(struct plane *plane, struct plane_controller *self)
+{
+    static uint8_t ca[4] = { 1, 2, 3, 4 };
+    Wire__Genesis genesis;
+    bool first = self->machine == 0;
+    genesis_fill(self, &genesis);
+    struct server_conf conf = {
+        .engine = { .self = plane->machines[self->machine].id,
+                    .cell = PLANE_CELL,
+                    .genesis = first ? &genesis : NULL,
+                    .capacity = capacity(),
+                    .ca = { ca, sizeof(ca) } },
+        .replica = { .self = plane->machines[self->machine].id,
+                     .address = self->address,
+                     .seed = plane->seed * 1000 + plane->machines[self->machine].life * 8 +
+                             self->machine,
+                     .segment_bytes = 200 * 1024,
+                     .segment_count = 4,
+                     .snapshot_every = 48,
+                     .snapshot_keep = 12 },
+        .store_directory = self->rows,
+        .snapshots_directory = self->snapshots,
+        .mark = &self->mark,
+    };
+    const struct server_host host = { .context = self,
+                                      .send = host_send,
+                                      .answer = host_answer,
+                                      .keys = host_keys,
+                                      .event = host_event,
+                                      .halt = host_halt,
+                                      .memory = host_memory };
+    return server_open(
+        &conf,
+        sim_disk_disk(&self->disk),
+        &host,
+        plane->now_ms,
+        plane_wall(plane, self->machine),
+        first,
+        &self->server);
+}
+
+static void start(struct plane *plane, struct plane_controller *self)
+{
+    struct plane_machine *machine = &plane->machines[self->machine];
+    CHECK(!machine->up && self->server == NULL);
+    sim_disk_restart(&self->disk);
+    self->dying = false;
+    self->turning = false;
+    self->flushing = false;
+    plane_check_forget(plane, self->machine);
+    struct result opened = open_server(plane, self);
+    if (opened.code != 0) {
+        plane_trace(plane, "m%u cannot start: %s", self->machine, result_name(opened));
+        if (!self->disk.dead && opened.code != FAILURE_IO && opened.code != FAILURE_NO_SPACE) {
+            plane_fail(plane, "START m%u: %s", self->machine, result_name(opened));
+        }
+        self->server = NULL;
+        sim_disk_kill(&self->disk);
+        plane_after(plane, 100 + plane_below(plane, 400), PLANE_RESTART, self->machine);
+        return;
+    }
+    machine->up = true;
+    plane_trace(plane, "m%u starts at %llu", self->machine,
+                (unsigned long long)engine_applied(server_engine(self->server)));
+    plane_after(plane, 1 + plane_below(plane, LIMIT_TICK_MS), PLANE_TICK, self->machine);
+    plane_relink(plane, self->machine);
+}
+
+void plane_controllers_begin(struct plane *plane)
+{
+    memset(controllers, 0, sizeof(controllers));
+    sim_store_reset();
+    for (uint32_t i = 0; i < PLANE_CONTROLLERS; i++) {
+        struct plane_controller *self = controller_of(i);
+        self->plane = plane;
+        self->machine = i;
+        (void)snprintf(self->address, sizeof(self->address), "c%u:1", i);
+        (void)snprintf(self->rows, sizeof(self->rows), "c%u/rows", i);
+        (void)snprintf(self->snapshots, sizeof(self->snapshots), "c%u/snapshots", i);
+        sim_disk_init(&self->disk, &plane->prng);
+    }
+}
+
+void plane_controllers_end(struct plane *plane)
+{
+    for (uint32_t i = 0; i < PLANE_CONTROLLERS; i++) {
+        server_close(controller_of(i)->server);
+        controller_of(i)->server = NULL;
+        plane->machines[i].up = false;
+        sim_disk_free(&controller_of(i)->disk);
+    }
+    sim_store_reset();
+}
+
+void plane_controller_join(struct plane *plane, uint32_t machine, uint64_t id)
+{
+    CHECK(machine < PLANE_CONTROLLERS && !plane->machines[machine].exists);
+    plane->machines[machine].id = id;
+    plane->machines[machine].exists = true;
+    start(plane, controller_of(machine));
+}
+
+/* ---- End ---- */
+
+void plane_controller_crash(struct plane *plane, uint32_t machine, bool power)
+{
+    struct plane_controller *self = controller_of(machine);
+    CHECK(plane->machines[machine].up && self->server != NULL);
+    plane_trace(plane, "m%u %s", machine, power ? "loses power" : "is killed");
+    plane_seen(plane, power ? PLANE_POWER_LOSS : PLANE_KILL);
+    plane_unlink(plane, machine);
+    plane_client_lost(plane, machine);
+    uint64_t torn = self->disk.torn;
+    self->disk.dead = true;
+    if (self->server->store != NULL) {
+        if (plane_strikes(plane, PLANE_FLUSH_UNASKED, 3000)) {
+            sim_store_flush_unasked(self->server->store);
+        }
+        sim_store_crash(self->server->store);
+        self->server->store = NULL;
+    }
+    server_close(self->server);
+    self->server = NULL;
+    plane->machines[machine].up = false;
+    plane->machines[machine].life++;
+    if (power) {
+        sim_disk_power_loss(&self->disk);
+        self->mark = (struct server_mark){ .index = 0 };
+    } else {
+        sim_disk_kill(&self->disk);
+    }
+    if (self->disk.torn != torn) {
+        plane_seen(plane, PLANE_TORN_WRITE);
+    }
+    uint64_t away_ms = plane->trouble && plane_odds(plane, 3000) ? 3000 : 400;
+    plane_after(plane, 20 + plane_below(plane, away_ms), PLANE_RESTART, machine);
+}
+
+static void settle(struct plane *plane, struct plane_controller *self)
+{
+    CHECK(plane->machines[self->machine].up);
+    if (self->dying || self->disk.dead) {
+        if (self->disk.dead) {
+            plane_seen(plane, PLANE_DEATH_IN_DISK_CALL);
+        }
+        plane_controller_crash(plane, self->machine, plane_odds(plane, 5000));
+        return;
+    }
+    if (!self->turning) {
+        self->turning = true;
+        plane_after(plane, plane_below(plane, 2), PLANE_TURN, self->machine);
+    }
+    struct replica_status status;
+    server_status(self->server, &status);
+    if (status.role == REPLICA_LEADING && status.term != self->term) {
+        self->term = status.term;
+        plane_seen(plane, PLANE_ELECTION);
+        plane_trace(plane, "m%u leads in %llu", self->machine, (unsigned long long)status.term);
+    }
+    plane_check_machine(plane, self->machine);
+}
+
+/* ---- Input ---- */
+
+static void keys_answer(struct plane *plane, struct plane_controller *self, struct slice bytes)
+{
+    static uint8_t certificate[8] = { 0x30, 1 };
+    const Wire__Frame *asked = plane_decode(plane, bytes);
+    Wire__Frame frame = WIRE__FRAME__INIT;
+    Wire__NoteTold note = WIRE__NOTE_TOLD__INIT;
+    Wire__IssueTold issue = WIRE__ISSUE_TOLD__INIT;
+    frame.format = FRAME_FORMAT;
+    if (asked->body_case == WIRE__FRAME__BODY_NOTE_ASK) {
+        note.handle = asked->note_ask->handle;
+        note.signature = "\xe2\x80\x94 plane AAAA";
+        frame.body_case = WIRE__FRAME__BODY_NOTE_TOLD;
+        frame.note_told = &note;
+    } else if (asked->body_case == WIRE__FRAME__BODY_ISSUE_ASK) {
+        issue.handle = asked->issue_ask->handle;
+        issue.certificate = (ProtobufCBinaryData){ sizeof(certificate), certificate };
+        frame.body_case = WIRE__FRAME__BODY_ISSUE_TOLD;
+        frame.issue_told = &issue;
+    } else {
+        plane_fail(plane, "KEYS asked for %s", frame_name(asked->body_case));
+    }
+    server_keys(self->server, plane->now_ms, plane_wall(plane, self->machine), &frame);
+}
+
+static void tick(struct plane *plane, struct plane_controller *self)
+{
+    server_tick(self->server, plane->now_ms, plane_wall(plane, self->machine));
+    if (!self->dying && !self->disk.dead && !self->flushing &&
+        server_flush_begin(self->server) != NULL) {
+        self->flushing = true;
+        plane_after(plane, 1 + plane_below(plane, 300), PLANE_FLUSHED, self->machine);
+    }
+    plane_after(plane, LIMIT_TICK_MS, PLANE_TICK, self->machine);
+}
+
+void plane_controller_event(struct plane *plane, const struct plane_event *event)
+{
+    struct plane_controller *self = controller_of(event->machine);
+    const struct plane_machine *machine = &plane->machines[event->machine];
+    if (event->kind == PLANE_ROOM) {
+        plane_controller_full(plane, event->machine, false);
+        return;
+    }
+    if (event->life != machine->life) {
+        return;
+    }
+    if (event->kind == PLANE_RESTART) {
+        start(plane, self);
+        return;
+    }
+    CHECK(self->server != NULL);
+    if (event->kind == PLANE_TICK) {
+        tick(plane, self);
+    } else if (event->kind == PLANE_TURN) {
+        self->turning = false;
+        server_turn(self->server, plane->now_ms, plane_wall(plane, self->machine));
+        self->turning = true; /* A turn asks for no further turn. */
+        settle(plane, self);
+        self->turning = false;
+        return;
+    } else if (event->kind == PLANE_FLUSHED) {
+        self->flushing = false;
+        server_flush_end(self->server, store_flush(self->server->store));
+    } else {
+        keys_answer(plane, self, slice_of(event->bytes, event->size));
+    }
+    settle(plane, self);
+}
+
+void plane_controller_frame(
+    struct plane *plane, uint32_t machine, uint32_t from, const Wire__Frame *frame)
+{
+    struct plane_controller *self = controller_of(machine);
+    CHECK(from != machine && self->server != NULL);
+    server_frame(self->server, plane->now_ms, plane_wall(plane, machine), frame);
+    settle(plane, self);
+}
+
+void plane_controller_link(struct plane *plane, uint32_t machine, uint32_t peer, bool up)
+{
+    struct plane_controller *self = controller_of(machine);
+    Wire__Kind kind = plane_is_node(peer) ? WIRE__KIND__KIND_NODE : WIRE__KIND__KIND_CONTROLLER;
+    server_link(
+        self->server,
+        plane->now_ms,
+        plane_wall(plane, machine),
+        kind,
+        plane->machines[peer].id,
+        up);
+    settle(plane, self);
+}
+
+void plane_controller_ask(struct plane *plane, uint32_t machine, const Wire__Ask *ask)
+{
+    struct plane_controller *self = controller_of(machine);
+    CHECK(self->server != NULL);
+    server_ask(self->server, plane->now_ms, plane_wall(plane, machine), ask);
+    settle(plane, self);
+}
+
+void plane_controller_full(struct plane *plane, uint32_t machine, bool full)
+{
+    struct plane_controller *self = controller_of(machine);
+    if (self->disk.full != full) {
+        plane_seen(plane, full ? PLANE_DISK_FULL : PLANE_SPACE_BACK);
+        plane_trace(plane, "m%u: disk %s", machine, full ? "full" : "has room");
+    }
+    self->disk.full = full;
+    sim_store_full(self->rows, full);
+}
+
+void plane_controller_break(struct plane *plane, uint32_t machine)
+{
+    struct plane_controller *self = controller_of(machine);
+    if (self->server != NULL && self->server->store != NULL) {
+        plane_seen(plane, PLANE_STORE_BROKEN);
+        sim_store_break(self->server->store);
+    }
+}
+
+void plane_controller_odds(struct plane *plane, uint32_t machine, uint64_t die, uint64_t fail)
+{
+    struct sim_disk *disk = &controller_of(machine)->disk;
+    CHECK(plane->machines[machine].exists);
+    plane->tally->faults[PLANE_DISK_CALL_FAILED] += disk->failed;
+    disk->failed = 0;
+    disk->die_odds = die;
+    disk->fail_odds = fail;
+}
+
+/* ---- Looking ---- */
+
+struct server *plane_server(struct plane *plane, uint32_t machine)
+{
+    CHECK(machine < PLANE_CONTROLLERS);
+    return plane->machines[machine].up ? controller_of(machine)->server : NULL;
+}
+
+struct store *plane_store(struct plane *plane, uint32_t machine)
+{
+    const struct server *server = plane_server(plane, machine);
+    return server == NULL ? NULL : server->store;
+}
+
+uint32_t plane_leader(struct plane *plane)
+{
+    uint32_t found = PLANE_MACHINES;
+    uint64_t term = 0;
+    for (uint32_t i = 0; i < PLANE_CONTROLLERS; i++) {
+        struct replica_status status;
+        if (plane_server(plane, i) == NULL) {
+            continue;
+        }
+        server_status(plane_server(plane, i), &status);
+        if (status.role == REPLICA_LEADING && status.term > term) {
+            found = i;
+            term = status.term;
+        }
+    }
+    return found;
+}

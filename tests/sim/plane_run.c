@@ -1,0 +1,251 @@
+/* Decides the order of events: of time, then of age. Never what they do. */
+#include "base/arena.h"
+#include "base/check.h"
+#include "base/hash.h"
+#include "base/limits.h"
+#include "tests/sim/plane.h"
+#include "wire/frame.h"
+#include "wire/wire.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static _Alignas(16) uint8_t decode_memory[16 * LIMIT_FRAME];
+static uint8_t encode_memory[LIMIT_FRAME];
+
+uint64_t plane_below(struct plane *plane, uint64_t bound)
+{
+    CHECK(bound > 0);
+    return prng_below(&plane->prng, bound);
+}
+
+bool plane_odds(struct plane *plane, uint64_t per_ten_thousand)
+{
+    CHECK(per_ten_thousand <= 10000);
+    return per_ten_thousand > 0 && plane_below(plane, 10000) < per_ten_thousand;
+}
+
+bool plane_strikes(struct plane *plane, enum plane_fault fault, uint64_t per_ten_thousand)
+{
+    if (!plane->trouble || !plane_odds(plane, per_ten_thousand)) {
+        return false;
+    }
+    plane_seen(plane, fault);
+    return true;
+}
+
+void plane_trace(struct plane *plane, const char *format, ...)
+{
+    CHECK(format != NULL);
+    if (!plane->verbose) {
+        return;
+    }
+    va_list arguments;
+    va_start(arguments, format);
+    (void)printf("%6llu ", (unsigned long long)plane->now_ms);
+    (void)vprintf(format, arguments);
+    (void)printf("\n");
+    va_end(arguments);
+}
+
+void plane_fail(struct plane *plane, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(plane->tally->what, sizeof(plane->tally->what), format, arguments);
+    va_end(arguments);
+    plane->tally->failed = true;
+    plane_trace(plane, "VIOLATION %s", plane->tally->what);
+    (void)fflush(stdout);
+    _exit(10);
+}
+
+void plane_hash(struct plane *plane, uint64_t value)
+{
+    plane->tally->hash = (plane->tally->hash ^ value) * UINT64_C(0x100000001b3);
+    plane->tally->hash ^= plane->tally->hash >> 31;
+}
+
+void plane_seen(struct plane *plane, enum plane_fault fault)
+{
+    CHECK(fault < PLANE_FAULTS);
+    plane->tally->faults[fault]++;
+}
+
+void plane_checked(struct plane *plane, enum plane_checker checker)
+{
+    CHECK(checker < PLANE_CHECKERS);
+    plane->tally->checks[checker]++;
+}
+
+uint64_t plane_wall(const struct plane *plane, uint32_t machine)
+{
+    const int64_t begin = INT64_C(1790000000000);
+    int64_t wall = begin + (int64_t)plane->now_ms + plane->machines[machine].wall_offset_ms;
+    CHECK(wall > 0);
+    return (uint64_t)wall;
+}
+
+struct slice plane_encode(struct plane *plane, const Wire__Frame *frame)
+{
+    size_t used = 0;
+    if (!wire_encode_into(frame, encode_memory, sizeof(encode_memory), &used)) {
+        plane_fail(plane, "FRAME too large: %s", frame_name(frame->body_case));
+    }
+    CHECK(used > 0);
+    return slice_of(encode_memory, used);
+}
+
+const Wire__Frame *plane_decode(struct plane *plane, struct slice bytes)
+{
+    struct arena arena;
+    Wire__Frame *frame = NULL;
+    arena_init(&arena, decode_memory, sizeof(decode_memory));
+    struct result decoded = wire_decode(&wire__frame__descriptor, bytes, &arena, &frame);
+    if (decoded.code != 0) {
+        plane_fail(plane, "FRAME not canonical: %s", result_name(decoded));
+    }
+    return frame;
+}
+
+/* ---- The queue ---- */
+
+static bool earlier(const struct plane_event *a, const struct plane_event *b)
+{
+    return a->at_ms != b->at_ms ? a->at_ms < b->at_ms : a->order < b->order;
+}
+
+void plane_post(
+    struct plane *plane,
+    uint64_t delay_ms,
+    enum plane_kind kind,
+    uint32_t machine,
+    uint64_t a,
+    uint64_t b,
+    struct slice bytes)
+{
+    struct plane_event event = { .at_ms = plane->now_ms + delay_ms,
+                                 .order = plane->event_order++,
+                                 .kind = kind,
+                                 .machine = machine,
+                                 .life = plane->machines[machine].life,
+                                 .a = a,
+                                 .b = b,
+                                 .size = bytes.size };
+    CHECK(machine < PLANE_MACHINES);
+    if (plane->queue_count == PLANE_EVENTS) {
+        plane_fail(plane, "BOUND the simulator's queue is full");
+    }
+    if (bytes.size > 0) {
+        event.bytes = malloc(bytes.size);
+        CHECK(event.bytes != NULL);
+        memcpy(event.bytes, bytes.data, bytes.size);
+    }
+    uint32_t at = plane->queue_count++;
+    while (at > 0 && earlier(&event, &plane->queue[(at - 1) / 2])) {
+        plane->queue[at] = plane->queue[(at - 1) / 2];
+        at = (at - 1) / 2;
+    }
+    plane->queue[at] = event;
+}
+
+void plane_after(struct plane *plane, uint64_t delay_ms, enum plane_kind kind, uint32_t machine)
+{
+    plane_post(plane, delay_ms, kind, machine, 0, 0, SLICE_EMPTY);
+}
+
+static struct plane_event take(struct plane *plane)
+{
+    CHECK(plane->queue_count > 0);
+    struct plane_event first = plane->queue[0];
+    struct plane_event last = plane->queue[--plane->queue_count];
+    uint32_t at = 0;
+    for (;;) {
+        uint32_t child = 2 * at + 1;
+        if (child >= plane->queue_count) {
+            break;
+        }
+        if (child + 1 < plane->queue_count &&
+            earlier(&plane->queue[child + 1], &plane->queue[child])) {
+            child++;
+        }
+        if (!earlier(&plane->queue[child], &last)) {
+            break;
+        }
+        plane->queue[at] = plane->queue[child];
+        at = child;
+    }
+    plane->queue[at] = last;
+    return first;
+}
+
+/* ---- Events ---- */
+
+static void dispatch(struct plane *plane, const struct plane_event *event)
+{
+    bool node = plane_is_node(event->machine);
+    switch (event->kind) {
+    case PLANE_LETTER: plane_letter(plane, event); return;
+    case PLANE_LINK_UP:
+    case PLANE_LINK_DOWN: plane_link(plane, event); return;
+    case PLANE_CONNECT: plane_connect(plane, event->machine, (uint32_t)event->a); return;
+    case PLANE_BREAK: plane_break(plane, event); return;
+    case PLANE_RESTART:
+        if (node) {
+            plane_node_event(plane, event);
+            return;
+        }
+        plane_controller_event(plane, event);
+        return;
+    case PLANE_TICK:
+    case PLANE_TURN:
+    case PLANE_KEYS:
+    case PLANE_FLUSHED:
+    case PLANE_ROOM: plane_controller_event(plane, event); return;
+    case PLANE_AGENT_TICK: plane_node_event(plane, event); return;
+    case PLANE_VERB:
+    case PLANE_TOLD:
+    case PLANE_GUEST_ENDS:
+    case PLANE_HOST_BACK: plane_host_event(plane, event); return;
+    case PLANE_CLIENT:
+    case PLANE_ANSWER: plane_client_event(plane, event); return;
+    case PLANE_FAULT: plane_fault(plane); return;
+    case PLANE_WEATHER: plane_weather(plane); return;
+    }
+    UNREACHABLE();
+}
+
+static void event_run(struct plane *plane)
+{
+    struct plane_event event = take(plane);
+    CHECK(event.at_ms >= plane->now_ms);
+    plane->now_ms = event.at_ms;
+    plane->tally->events++;
+    plane_hash(plane, event.at_ms);
+    plane_hash(plane, ((uint64_t)event.kind << 40) + ((uint64_t)event.machine << 32) + event.size);
+    plane_hash(plane, event.a + event.b * 31);
+    if (event.size > 0) {
+        struct hash_key key = { 1, 2 };
+        plane_hash(plane, hash_bytes(key, slice_of(event.bytes, event.size)));
+    }
+    dispatch(plane, &event);
+    free(event.bytes);
+}
+
+bool plane_until(struct plane *plane, uint64_t patience_ms, bool (*ready)(struct plane *plane))
+{
+    uint64_t limit_ms = plane->now_ms + patience_ms;
+    while (ready == NULL || !ready(plane)) {
+        if (plane->queue_count == 0 || plane->queue[0].at_ms > limit_ms) {
+            return ready == NULL;
+        }
+        if (plane->until != 0 && plane->tally->events >= plane->until) {
+            plane_fail(plane, "STOPPED where --until said");
+        }
+        event_run(plane);
+    }
+    return true;
+}

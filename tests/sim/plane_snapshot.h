@@ -1,0 +1,14 @@
+/* What the simulator does to, and counts of, snapshots on their way. */
+#ifndef TESTS_SIM_PLANE_SNAPSHOT_H
+#define TESTS_SIM_PLANE_SNAPSHOT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+extern bool plane_snapshot_damage; /* The next part served has a wrong byte. */
+extern uint64_t plane_snapshots_fetched;
+extern uint64_t plane_snapshots_damaged;
+
+void plane_snapshots_end(void);
+
+#endif
