@@ -11,25 +11,17 @@
  * Numbers of objects are sequences of the cell; the prefix is always 24. */
 #include "base/check.h"
 #include "base/id.h"
+#include "drive.h"
 #include "isolation/network.h"
-#include "wire/frame.h"
-#include "wire/wire.h"
 
 #include <inttypes.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { WORDS = 32, WAIT_MS = 60000, BYTES = LIMIT_FRAME };
-
-static _Alignas(16) uint8_t memory[8 * LIMIT_FRAME];
-static uint8_t bytes[BYTES];
-static struct arena arena;
 static const char *host_path;
 static uint16_t cell;
 static char **settings;
@@ -39,101 +31,15 @@ static int to_host = -1;   /* As agent. */
 static int to_parent = -1; /* As parent. */
 static uint64_t handle;
 
-static _Noreturn void fail(const char *why)
-{
-    printf("drive-failed why=%s\n", why);
-    (void)fflush(stdout);
-    if (host > 0) {
-        (void)kill(host, SIGKILL);
-    }
-    exit(1);
-}
-
-static void say(int fd, Wire__Frame *frame)
-{
-    size_t used = 0;
-    frame->format = FRAME_FORMAT;
-    CHECK(wire_encode_into(frame, bytes, sizeof(bytes), &used));
-    if (send(fd, bytes, used, MSG_NOSIGNAL) != (ssize_t)used) {
-        fail("send");
-    }
-}
-
-static Wire__Frame *hear(int fd)
-{
-    struct pollfd wait = { .fd = fd, .events = POLLIN };
-    if (poll(&wait, 1, WAIT_MS) != 1) {
-        fail("silence");
-    }
-    ssize_t size = recv(fd, bytes, sizeof(bytes), 0);
-    if (size <= 0) {
-        fail("host-gone");
-    }
-    arena_init(&arena, memory, sizeof(memory));
-    Wire__Frame *frame = NULL;
-    if (wire_decode(&wire__frame__descriptor, slice_of(bytes, (size_t)size), &arena, &frame).code !=
-        0) {
-        fail("decode");
-    }
-    return frame;
-}
-
-static void send_config(void)
-{
-    static Wire__Setting rows[WORDS];
-    Wire__Setting *list[WORDS];
-    static char names[WORDS][64];
-    Wire__Identity self = WIRE__IDENTITY__INIT;
-    Wire__Config config = WIRE__CONFIG__INIT;
-    self.kind = WIRE__KIND__KIND_NODE;
-    self.id = id_make(cell, 1);
-    config.cell = cell;
-    config.self = &self;
-    config.name = "test-node";
-    for (int i = 0; i < settings_count && i < WORDS; i++) {
-        const char *equals = strchr(settings[i], '=');
-        CHECK(equals != NULL && (size_t)(equals - settings[i]) < sizeof(names[i]));
-        memcpy(names[i], settings[i], (size_t)(equals - settings[i]));
-        wire__setting__init(&rows[i]);
-        rows[i].name = names[i];
-        rows[i].value = equals + 1;
-        list[i] = &rows[i];
-    }
-    config.n_settings = (size_t)settings_count;
-    config.settings = list;
-    Wire__Frame frame = WIRE__FRAME__INIT;
-    frame.body_case = WIRE__FRAME__BODY_CONFIG;
-    frame.config = &config;
-    say(to_parent, &frame);
-}
-
 static void spawn(void)
 {
-    int parent_ends[2];
-    int agent_ends[2];
-    CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, parent_ends) == 0);
-    CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, agent_ends) == 0);
-    host = fork();
-    CHECK(host >= 0);
-    if (host == 0) {
-        /* First out of the way of 3 and 4, then onto them. */
-        int parent_end = dup2(parent_ends[1], 60);
-        int agent_end = dup2(agent_ends[1], 61);
-        CHECK(dup2(parent_end, 3) == 3 && dup2(agent_end, 4) == 4);
-        (void)close(60);
-        (void)close(61);
-        char *const environment[] = { NULL };
-        (void)execle(host_path, host_path, "--fd", "agent=4", (char *)NULL, environment);
-        _exit(127);
-    }
-    (void)close(parent_ends[1]);
-    (void)close(agent_ends[1]);
-    to_parent = parent_ends[0];
-    to_host = agent_ends[0];
-    send_config();
-    if (hear(to_parent)->body_case != WIRE__FRAME__BODY_READY) {
-        fail("not-ready");
-    }
+    struct drive_child child = { 0 };
+    int agent_end = drive_spawn(&child, host_path, "agent");
+    drive_config(child.to_parent, cell, "", settings, settings_count);
+    drive_await_ready(child.to_parent);
+    host = child.pid;
+    to_parent = child.to_parent;
+    to_host = agent_end;
     printf("ready pid=%d\n", (int)host);
 }
 
@@ -207,9 +113,9 @@ static void ask(Wire__Verb *verb)
     frame.body_case = WIRE__FRAME__BODY_VERB;
     frame.verb = verb;
     verb->handle = ++handle;
-    say(to_host, &frame);
+    drive_say(to_host, &frame);
     for (;;) {
-        const Wire__Frame *answer = hear(to_host);
+        const Wire__Frame *answer = drive_hear(to_host);
         if (answer->body_case == WIRE__FRAME__BODY_HOST_EVENT) {
             note_event(answer->host_event);
         } else if (
@@ -225,7 +131,7 @@ static void await_event(const char *name)
 {
     int which = strcmp(name, "ended") == 0 ? 2 : strcmp(name, "up") == 0 ? 1 : 0;
     while (!events[which]) {
-        const Wire__Frame *frame = hear(to_host);
+        const Wire__Frame *frame = drive_hear(to_host);
         if (frame->body_case == WIRE__FRAME__BODY_HOST_EVENT) {
             note_event(frame->host_event);
         }
@@ -236,17 +142,6 @@ static void await_event(const char *name)
         printf(" instance=%" PRIu64 " why=%u", ended_instance, ended_why);
     }
     printf("\n");
-}
-
-static void digest_of(const char *hex, uint8_t out[static 32])
-{
-    if (strlen(hex) != 64) {
-        fail("digest");
-    }
-    for (int i = 0; i < 32; i++) {
-        char pair[3] = { hex[2 * i], hex[2 * i + 1], '\0' };
-        out[i] = (uint8_t)strtoul(pair, NULL, 16);
-    }
 }
 
 static void start(char **words, Wire__Verb *verb)
@@ -267,8 +162,8 @@ static void start(char **words, Wire__Verb *verb)
     order.desired = WIRE__DESIRED__DESIRED_RUNNING;
     order.vcpus = 1;
     order.memory_bytes = UINT64_C(96) << 20;
-    digest_of(words[6], kernel);
-    digest_of(words[7], initrd);
+    drive_digest(words[6], kernel);
+    drive_digest(words[7], initrd);
     order.kernel_sha256 = (ProtobufCBinaryData){ sizeof(kernel), kernel };
     order.initramfs_sha256 = (ProtobufCBinaryData){ sizeof(initrd), initrd };
     nic.network = object(words[8]);
@@ -290,7 +185,7 @@ static void ensure(char **words, int count, Wire__Verb *verb)
 {
     Wire__Segment segment = WIRE__SEGMENT__INIT;
     Wire__EnsureSegment body = WIRE__ENSURE_SEGMENT__INIT;
-    const char *peers[WORDS];
+    const char *peers[DRIVE_WORDS];
     segment.network = object(words[1]);
     segment.tenant = object("1");
     segment.vni = (uint32_t)strtoul(words[2], NULL, 10);
@@ -339,7 +234,7 @@ static void simple(char **words, Wire__Verb *verb)
         verb->verb_case = WIRE__VERB__VERB_READ_CONSOLE;
         verb->read_console = &console;
     } else {
-        fail("word");
+        drive_fail("word");
     }
     ask(verb);
 }
@@ -377,14 +272,9 @@ int main(int argc, char **argv)
     spawn();
     (void)fflush(stdout);
     char line[1024];
-    while (fgets(line, sizeof(line), stdin) != NULL) {
-        char *words[WORDS] = { NULL };
-        char *state = NULL;
-        int count = 0;
-        for (char *word = strtok_r(line, " \n", &state); word != NULL && count < WORDS;
-             word = strtok_r(NULL, " \n", &state)) {
-            words[count++] = word;
-        }
+    char *words[DRIVE_WORDS];
+    for (int count = drive_words(line, sizeof(line), words); count >= 0;
+         count = drive_words(line, sizeof(line), words)) {
         if (count > 0) {
             obey(words, count);
             (void)fflush(stdout);
