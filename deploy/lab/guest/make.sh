@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes the lab's guest images from Debian's own cloud kernel and its static busybox:
 #   make.sh DIRECTORY
-# DIRECTORY then holds kernel, plain.initrd and test.initrd as files named by their SHA-256, and
+# DIRECTORY then holds kernel, plain.initrd, test.initrd and forge.initrd as files named by their SHA-256, and
 # `images`, one line each: NAME SHA-256. The initrds are the same bytes on every run. What is there
 # already is kept, so a second run needs no network.
 set -eu
@@ -86,7 +86,12 @@ store() { # name, file
     install -m 644 "$2" "$directory/$digest"
     printf '%s %s\n' "$1" "$digest" >>"$work/images"
 }
+rm "$tree/test"
+: >"$tree/forge"
+pack "$work/forge"
+
 store kernel "$work/vmlinux"
 store plain.initrd "$work/plain"
 store test.initrd "$work/test"
+store forge.initrd "$work/forge"
 mv "$work/images" "$directory/images"
