@@ -24,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -33,6 +34,7 @@ enum {
     LIVED_MS = 10000,  /* Who lived that long starts again at once. */
     READY_MS = 120000, /* engine reads its whole log before it is ready. */
     STOP_MS = 8000,
+    DESCRIPTORS = 65536,
     LAST_WORDS_MS = 1000, /* From a closed channel to the end of the process. */
 };
 
@@ -389,6 +391,25 @@ static void clean_descriptors(void)
     CHECK(in == STDIN_FILENO);
 }
 
+/* link holds a descriptor for each machine, api one for each client; children inherit the limit. */
+static void raise_descriptors(void)
+{
+    struct rlimit limit = { DESCRIPTORS, DESCRIPTORS };
+    if (setrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        return;
+    }
+    int failed = getrlimit(RLIMIT_NOFILE, &limit);
+    CHECK(failed == 0);
+    log_line(
+        LOG_LEVEL_WARN,
+        "descriptors-fallback",
+        "limit=%llu wanted=%d",
+        (unsigned long long)limit.rlim_max,
+        DESCRIPTORS);
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit); /* To the hard limit is always allowed. */
+}
+
 static bool find_programs(struct parent *parent)
 {
     char self[PATH_MAX] = { 0 };
@@ -416,6 +437,7 @@ int main(int argc, char **argv)
         return 2;
     }
     clean_descriptors();
+    raise_descriptors();
     (void)signal(SIGPIPE, SIG_IGN);
     char error[CONF_ERROR_MAX];
     struct conf *conf = NULL;
