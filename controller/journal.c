@@ -20,7 +20,7 @@ void journal_name(char out[static 32], uint32_t slot, bool fresh)
 struct journal_place *journal_place_of(const struct journal *journal, uint64_t index)
 {
     CHECK(index > 0);
-    return &journal->places[index % JOURNAL_ENTRIES_MAX];
+    return &journal->places[index % journal->place_count];
 }
 
 static void conf_check(const struct journal_conf *conf)
@@ -50,7 +50,11 @@ static struct journal *journal_new(struct disk disk, const struct journal_conf *
     }
     size_t arena_size = (size_t)4 * (JOURNAL_MANIFEST_MAX + JOURNAL_PAYLOAD_EXTRA);
     journal->room_size = (size_t)record_span(JOURNAL_MANIFEST_MAX + JOURNAL_PAYLOAD_EXTRA);
-    journal->places = calloc(JOURNAL_ENTRIES_MAX, sizeof(*journal->places));
+    journal->place_count = (uint64_t)conf->segment_bytes * conf->segment_count / RECORD_HEADER;
+    if (journal->place_count > JOURNAL_ENTRIES_MAX) {
+        journal->place_count = JOURNAL_ENTRIES_MAX;
+    }
+    journal->places = calloc(journal->place_count, sizeof(*journal->places));
     journal->room = malloc(journal->room_size);
     void *memory = malloc(arena_size);
     if (journal->places == NULL || journal->room == NULL || memory == NULL) {
@@ -253,7 +257,7 @@ RESULT journal_append(
     CHECK(entry->index == state->last + 1);
     CHECK(entry->term > 0 && entry->term <= state->term);
     if (entry->bytes.size > journal->conf.entry_max ||
-        state->last + 1 - state->first >= JOURNAL_ENTRIES_MAX) {
+        state->last + 1 - state->first >= journal->place_count) {
         return FAIL(FAILURE_FULL);
     }
     Wire__JournalEntry body = WIRE__JOURNAL_ENTRY__INIT;

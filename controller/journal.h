@@ -25,7 +25,7 @@ enum {
     JOURNAL_SEGMENTS_MIN = 4,         /* One in use, one for each class of room. */
     JOURNAL_SEGMENT_MIN = 16 * 1024,  /* Of the simulator; daemons take megabytes. */
     JOURNAL_MANIFEST_MAX = 96 * 1024, /* A snapshot's manifest: some 1,000 files; fits a frame. */
-    JOURNAL_ENTRIES_MAX = 256 * 1024, /* Entries between two snapshots, in memory 24 bytes each. */
+    JOURNAL_ENTRIES_MAX = 256 * 1024, /* Entries between two snapshots, in memory 32 bytes each. */
 };
 
 /* Numbers are those of the log on disk. */

@@ -14,7 +14,7 @@ struct journal_segment {
     uint64_t base;  /* Index that the next entry had when the segment began. */
 };
 
-/* Where an entry lies. Ring, by index modulo JOURNAL_ENTRIES_MAX. */
+/* Where an entry lies. Ring, by index modulo place_count. */
 struct journal_place {
     uint64_t index; /* 0: empty. */
     uint64_t term;
@@ -37,6 +37,7 @@ struct journal {
     uint64_t chain;
     bool broken;                  /* A write or sync failed; nothing works any more. */
     struct journal_place *places; /* Owned. */
+    uint64_t place_count;         /* As many as the segments can hold, within the limit. */
     uint8_t *manifest;            /* Owned; of state.snapshot. */
     uint8_t *room;                /* Owned; one record. */
     size_t room_size;

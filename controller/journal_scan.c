@@ -317,7 +317,7 @@ static RESULT check_entries(struct journal *journal)
 {
     struct journal_state *state = &journal->state;
     if (state->first == 0 || state->first > state->last + 1 ||
-        state->last + 1 - state->first > JOURNAL_ENTRIES_MAX ||
+        state->last + 1 - state->first > journal->place_count ||
         (state->snapshot_present &&
          (state->snapshot.index + 1 < state->first || state->snapshot.index > state->last))) {
         return FAIL(FAILURE_CORRUPT);

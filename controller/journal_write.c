@@ -44,7 +44,7 @@ bool journal_fits(
     uint64_t end = journal->end;
     uint32_t unused = journal_free_segments(journal);
     uint64_t entries = journal->state.last + 1 - journal->state.first;
-    if (journal->broken || entries + count > JOURNAL_ENTRIES_MAX || unused < kept_free(class)) {
+    if (journal->broken || entries + count > journal->place_count || unused < kept_free(class)) {
         return false;
     }
     for (uint32_t i = 0; i < count; i++) {
