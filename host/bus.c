@@ -14,8 +14,8 @@
 enum {
     BUS_BURST = 64,
     BUS_PATH_MAX = 100, /* sun_path is 108. */
-    /* A subscriber that reconnected would make a socket inside its sandbox and be killed for it;
-     * parent restarts it together with its publisher instead. */
+    /* nanomsg tries again at once and then after this long. Both would need a socket, which the
+     * sandbox refuses: parent restarts a subscriber together with its publisher. */
     BUS_NEVER_MS = 24 * 3600 * 1000,
 };
 
@@ -83,6 +83,7 @@ static RESULT open_socket(const char *path, int protocol, struct bus **bus_out)
 }
 
 static bool bound;
+static bool subscribed;
 
 RESULT bus_publish_open(const char *path, struct bus **bus_out)
 {
@@ -94,6 +95,11 @@ RESULT bus_publish_open(const char *path, struct bus **bus_out)
 bool bus_is_bound(void)
 {
     return bound;
+}
+
+bool bus_is_subscribed(void)
+{
+    return subscribed;
 }
 
 RESULT bus_publish(struct bus *bus, struct slice message)
@@ -143,6 +149,7 @@ RESULT bus_subscribe_open(
     bus->poll.data = bus;
     int failed = uv_poll_start(&bus->poll, UV_READABLE, on_poll);
     CHECK(failed == 0);
+    subscribed = true;
     *bus_out = bus;
     return OK;
 }

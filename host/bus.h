@@ -45,6 +45,9 @@ RESULT bus_subscribe_open(
 /* True once this process bound an end: it will have to accept subscribers inside its sandbox, which
  * child_confine therefore promises for it. */
 bool bus_is_bound(void);
+/* True once this process subscribed: nanomsg will try to connect again when the publisher dies,
+ * which child_confine has refused instead of killed (PROMISE_REFUSE_UNIX). */
+bool bus_is_subscribed(void);
 
 /* Accepts NULL. A subscriber's handle is closed by the loop's next turn. */
 void bus_close(struct bus *bus);

@@ -145,6 +145,9 @@ void child_confine(struct child *child, const struct sandbox *sandbox)
     if (bus_is_bound()) {
         wish.promises |= PROMISE_ACCEPT;
     }
+    if (bus_is_subscribed()) {
+        wish.promises |= PROMISE_REFUSE_UNIX;
+    }
     if (sandbox_enter(&wish).code != 0) {
         give_up("sandbox", strerror(errno));
     }

@@ -19,6 +19,9 @@ enum promise {
     PROMISE_UNIX = 1 << 5,    /* Connect to AF_UNIX sockets (host: libvirt; engine: none). */
     PROMISE_EXEC = 1 << 6,    /* Execute the absolute paths named below, and nothing else. */
     PROMISE_NETLINK = 1 << 7, /* AF_NETLINK (host). */
+    /* Not a right: making an AF_UNIX socket is refused (EACCES) instead of deadly. A bus subscriber
+     * whose publisher died tries to connect again, inside nanomsg, before parent has ended it. */
+    PROMISE_REFUSE_UNIX = 1 << 8,
 };
 
 struct sandbox_path {

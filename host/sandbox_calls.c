@@ -253,6 +253,9 @@ static int build(scmp_filter_ctx filter, uint32_t promises)
     if ((promises & PROMISE_UNIX) != 0) {
         failed |= allow_socket(filter, CALL(socket), AF_UNIX);
         failed |= allow_socket(filter, CALL(socketpair), AF_UNIX);
+    } else if ((promises & PROMISE_REFUSE_UNIX) != 0) {
+        struct scmp_arg_cmp local = SCMP_A0_64(SCMP_CMP_EQ, AF_UNIX);
+        failed |= add(filter, SCMP_ACT_ERRNO(EACCES), CALL(socket), &local);
     }
     if ((promises & PROMISE_NETLINK) != 0) {
         failed |= allow_socket(filter, CALL(socket), AF_NETLINK);

@@ -180,6 +180,8 @@ static const struct row rows[] = {
     { "inet with connect", PROMISE_CONNECT, deed_inet, 0 },
     { "packet with connect", PROMISE_CONNECT | PROMISE_NETLINK, deed_packet, DIES },
     { "unix", PROMISE_CONNECT, deed_unix, DIES },
+    { "unix where it is refused", PROMISE_REFUSE_UNIX, deed_unix, 1 },
+    { "inet where unix is refused", PROMISE_REFUSE_UNIX, deed_inet, DIES },
     { "unix with unix", PROMISE_UNIX, deed_unix, 0 },
     { "netlink", PROMISE_CONNECT | PROMISE_UNIX, deed_netlink, DIES },
     { "netlink with netlink", PROMISE_NETLINK, deed_netlink, 0 },
