@@ -193,6 +193,17 @@ static void give(struct replica *replica, uint64_t peer, struct raft_message *me
     replica->object.receive(&replica->object.io, message);
 }
 
+/* Rule 2d: the library commits up to its own last entry, not up to the last one that the message
+ * compared. As shipped every message carries all entries, which hides it; a message that was cut
+ * would commit stale ones behind it. */
+static void rule_2d_commit(struct offer *offer)
+{
+    uint64_t compared = offer->previous_index + offer->count;
+    if (RULE(COMMIT) && offer->commit > compared) {
+        offer->commit = compared;
+    }
+}
+
 static void give_append(struct replica *replica, uint64_t peer, struct offer *offer)
 {
     rule_7b_trim(replica, offer);
@@ -202,6 +213,7 @@ static void give_append(struct replica *replica, uint64_t peer, struct offer *of
     if (offer->term >= journal_state(replica->journal)->term) {
         cut_to_room(replica, offer);
     }
+    rule_2d_commit(offer);
     struct raft_message message = { .type = RAFT_IO_APPEND_ENTRIES };
     struct raft_append_entries *append = &message.append_entries;
     append->term = offer->term;

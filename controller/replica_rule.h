@@ -8,6 +8,7 @@ enum replica_rule {
     RULE_CLAMP = 21,      /* 2a: a success reports no more than was asked. */
     RULE_SYNC = 22,       /* 2b: synced, then completed, outside the library, in order. */
     RULE_STORE_LATE = 23, /* 2c: a snapshot is stored when its callback fires. */
+    RULE_COMMIT = 24,     /* 2d: a follower commits no more than was compared. */
     RULE_VOTE = 30,       /* 3: one durable vote in a term. */
     RULE_SETTLED = 40,    /* 4: membership changes after the own barrier, one at a time. */
     RULE_CHANGE_CUT = 50, /* 5: a configuration is cut by us, and the object starts anew. */

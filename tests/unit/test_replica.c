@@ -311,6 +311,19 @@ Test(replica, rule_2c_a_snapshot_is_not_shown_before_its_callback)
     bench_end(bench);
 }
 
+Test(replica, rule_2d_a_follower_commits_no_more_than_was_compared)
+{
+    struct bench *bench = bench_begin(3, 64);
+    cr_assert_eq(bench_append(bench, 2, 1, 2, 1, 1, 1, three_of_2, 0).code, 0);
+    cr_assert_eq(bench_append(bench, 3, 1, 3, 1, 1, 4, NULL, 0).code, 0); /* Cut to nothing. */
+    cr_assert_eq(bench_status(bench, 1).commit, 1);
+    cr_assert_eq(bench->nodes[1].applied_count, 0);
+    cr_assert_eq(bench_append(bench, 3, 1, 3, 1, 1, 4, one_of_3, 0).code, 0);
+    cr_assert_eq(bench_status(bench, 1).commit, 2);
+    cr_assert_eq(bench->nodes[1].applied_count, 1);
+    bench_end(bench);
+}
+
 Test(replica, rule_3_a_second_vote_in_a_term_is_refused_and_the_object_starts_anew)
 {
     struct bench *bench = bench_begin(3, 64);
