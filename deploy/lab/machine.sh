@@ -77,7 +77,11 @@ setsid sh -c '
         sh "$inside" "$init"' machine \
     "$name" "$namespace" "$root/deploy/lab/machine_inside.sh" $groups \
     </dev/null >>"$disk/init/console.log" 2>&1 &
-wait_until 10 init_pid "$name" || {
+# Its mounts are made when PID 1 has become the init.
+is_booted() {
+    pid=$(init_pid "$name") && [ "$(cat "/proc/$pid/comm")" = udatsu-lab-init ]
+}
+wait_until 30 is_booted || {
     tail -n 5 "$disk/init/console.log" >&2
     fail "$name did not come up"
 }
