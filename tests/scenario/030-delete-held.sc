@@ -1,0 +1,21 @@
+# What was deleted stays charged until its node says that nothing is left of it. INV-LED-6
+given   node n1 vcpus=8 memory=8GiB
+given   tenant a quota instances=1 ; network a/net 10.1.0.0/29
+given   instance a/web network=net
+when    n1 falls silent
+when    time passes 7s
+then    node n1 is unknown
+when    a deletes instance a/web -> accepted
+then    instance a/web is deleting ; instance a/web reason ; operation of web is running
+when    time passes 1h
+then    instance a/web is deleting ; tenant a used instances=1 ; node n1 placed memory=64MiB
+when    a creates instance a/next -> reject quota-exceeded
+when    a deletes network a/net -> reject in-use
+when    n1 is heard
+when    n1 reports a/web running
+then    instance a/web is deleting
+when    n1 reports a/web gone
+then    instance a/web is absent ; tenant a used instances=0 ; node n1 placed memory=0 ; operation of web is done
+when    a deletes network a/net -> accepted
+when    a creates instance a/next -> accepted
+always  ledger = inventory ; each accepted write has exactly one leaf ; a second engine has the same digest
