@@ -19,6 +19,12 @@ kind: controller
 api: 10.98.0.$octet:8443
 link: 10.98.0.$octet:7443
 YAML
+    if [ -n "${UDATSU_LAB_IDEMPOTENCY:-}" ]; then # The cell's bound of keys for one tenant.
+        cat <<YAML
+settings:
+  - { program: engine, name: idempotency-limit, value: "$UDATSU_LAB_IDEMPOTENCY" }
+YAML
+    fi
     ;;
 n*)
     cat <<YAML

@@ -1,0 +1,103 @@
+"""Decides what ./lab bench prints: report.py RESULTS GIT-HASH, where RESULTS holds one JSON object a
+line as the bench programs printed them. Ratios are taken within a round and their median is quoted;
+a floor that was not reached is said as plainly as one that was. Never drops a round."""
+import json
+import os
+import statistics
+import subprocess
+import sys
+
+FLOORS = {  # name: (what the ratio is, least, most)
+    "p50_at_1": ("our p50 at 1 in flight / etcd's", None, 1.0),
+    "rate_at_256": ("our creates a second at 256 in flight / etcd's transactions", 3.0, None),
+    "rate_batched": ("our creates a second in batches of 128 / etcd's at 256", 10.0, None),
+    "failover_p99_ms": ("leader's engine kill -9 to the next 202, p99, ms", None, 1000.0),
+}
+
+
+def version(*command):
+    try:
+        text = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
+    except (OSError, subprocess.SubprocessError):
+        return "absent"
+    return text.stdout.splitlines()[0].strip()
+
+
+def package(name):
+    return version("dpkg-query", "-W", "-f", "${Version}", name)
+
+
+def of(rows, round_number, bench, in_flight, batch=None):
+    for row in rows:
+        if (row.get("round") == round_number and row["bench"] == bench
+                and row["in_flight"] == in_flight and row.get("batch") == batch):
+            return row
+    raise SystemExit(f"round {round_number} has no {bench} at {in_flight}")
+
+
+def spread(values):
+    return {"median": round(statistics.median(values), 3), "least": round(min(values), 3),
+            "most": round(max(values), 3), "rounds": [round(value, 3) for value in values]}
+
+
+def quantile(values, share):
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+
+def compare(rows):
+    rounds = sorted({row["round"] for row in rows if "round" in row})
+    sides = {}
+    ratios = {"p50_at_1": [], "rate_at_64": [], "rate_at_256": [], "rate_batched": []}
+    for number in rounds:
+        etcd = {n: of(rows, number, "etcd-txn", n) for n in (1, 64, 256)}
+        ours = {n: of(rows, number, "api-create", n, 1) for n in (1, 64, 256)}
+        batched = of(rows, number, "api-create", 256, 128)
+        ratios["p50_at_1"].append(ours[1]["p50_ms"] / etcd[1]["p50_ms"])
+        ratios["rate_at_64"].append(ours[64]["per_second"] / etcd[64]["per_second"])
+        ratios["rate_at_256"].append(ours[256]["per_second"] / etcd[256]["per_second"])
+        ratios["rate_batched"].append(batched["per_second"] / etcd[256]["per_second"])
+        runs = [(f"etcd_{n}", etcd[n]) for n in etcd] + [(f"ours_{n}", ours[n]) for n in ours]
+        for name, run in runs + [("ours_batched", batched)]:
+            for key in ("per_second", "p50_ms", "p99_ms"):
+                sides.setdefault(name, {}).setdefault(key, []).append(run[key])
+    return ({name: spread(values) for name, values in ratios.items() if values},
+            {name: {key: spread(values) for key, values in keys.items()}
+             for name, keys in sides.items()})
+
+
+def main():
+    with open(sys.argv[1], encoding="utf-8") as file:
+        rows = [json.loads(line) for line in file if line.strip()]
+    ratios, sides = compare(rows)
+    reached = {name: ratios[name]["median"] for name in FLOORS if name in ratios}
+    kills = [row["ms"] for row in rows if row["bench"] == "failover"]
+    report = {
+        "git": sys.argv[2],
+        "etcd": package("etcd-server"),
+        "rocksdb": package("librocksdb7.8"),
+        "libraft": package("libraft2"),
+        "kernel": os.uname().release,
+        "cpus": os.cpu_count(),
+        "load": [round(load, 2) for load in os.getloadavg()],
+        "tls": {"ours": "1.3, client certificates", "etcd": "none: generous to etcd"},
+        "disk": "all six logs on one file system: not six failure domains",
+        "ratios": ratios,
+        "sides": sides,
+        "scheduler": [row for row in rows if row["bench"] == "scheduler"],
+    }
+    if kills:
+        report["failover_ms"] = {"kills": len(kills), "p50": quantile(kills, 0.5),
+                                 "p99": quantile(kills, 0.99), "most": max(kills)}
+        reached["failover_p99_ms"] = report["failover_ms"]["p99"]
+    report["floors"] = {}
+    for name, (what, least, most) in FLOORS.items():
+        value = reached.get(name)
+        met = value is not None and (least is None or value >= least) and (
+            most is None or value <= most)
+        report["floors"][name] = {"what": what, "least": least, "most": most, "reached": value,
+                                  "met": met}
+    print(json.dumps(report, indent=1))
+
+
+main()
