@@ -49,12 +49,27 @@ for controller in $cgroup_controllers; do
     fi
 done
 
-# A KVM that boots no packaged kernel is hidden. libvirt otherwise finds it as root, misses it as the
-# guests' user, and asks QEMU what it can do anew (seconds) at every start of a guest.
-if [ -e /sys/module/kvm_pvm ] && [ -e /dev/kvm ]; then
-    install -m 000 /dev/null /run/no-kvm
-    mount --bind /run/no-kvm /dev/kvm
-fi
+# Devices of its own, and no KVM where that boots no packaged kernel: libvirt would find it as root,
+# miss it as the guests' user, and ask QEMU what it can do anew (seconds) at every start of a guest.
+mkdir /run/dev
+mount -t tmpfs -o mode=755 dev /run/dev
+for device in null zero full random urandom tty net/tun kvm; do
+    if [ $device = kvm ] && [ -e /sys/module/kvm_pvm ]; then
+        continue
+    fi
+    [ ! -e /dev/$device ] || (cd /dev && cp -a --parents $device /run/dev/)
+done
+mkdir /run/dev/pts /run/dev/shm
+mount -t devpts -o newinstance,ptmxmode=0666,mode=0620 devpts /run/dev/pts
+mount -t tmpfs -o mode=1777 shm /run/dev/shm
+ln -s pts/ptmx /run/dev/ptmx
+ln -s /proc/self/fd /run/dev/fd
+ln -s fd/0 /run/dev/stdin
+ln -s fd/1 /run/dev/stdout
+ln -s fd/2 /run/dev/stderr
+# Not over the old one: libvirt reads the list of mounts and would meet /dev/pts twice.
+umount -R /dev 2>/dev/null || umount -R -l /dev
+mount --move /run/dev /dev
 
 # A machine does not see its neighbours' disks.
 mount -t tmpfs -o mode=700 tmpfs "$state"
