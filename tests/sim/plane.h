@@ -176,12 +176,6 @@ struct plane_tally {
     char what[256];
 };
 
-struct plane_host;
-struct plane_controller;
-struct plane_agent;
-struct plane_clients;
-struct plane_ledger;
-
 struct plane {
     struct prng prng;
     uint64_t seed;
@@ -270,7 +264,6 @@ uint32_t plane_leader(struct plane *plane); /* PLANE_MACHINES: nobody. */
 
 /* ---- plane_node.c ---- */
 void plane_nodes_begin(struct plane *plane);
-void plane_nodes_end(struct plane *plane);
 void plane_node_join(struct plane *plane, uint32_t machine, uint64_t id);
 void plane_node_event(struct plane *plane, const struct plane_event *event);
 void plane_node_frame(
@@ -280,7 +273,6 @@ void plane_node_link(struct plane *plane, uint32_t machine, uint32_t peer, bool 
 void plane_node_crash(struct plane *plane, uint32_t machine, bool power);
 void plane_node_told(struct plane *plane, uint32_t machine, const Wire__Frame *frame);
 void plane_node_host(struct plane *plane, uint32_t machine, bool up);
-bool plane_node_quiet(struct plane *plane, uint32_t machine); /* No verb is under way. */
 
 /* ---- plane_host.c ---- */
 struct plane_domain {
@@ -384,7 +376,8 @@ bool plane_check_converged(struct plane *plane);
 const char *plane_check_why(void); /* What had not converged. */
 void plane_check_end(struct plane *plane);
 void plane_leaves_begin(struct plane *plane);
-void plane_leaves_check(struct plane *plane, uint32_t machine, const struct server *server);
+struct engine;
+void plane_leaves_check(struct plane *plane, uint32_t machine, struct engine *engine);
 void plane_leaves_forget(struct plane *plane, uint32_t machine);
 
 static inline bool plane_is_node(uint32_t machine)

@@ -64,13 +64,7 @@ static void host_keys(void *context, Wire__Frame *frame)
     uint64_t delay_ms = 1 + plane_below(self->plane, late ? 7000 : 20);
     frame->format = FRAME_FORMAT;
     plane_post(
-        self->plane,
-        delay_ms,
-        PLANE_KEYS,
-        self->machine,
-        0,
-        0,
-        plane_encode(self->plane, frame));
+        self->plane, delay_ms, PLANE_KEYS, self->machine, 0, 0, plane_encode(self->plane, frame));
 }
 
 static void host_event(void *context, const Wire__EventView *event)
@@ -213,8 +207,11 @@ static void start(struct plane *plane, struct plane_controller *self)
         return;
     }
     machine->up = true;
-    plane_trace(plane, "m%u starts at %llu", self->machine,
-                (unsigned long long)engine_applied(server_engine(self->server)));
+    plane_trace(
+        plane,
+        "m%u starts at %llu",
+        self->machine,
+        (unsigned long long)engine_applied(server_engine(self->server)));
     plane_after(plane, 1 + plane_below(plane, LIMIT_TICK_MS), PLANE_TICK, self->machine);
     plane_relink(plane, self->machine);
 }

@@ -138,13 +138,7 @@ void plane_connect(struct plane *plane, uint32_t one, uint32_t other)
         end->last_ms = plane->now_ms + delay_ms;
         end->stalled = false;
         plane_post(
-            plane,
-            delay_ms,
-            PLANE_LINK_UP,
-            pair[i],
-            pair[1 - i],
-            stream->session,
-            SLICE_EMPTY);
+            plane, delay_ms, PLANE_LINK_UP, pair[i], pair[1 - i], stream->session, SLICE_EMPTY);
     }
 }
 
@@ -181,8 +175,7 @@ static void end_stream(struct plane *plane, uint32_t one, uint32_t other)
     const uint32_t pair[2] = { one, other };
     for (uint32_t i = 0; i < 2; i++) {
         uint64_t delay_ms = plane_below(plane, plane_odds(plane, 2000) ? 1500 : 10);
-        plane_post(
-            plane, delay_ms, PLANE_LINK_DOWN, pair[i], pair[1 - i], session, SLICE_EMPTY);
+        plane_post(plane, delay_ms, PLANE_LINK_DOWN, pair[i], pair[1 - i], session, SLICE_EMPTY);
     }
     meet_again(plane, one, other, 50 + plane_below(plane, 350));
 }

@@ -1,9 +1,9 @@
 /* Takes the place of controller/snapshot.c at link time: the same contract (controller/snapshot.h),
  * with checkpoints in the store in memory instead of files. Decides how a checkpoint's one file is
  * cut into parts and put together again; never whether it is right: store_verify does. */
+#include "tests/sim/plane_snapshot.h"
 #include "base/check.h"
 #include "controller/snapshot.h"
-#include "tests/sim/plane_snapshot.h"
 #include "tests/sim/sim_image.h"
 #include "wire/wire.h"
 
@@ -204,8 +204,7 @@ static bool begin(struct snapshot *snapshot, uint64_t peer, uint64_t index, stru
     struct result decoded =
         wire_decode(&wire__snapshot_manifest__descriptor, manifest, snapshot->scratch, &list);
     if (decoded.code != 0 || list->n_files != 1 ||
-        !text_copy(
-            snapshot->files[0].name, SNAPSHOT_NAME, slice_text(list->files[0]->name))) {
+        !text_copy(snapshot->files[0].name, SNAPSHOT_NAME, slice_text(list->files[0]->name))) {
         return false;
     }
     if (disk->got != 0) {

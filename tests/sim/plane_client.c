@@ -1,0 +1,284 @@
+/* Clients, and the api in front of each controller. Decides whom a client asks and when it asks
+ * again; an ask is answered once, by the controller that took it, unless that one dies. */
+#include "base/check.h"
+#include "base/id.h"
+#include "tests/sim/plane.h"
+#include "wire/frame.h"
+
+#include <string.h>
+
+enum { ATTEMPTS = 1 << 14, API_MS = 10000, FORGOTTEN_MS = 12000 };
+
+struct attempt {
+    uint32_t request;
+    uint32_t machine;
+    uint32_t life;
+    bool answered;
+    bool given_up;
+    uint64_t since_ms;
+    uint64_t index; /* The newest that was acknowledged to anybody before. */
+};
+
+struct client {
+    bool busy;
+    uint32_t request; /* 0: none. */
+    uint32_t waiting; /* Attempts that may still be answered. */
+    uint64_t ask_ms;  /* Not before. */
+};
+
+static struct client clients[PLANE_CLIENTS];
+static struct attempt attempts[ATTEMPTS]; /* Number 0 is none. */
+static uint32_t attempts_count;
+static uint64_t newest_index;
+
+void plane_clients_begin(struct plane *plane)
+{
+    memset(clients, 0, sizeof(clients));
+    memset(plane_requests, 0, sizeof(plane_requests));
+    plane_requests_count = 0;
+    attempts_count = 0;
+    newest_index = 0;
+    plane_users[0] = id_make(PLANE_CELL, 2);
+    for (uint32_t i = 0; i < PLANE_CLIENTS; i++) {
+        plane_post(plane, 1 + i, PLANE_CLIENT, 0, i, 0, SLICE_EMPTY);
+    }
+}
+
+void plane_clients_busy(struct plane *plane, bool busy)
+{
+    CHECK(plane->nodes > 0);
+    for (uint32_t i = 1; i < PLANE_CLIENTS; i++) {
+        clients[i].busy = busy;
+    }
+}
+
+bool plane_clients_idle(const struct plane *plane)
+{
+    bool idle = plane->nodes > 0;
+    for (uint32_t i = 0; i < PLANE_CLIENTS; i++) {
+        idle = idle && clients[i].request == 0;
+    }
+    return idle;
+}
+
+/* ---- Asking ---- */
+
+static uint32_t choose_machine(struct plane *plane)
+{
+    uint32_t chosen = PLANE_MACHINES;
+    uint64_t seen = 0;
+    for (uint32_t i = 0; i < PLANE_CONTROLLERS; i++) {
+        if (plane->machines[i].up && plane_below(plane, ++seen) == 0) {
+            chosen = i;
+        }
+    }
+    return chosen;
+}
+
+static void ask(struct plane *plane, uint32_t number, uint32_t machine)
+{
+    struct plane_request *request = &plane_requests[clients[number].request];
+    if (attempts_count + 1 == ATTEMPTS) {
+        plane_fail(plane, "BOUND too many attempts");
+    }
+    uint32_t attempt = ++attempts_count;
+    attempts[attempt] = (struct attempt){ .request = clients[number].request,
+                                          .machine = machine,
+                                          .life = plane->machines[machine].life,
+                                          .since_ms = plane->now_ms,
+                                          .index = newest_index };
+    clients[number].waiting++;
+    request->attempts++;
+    Wire__Ask wire = WIRE__ASK__INIT;
+    Wire__Frame frame = WIRE__FRAME__INIT;
+    wire.handle = attempt;
+    Wire__Request bytes = *plane_request_wire(request, attempt);
+    wire.request = &bytes;
+    frame.format = FRAME_FORMAT;
+    frame.body_case = WIRE__FRAME__BODY_ASK;
+    frame.ask = &wire;
+    const Wire__Frame *arrived = plane_decode(plane, plane_encode(plane, &frame));
+    plane_controller_ask(plane, machine, arrived->ask);
+}
+
+/* ---- Waiting ---- */
+
+static void attempt_over(struct plane *plane, uint32_t number, uint32_t attempt)
+{
+    struct client *client = &clients[number];
+    CHECK(!attempts[attempt].given_up);
+    attempts[attempt].given_up = true;
+    if (attempts[attempt].request == client->request && client->waiting > 0) {
+        client->waiting--;
+        client->ask_ms = plane->now_ms + 20 + plane_below(plane, 400);
+    }
+}
+
+/* Whoever does not hear does not know. */
+static void attempt_unsure(struct plane *plane, uint32_t attempt)
+{
+    struct plane_request *request = &plane_requests[attempts[attempt].request];
+    request->unsure = true;
+    attempt_over(plane, request->client, attempt);
+}
+
+void plane_client_lost(struct plane *plane, uint32_t machine)
+{
+    for (uint32_t i = 1; i <= attempts_count; i++) {
+        const struct attempt *attempt = &attempts[i];
+        if (attempt->machine == machine && attempt->life == plane->machines[machine].life &&
+            !attempt->answered && !attempt->given_up) {
+            attempt_unsure(plane, i);
+        }
+    }
+}
+
+static void attempts_overdue(struct plane *plane)
+{
+    for (uint32_t i = 1; i <= attempts_count; i++) {
+        const struct attempt *attempt = &attempts[i];
+        bool lives = attempt->life == plane->machines[attempt->machine].life;
+        if (attempt->answered || !lives) {
+            continue;
+        }
+        if (plane->now_ms - attempt->since_ms > FORGOTTEN_MS) {
+            plane_fail(
+                plane,
+                "FORGOTTEN m%u never answers %s %s",
+                attempt->machine,
+                plane_act_name(plane_requests[attempt->request].act),
+                plane_requests[attempt->request].name);
+        }
+        if (!attempt->given_up && plane->now_ms - attempt->since_ms > API_MS) {
+            attempt_unsure(plane, i);
+        }
+    }
+}
+
+/* ---- Answers ---- */
+
+void plane_client_answer(
+    struct plane *plane, uint32_t machine, uint64_t handle, const Wire__Answer *answer)
+{
+    Wire__Frame frame = WIRE__FRAME__INIT;
+    Wire__Told told = WIRE__TOLD__INIT;
+    Wire__Answer copy = *answer;
+    if (handle == 0 || handle > attempts_count || attempts[handle].machine != machine) {
+        plane_fail(plane, "ANSWER m%u answers what nobody asked", machine);
+    }
+    plane_checked(plane, PLANE_CHECK_ONCE);
+    if (attempts[handle].answered) {
+        plane_fail(plane, "ANSWER m%u answers the same ask twice", machine);
+    }
+    attempts[handle].answered = true;
+    told.handle = handle;
+    told.answer = &copy;
+    frame.format = FRAME_FORMAT;
+    frame.body_case = WIRE__FRAME__BODY_TOLD;
+    frame.told = &told;
+    plane_post(
+        plane,
+        plane_below(plane, 3),
+        PLANE_ANSWER,
+        machine,
+        plane_requests[attempts[handle].request].client,
+        handle,
+        plane_encode(plane, &frame));
+}
+
+static void answered(struct plane *plane, const struct plane_event *event)
+{
+    struct client *client = &clients[event->a];
+    uint32_t number = (uint32_t)event->b;
+    struct plane_request *request = &plane_requests[attempts[number].request];
+    if (attempts[number].given_up) {
+        return;
+    }
+    if (event->life != plane->machines[event->machine].life ||
+        plane_strikes(plane, PLANE_ANSWER_LOST, 300)) {
+        attempt_unsure(plane, number); /* It was on its way when the connection ended. */
+        return;
+    }
+    attempt_over(plane, (uint32_t)event->a, number);
+    if (client->request != attempts[number].request) {
+        return; /* Its twin was answered first. */
+    }
+    const Wire__Frame *frame = plane_decode(plane, slice_of(event->bytes, event->size));
+    if (request->act == PLANE_ACT_READ) {
+        request->index = attempts[number].index;
+    }
+    request->unsure = request->unsure || client->waiting > 0; /* Its twin may still be done. */
+    bool over = plane_request_answered(plane, request, frame->told->answer);
+    plane_trace(
+        plane,
+        "client %llu: m%u answers %s %s: %u at %llu",
+        (unsigned long long)event->a,
+        event->machine,
+        plane_act_name(request->act),
+        request->name,
+        frame->told->answer->reject,
+        (unsigned long long)frame->told->answer->index);
+    if (over) {
+        newest_index =
+            frame->told->answer->index > newest_index ? frame->told->answer->index : newest_index;
+        client->request = 0;
+        client->waiting = 0;
+        client->ask_ms = plane->now_ms + plane_below(plane, 500);
+    }
+}
+
+void plane_client_event(struct plane *plane, const struct plane_event *event)
+{
+    struct client *client = &clients[event->a];
+    uint32_t number = (uint32_t)event->a;
+    CHECK(number < PLANE_CLIENTS);
+    if (event->kind == PLANE_ANSWER) {
+        answered(plane, event);
+        return;
+    }
+    plane_post(plane, 20 + plane_below(plane, 60), PLANE_CLIENT, 0, number, 0, SLICE_EMPTY);
+    if (number == 0) {
+        attempts_overdue(plane);
+    }
+    if (client->request == 0 && client->busy && plane->now_ms >= client->ask_ms) {
+        client->request = plane_request_choose(plane, number, number % 2);
+        client->waiting = 0;
+    }
+    if (client->request == 0 || client->waiting > 0 || plane->now_ms < client->ask_ms) {
+        return;
+    }
+    uint32_t machine = choose_machine(plane);
+    if (machine == PLANE_MACHINES) {
+        return;
+    }
+    ask(plane, number, machine);
+    if (plane_strikes(plane, PLANE_ASKED_TWICE, 1000)) {
+        machine = choose_machine(plane);
+        if (machine < PLANE_MACHINES) {
+            ask(plane, number, machine); /* Impatient: both may arrive. */
+        }
+    }
+}
+
+/* ---- The story's own ---- */
+
+static bool zero_done(struct plane *plane)
+{
+    return plane->now_ms > 0 && clients[0].request == 0;
+}
+
+struct plane_request *plane_ask(
+    struct plane *plane, enum plane_act act, uint32_t tenant, uint32_t machine)
+{
+    uint32_t number = plane_request_new(plane, act, 0);
+    struct plane_request *request = &plane_requests[number];
+    CHECK(number != 0 && clients[0].request == 0);
+    request->tenant = tenant;
+    request->machine = machine;
+    clients[0].request = number;
+    clients[0].ask_ms = plane->now_ms;
+    if (!plane_until(plane, 30000, zero_done) || request->state != PLANE_ACKNOWLEDGED) {
+        plane_fail(plane, "BEGIN %s was not done", plane_act_name(act));
+    }
+    return request;
+}

@@ -1,0 +1,249 @@
+/* udatsu-sim-plane: many seeds, each in a process of its own, one table. Decides whether a run was
+ * good: no violation, and no kind of fault and no checker that never came up.
+ *
+ *   udatsu-sim-plane [--seeds N] [--first-seed S] [--seed S] [--fresh N] [--until EVENT] [--twice]
+ *                    [--verbose] */
+#include "base/check.h"
+#include "tests/sim/plane.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { SECONDS_MAX = 300, TABLE_SEEDS = 200, WIDTH = 26 };
+
+static const char *const fault_names[PLANE_FAULTS] = {
+    "controller killed",
+    "leader killed",
+    "power lost",
+    "torn write",
+    "death in disk call",
+    "disk call failed",
+    "all controllers down",
+    "disk full",
+    "space back",
+    "store broken",
+    "flushed unasked",
+    "machine cut off",
+    "one-way cuts",
+    "network split",
+    "stream lost its tail",
+    "frame dropped",
+    "frame delayed",
+    "frame overtaken",
+    "asked twice at once",
+    "answer lost",
+    "wall clock jumps",
+    "keys late",
+    "keys died",
+    "node crash",
+    "agent restart",
+    "host restart",
+    "libvirt away",
+    "guest crash",
+    "guest's end untold",
+    "start failed",
+    "stop ignored",
+    "stop lied about",
+    "verb late",
+    "snapshot fetched",
+    "snapshot damaged",
+    "mirror started over",
+    "election",
+    "ask forwarded",
+};
+static const char *const checker_names[PLANE_CHECKERS] = {
+    "equal index, digest",
+    "ledger = inventory",
+    "drawn within cap",
+    "acknowledged kept",
+    "answered once",
+    "nothing invented",
+    "reads are fresh",
+    "one owner",
+    "generation forward",
+    "no stale start",
+    "leaves chained",
+    "leaves = frontier",
+    "bounded",
+    "converged",
+    "inventory as told",
+};
+
+struct options {
+    uint64_t first;
+    uint64_t count;
+    uint64_t until;
+    uint64_t fresh;
+    bool twice;
+    bool verbose;
+};
+
+static bool number(const char *text, uint64_t *out)
+{
+    char *end = NULL;
+    errno = 0;
+    unsigned long long value = text == NULL ? 0 : strtoull(text, &end, 10);
+    if (text == NULL || errno != 0 || end == text || *end != '\0') {
+        return false;
+    }
+    *out = value;
+    return true;
+}
+
+static bool parse(int count, char **words, struct options *options)
+{
+    for (int i = 1; i < count; i++) {
+        const char *next = i + 1 < count ? words[i + 1] : NULL;
+        uint64_t *takes = strcmp(words[i], "--seeds") == 0        ? &options->count
+                          : strcmp(words[i], "--first-seed") == 0 ? &options->first
+                          : strcmp(words[i], "--seed") == 0       ? &options->first
+                          : strcmp(words[i], "--fresh") == 0      ? &options->fresh
+                          : strcmp(words[i], "--until") == 0      ? &options->until
+                                                                  : NULL;
+        if (takes != NULL) {
+            if (!number(next, takes)) {
+                return false;
+            }
+            options->count =
+                takes == &options->first && strcmp(words[i], "--seed") == 0 ? 1 : options->count;
+            i++;
+        } else if (strcmp(words[i], "--verbose") == 0) {
+            options->verbose = true;
+        } else if (strcmp(words[i], "--twice") == 0) {
+            options->twice = true;
+        } else {
+            return false;
+        }
+    }
+    return options->count > 0;
+}
+
+static void child_main(const struct options *options, uint64_t seed, struct plane_tally *tally)
+{
+    static struct plane plane;
+    (void)alarm(options->verbose ? 0 : SECONDS_MAX);
+    plane.seed = seed;
+    plane.until = options->until;
+    plane.verbose = options->verbose;
+    plane.tally = tally;
+    plane_live(&plane);
+    (void)fflush(stdout);
+    exit(0); /* Not _exit: the leak checker runs here. */
+}
+
+/* One seed in a child: product code may well crash. */
+static bool run_seed(const struct options *options, uint64_t seed, struct plane_tally *tally)
+{
+    uint64_t before = tally->events;
+    tally->hash = 0;
+    tally->failed = false;
+    tally->events = 0;
+    tally->what[0] = '\0';
+    (void)fflush(stdout);
+    pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        child_main(options, seed, tally);
+    }
+    int status = 0;
+    CHECK(waitpid(child, &status, 0) == child);
+    bool good = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    if (!good && !tally->failed) {
+        (void)snprintf(
+            tally->what,
+            sizeof(tally->what),
+            "CRASH %s %d",
+            WIFSIGNALED(status) ? "signal" : "exit",
+            WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+    }
+    if (!good || options->count == 1 || options->fresh > 0) {
+        printf(
+            "seed %llu event %llu trace %016llx: %s\n",
+            (unsigned long long)seed,
+            (unsigned long long)tally->events,
+            (unsigned long long)tally->hash,
+            good ? "good" : tally->what);
+    }
+    tally->seeds++;
+    tally->events += before;
+    return good;
+}
+
+static bool run_twice(const struct options *options, uint64_t seed, struct plane_tally *tally)
+{
+    bool good = run_seed(options, seed, tally);
+    uint64_t hash = tally->hash;
+    if (good && options->twice) {
+        good = run_seed(options, seed, tally);
+        if (tally->hash != hash) {
+            printf("seed %llu: the second run went another way\n", (unsigned long long)seed);
+            good = false;
+        }
+    }
+    return good;
+}
+
+/* Rows that never came up. */
+static uint64_t print_rows(
+    const char *title, const char *const *names, const uint64_t *counts, uint64_t rows)
+{
+    uint64_t zero = 0;
+    printf("%s\n", title);
+    for (uint64_t i = 0; i < rows; i++) {
+        CHECK(names[i] != NULL);
+        printf("  %-*s %12llu\n", WIDTH, names[i], (unsigned long long)counts[i]);
+        zero += counts[i] == 0 ? 1 : 0;
+    }
+    return zero;
+}
+
+int main(int count, char **words)
+{
+    struct options options = { .first = 1, .count = TABLE_SEEDS };
+    if (!parse(count, words, &options)) {
+        (void)fprintf(
+            stderr,
+            "usage: udatsu-sim-plane [--seeds N] [--first-seed S] [--seed S] [--fresh N]"
+            " [--until EVENT] [--twice] [--verbose]\n");
+        return 2;
+    }
+    if (options.fresh > 0) {
+        options.count = options.fresh;
+        uint32_t random = 0;
+        CHECK(getrandom(&random, sizeof(random), 0) == (ssize_t)sizeof(random));
+        options.first = 1000000 + random;
+    }
+    struct plane_tally *tally =
+        mmap(NULL, sizeof(*tally), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    CHECK(tally != MAP_FAILED);
+    uint64_t bad = 0;
+    uint64_t hash = 0;
+    for (uint64_t i = 0; i < options.count; i++) {
+        bad += run_twice(&options, options.first + i, tally) ? 0 : 1;
+        hash = hash * 31 + tally->hash;
+    }
+    uint64_t zero = print_rows("faults", fault_names, tally->faults, PLANE_FAULTS);
+    zero += print_rows("checks", checker_names, tally->checks, PLANE_CHECKERS);
+    printf(
+        "%llu seeds, %llu bad, %llu events, %llu virtual s, %llu entries, %llu acknowledged, "
+        "%llu refused, trace %016llx\n",
+        (unsigned long long)tally->seeds,
+        (unsigned long long)bad,
+        (unsigned long long)tally->events,
+        (unsigned long long)(tally->virtual_ms / 1000),
+        (unsigned long long)tally->entries,
+        (unsigned long long)tally->acknowledged,
+        (unsigned long long)tally->refused,
+        (unsigned long long)hash);
+    bool table = options.count >= TABLE_SEEDS;
+    if (table && zero > 0) {
+        printf("%llu rows never came up\n", (unsigned long long)zero);
+    }
+    return bad == 0 && !(table && zero > 0) ? 0 : 1;
+}
