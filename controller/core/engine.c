@@ -21,6 +21,7 @@ size_t engine_memory(const struct engine_conf *conf)
            aligned((size_t)ENGINE_ASKS * ENGINE_ASK_BYTES) +
            aligned(sizeof(struct word) * ENGINE_WORDS) +
            aligned(sizeof(struct node_soft) * (nodes * 2 + 4096)) +
+           aligned(sizeof(uint64_t) * (conf->capacity.rows[TABLE_NETWORK] + 4096)) +
            aligned(sizeof(struct kept_event) * ENGINE_EVENTS);
 }
 
@@ -52,6 +53,9 @@ struct engine *engine_init(const struct engine_conf *conf, void *memory)
         (uint8_t(*)[ENGINE_ASK_BYTES])cut(&at, (size_t)ENGINE_ASKS * ENGINE_ASK_BYTES);
     engine->words = (struct word *)(void *)cut(&at, sizeof(struct word) * ENGINE_WORDS);
     engine->soft = (struct node_soft *)(void *)cut(&at, sizeof(struct node_soft) * slots);
+    uint32_t networks = engine->state.tables[TABLE_NETWORK].capacity;
+    CHECK(networks <= conf->capacity.rows[TABLE_NETWORK] + 4096);
+    engine->networks_touched = (uint64_t *)(void *)cut(&at, sizeof(uint64_t) * networks);
     engine->events =
         (struct kept_event *)(void *)cut(&at, sizeof(struct kept_event) * ENGINE_EVENTS);
     engine->role = ENGINE_FOLLOWER;
@@ -215,14 +219,19 @@ static void applied(struct engine *engine, const struct engine_event *event)
     }
     note_digest(engine);
     nodes_sync(&engine->nodes, &engine->state);
+    bool assigned = false;
     uint32_t made = engine->effects->count; /* What follows adds more; these are apply's. */
     for (uint32_t i = first; i < made; i++) {
         const struct effect *effect = &engine->effects->list[i];
         if (effect->kind == EFFECT_ASSIGN && engine->role == ENGINE_LEADING) {
             nodes_assign(engine, effect);
+            assigned = true;
         } else if (effect->kind == EFFECT_EVENT) {
             lead_event(engine, effect->event, 0);
         }
+    }
+    if (assigned) {
+        nodes_assigned(engine);
     }
     asks_applied(engine, event->ticket, outcomes, event->entry->n_commands);
     asks_watch(engine);

@@ -6,8 +6,8 @@
  *   node's words ─► NodeHeard, NodeJudged, NodeReported commands; ASSIGN effects ─► orders
  *
  * engine.c receives events · engine_asks.c owns asks from arrival to answer · engine_reads.c the
- * confirmed rounds · engine_nodes.c what nodes say and are told · engine_lead.c what only a leader
- * does by itself. */
+ * confirmed rounds · engine_nodes.c what nodes say · engine_orders.c what they are told ·
+ * engine_lead.c what only a leader does by itself. */
 #ifndef CONTROLLER_CORE_ENGINE_H
 #define CONTROLLER_CORE_ENGINE_H
 

@@ -56,6 +56,9 @@ struct node_soft {
     bool heard_pending; /* A NodeHeard is on its way. */
     bool judged_pending;
     uint32_t mismatches; /* Renewals in a row that disagreed about what is wanted. */
+    bool resend;         /* Orders found no room: the whole list goes out with the next renewal. */
+    Wire__NodeOrders *orders; /* Of the step at `orders_at`; never looked at in another. */
+    uint64_t orders_at;
     uint64_t renewed_ms;
 };
 
@@ -131,7 +134,8 @@ struct engine {
     bool round_wanted;
 
     /* Machines. */
-    struct node_soft *soft; /* By node table slot. */
+    struct node_soft *soft;     /* By node table slot. */
+    uint64_t *networks_touched; /* By network table slot: index at which a member last came. */
     struct controller_soft others[LIMIT_CONTROLLERS * 2];
 
     /* The leader's own work. */
@@ -218,10 +222,14 @@ void reads_stale(struct engine *engine, uint32_t slot);
 /* ---- engine_nodes.c ---- */
 void nodes_said(struct engine *engine, uint64_t node, uint32_t epoch, const Wire__Frame *frame);
 void nodes_link(struct engine *engine, uint64_t node, bool up);
-void nodes_assign(struct engine *engine, const struct effect *assign);
 void nodes_clock(struct engine *engine);
 void nodes_leading(struct engine *engine);
 struct node_soft *nodes_soft(struct engine *engine, uint64_t node);
+
+/* ---- engine_orders.c ---- */
+void nodes_assign(struct engine *engine, const struct effect *assign);
+void nodes_assigned(struct engine *engine); /* After the last nodes_assign of a step. */
+void nodes_send_whole(struct engine *engine, uint64_t node);
 
 /* ---- engine_lead.c ---- */
 void lead_word(struct engine *engine, const Wire__Command *command);

@@ -267,6 +267,7 @@ void desk_step(struct desk *desk, struct engine_event *event)
     uint32_t keys = desk->asked_keys_count;
     arena_reset(&desk->step);
     desk->effects->count = 0;
+    CHECK(arena_take(&desk->step, desk->squeeze) != NULL);
     engine_step(desk->first.engine, event, desk->effects);
     for (uint32_t i = 0; i < desk->effects->count; i++) {
         carry_out(desk, &desk->effects->list[i]);

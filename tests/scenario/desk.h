@@ -106,6 +106,7 @@ struct desk {
     bool hold_log;   /* Entries wait for desk_commit. */
     bool refuse_log; /* SUBMIT comes to nothing: FAILURE_BUSY, or refuse_why. */
     uint16_t refuse_why;
+    size_t squeeze;   /* Bytes of the step's arena that are gone before it begins. */
     bool keys_silent; /* Keys do not answer. */
     bool later;       /* The next asks are only asked; desk_turn plans nothing until then. */
     const char *key;  /* Of the next write only; NULL: a fresh one. */

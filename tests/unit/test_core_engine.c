@@ -2,6 +2,8 @@
 #include "tests/unit/core_lab.h"
 #include "wire/frame.h"
 
+#include <stdio.h>
+
 static const struct desk_conf three = { .members = DESK_MEMBERS };
 
 static void confirmed(struct desk *desk, uint64_t peer, uint64_t term, uint64_t nonce, bool yes)
@@ -373,6 +375,62 @@ Test(core_engine, what_a_node_claims_cannot_make_sums_wrap)
     desk_hello(lab.desk, lab.n2);
     desk_turn(lab.desk);
     cr_assert_neq(lab_create(&lab, "vm2", false)->reject, 0);
+    lab_close(&lab);
+}
+
+Test(core_engine, a_whole_entry_of_creates_in_a_cell_of_many_nodes_is_told_to_all_of_them)
+{
+    enum { NODES = 30, CREATES = 256 };
+    struct desk *desk = desk_open(&(struct desk_conf){ .alone = true });
+    struct quota_amounts cap = say_amounts(1000, 1000 * SAY_GIB, 400, 4);
+    Wire__Identity root = desk->operator_person;
+    char name[16];
+    for (int i = 0; i < NODES; i++) {
+        (void)snprintf(name, sizeof(name), "n%d", i);
+        (void)desk_node_new(desk, name, "r1", 9, 64 * SAY_GIB);
+    }
+    cr_assert_eq(say_image(desk, root, "linux")->reject, 0);
+    cr_assert_eq(say_tenant(desk, root, "a", NULL, &cap)->reject, 0);
+    cr_assert_eq(say_network(desk, root, "a", "net", "10.1.0.0/16")->reject, 0);
+    uint32_t from = desk->frames_count;
+    struct say_instance wish = { .tenant = "a", .name = name, .network = "net" };
+    desk->later = true;
+    for (int i = 0; i < CREATES; i++) {
+        (void)snprintf(name, sizeof(name), "m%d", i);
+        cr_assert_null(say_create(desk, root, &wish));
+    }
+    desk->later = false;
+    desk_turn(desk);
+    cr_assert_eq(state_count(desk_state(desk), TABLE_INSTANCE), CREATES);
+    for (int i = 0; i < NODES - 2; i++) { /* Twenty-eight and a half nodes are full. */
+        const Wire__Frame *told =
+            desk_sent(desk, desk->nodes[i].id, WIRE__FRAME__BODY_NODE_ORDERS, from);
+        cr_assert_not_null(told);
+        cr_assert_eq(told->node_orders->n_segments, 1);
+        cr_assert_eq(told->node_orders->segments[0]->n_peers, 28);
+    }
+    cr_assert_leq(desk->frames_count - from, NODES);
+    desk_close(desk);
+}
+
+Test(core_engine, what_found_no_room_in_a_step_is_told_whole_with_the_next_renewal)
+{
+    struct lab lab = lab_open();
+    struct desk *desk = lab.desk;
+    uint32_t from = desk->frames_count;
+    desk->squeeze = ENGINE_ARENA / 2 + 1;
+    cr_assert_eq(lab_create(&lab, "vm", false)->reject, 0);
+    desk->squeeze = 0;
+    struct desk_node *node = lab_node_of(&lab, "vm");
+    cr_assert_null(desk_sent(desk, node->id, WIRE__FRAME__BODY_NODE_ORDERS, from));
+    desk_renew(desk, node, true);
+    const Wire__Frame *told = desk_sent(desk, node->id, WIRE__FRAME__BODY_NODE_ORDERS, from);
+    cr_assert_not_null(told);
+    cr_assert(told->node_orders->whole);
+    cr_assert_eq(told->node_orders->n_assignments, 1);
+    from = desk->frames_count;
+    desk_renew(desk, node, true);
+    cr_assert_null(desk_sent(desk, node->id, WIRE__FRAME__BODY_NODE_ORDERS, from));
     lab_close(&lab);
 }
 
