@@ -226,7 +226,7 @@ static RESULT on_snapshot_take(void *context, uint64_t index, struct slice *mani
         return FAIL(FAILURE_BUSY);
     }
     server->mirror_dirty = true;
-    TRY(mirror_drain(server, true));
+    TRY(mirror_reach(server, index));
     return snapshot_take(&server->snapshot, server->store, index, manifest_out);
 }
 
@@ -236,14 +236,33 @@ static bool on_snapshot_ready(void *context, uint64_t peer, uint64_t index, stru
     return snapshot_ready(&server->snapshot, peer, index, manifest);
 }
 
+/* The links of controllers live longer than an engine: the one that goes refuses what it had
+ * forwarded, the one that comes knows whom it can reach. */
+static void links_tell(struct server *server, bool up)
+{
+    for (size_t i = 0; i < COUNT_OF(server->linked); i++) {
+        struct engine_event event = { .kind = ENGINE_LINK,
+                                      .peer_kind = WIRE__KIND__KIND_CONTROLLER,
+                                      .peer = server->linked[i],
+                                      .up = up };
+        if (server->linked[i] != 0) {
+            server_step(server, &event);
+        }
+    }
+}
+
 static RESULT on_snapshot_restore(void *context, uint64_t index, struct slice manifest)
 {
     struct server *server = context;
+    links_tell(server, false);
     server->mirror_dirty = false;
+    server->conf.engine.genesis = NULL; /* The cell has begun. */
     TRY(snapshot_install(
         &server->snapshot, &server->store, server->conf.store_directory, index, manifest));
     TRY(server_engine_fresh(server));
-    return mirror_restore(server);
+    TRY(mirror_restore(server));
+    links_tell(server, true);
+    return OK;
 }
 
 static uint64_t on_flushed_index(void *context)
@@ -353,6 +372,7 @@ RESULT server_open(
         server_close(server);
         return opened;
     }
+    server->conf.engine.genesis = NULL; /* The caller's; the engine has its copy. */
     *server_out = server;
     return OK;
 }
@@ -409,6 +429,18 @@ void server_frame(
     }
 }
 
+static void link_note(struct server *server, uint64_t peer, bool up)
+{
+    uint64_t *free_one = NULL;
+    for (size_t i = 0; i < COUNT_OF(server->linked); i++) {
+        server->linked[i] = server->linked[i] == peer ? 0 : server->linked[i];
+        free_one = server->linked[i] == 0 ? &server->linked[i] : free_one;
+    }
+    if (up && free_one != NULL) { /* More than a cell can have are not forwarded to. */
+        *free_one = peer;
+    }
+}
+
 void server_link(
     struct server *server,
     uint64_t now_ms,
@@ -418,6 +450,9 @@ void server_link(
     bool up)
 {
     now(server, now_ms, wall_ms);
+    if (kind == WIRE__KIND__KIND_CONTROLLER) {
+        link_note(server, peer, up);
+    }
     struct engine_event event = { .kind = ENGINE_LINK, .peer_kind = kind, .peer = peer, .up = up };
     server_step(server, &event);
 }

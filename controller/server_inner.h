@@ -32,12 +32,16 @@ struct server {
     bool poisoned;
     bool store_unfit;
     enum replica_role role;
+    uint64_t linked[LIMIT_CONTROLLERS * 2]; /* Controllers whose link is up; 0: free. */
 };
 
 /* ---- server_mirror.c ---- */
 RESULT mirror_restore(struct server *server);
 /* Drains every changed row and commits. `force`: now, else when it is due. */
 struct result mirror_drain(struct server *server, bool force);
+/* The same, and the store's index is exactly `index`: barriers and membership changes move no row.
+ */
+struct result mirror_reach(struct server *server, uint64_t index);
 void mirror_leaf(struct server *server, uint64_t seq, struct slice leaf);
 void mirror_read_leaves(struct server *server, const struct effect *effect);
 

@@ -96,6 +96,22 @@ static void drain_table(struct server *server, enum state_table table)
     }
 }
 
+static struct result commit(struct server *server, uint64_t index)
+{
+    struct result committed = store_commit(server->store, index);
+    if (committed.code == FAILURE_BUSY) {
+        return committed; /* The batch is kept; the next commit takes it along. */
+    }
+    server->mirrored_ms = server->now_ms;
+    if (committed.code != 0) {
+        server->store_unfit = true;
+        return committed;
+    }
+    server->mirror_dirty = false;
+    server->mirrored_index = index;
+    return OK;
+}
+
 struct result mirror_drain(struct server *server, bool force)
 {
     bool due = server->now_ms - server->mirrored_ms >= SERVER_MIRROR_MS ||
@@ -110,18 +126,16 @@ struct result mirror_drain(struct server *server, bool force)
         server->mirror_dirty = false;
         return FAIL(FAILURE_NO_SPACE);
     }
-    struct result committed = store_commit(server->store, engine_applied(server->engine));
-    if (committed.code == FAILURE_BUSY) {
-        return committed; /* The batch is kept; the next commit takes it along. */
-    }
-    server->mirrored_ms = server->now_ms;
-    if (committed.code != 0) {
-        server->store_unfit = true;
-        return committed;
-    }
-    server->mirror_dirty = false;
-    server->mirrored_index = engine_applied(server->engine);
-    return OK;
+    /* A snapshot may have committed an index that moved no row (mirror_reach). */
+    uint64_t index = engine_applied(server->engine);
+    return commit(server, index > store_index(server->store) ? index : store_index(server->store));
+}
+
+struct result mirror_reach(struct server *server, uint64_t index)
+{
+    CHECK(index >= engine_applied(server->engine));
+    TRY(mirror_drain(server, true));
+    return store_index(server->store) < index ? commit(server, index) : OK;
 }
 
 void mirror_leaf(struct server *server, uint64_t seq, struct slice leaf)
