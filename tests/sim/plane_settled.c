@@ -33,6 +33,8 @@ static const struct plane_domain *domain_of(uint32_t machine, uint64_t instance)
 static bool replicas_equal(struct plane *plane, uint32_t leader)
 {
     struct engine *best = server_engine(plane_server(plane, leader));
+    struct replica_status leading;
+    server_status(plane_server(plane, leader), &leading);
     for (uint32_t i = 0; i < PLANE_MACHINES; i++) {
         if (plane->machines[i].exists && !plane->machines[i].up) {
             return not_yet("down", i, 0);
@@ -44,7 +46,9 @@ static bool replicas_equal(struct plane *plane, uint32_t leader)
             return not_yet("down", i, 0);
         }
         struct engine *engine = server_engine(server);
-        if (engine_applied(engine) != engine_applied(best) ||
+        struct replica_status status;
+        server_status(server, &status);
+        if (status.applied != leading.applied || status.applied != leading.commit ||
             engine_state(engine)->digest != engine_state(best)->digest) {
             return not_yet("behind", i, engine_applied(engine));
         }
