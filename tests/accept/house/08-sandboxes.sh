@@ -7,8 +7,8 @@ inject=$checkout/build/tests/accept/inject
 all_there() { # machine, programs...
     machine=$1
     shift
-    for program in "$@"; do
-        on "$machine" pgrep -x "udatsu-$program" >/dev/null || return 1
+    for wanted in "$@"; do
+        on "$machine" pgrep -x "udatsu-$wanted" >/dev/null || return 1
     done
 }
 stopped() { # machine, program, question...
