@@ -112,6 +112,6 @@ enum door_verdict door_pass(
     uint32_t kind = (uint32_t)facts->identity.kind;
     uint32_t at = least_at(door, facts->identity.id, kind);
     bool known = least_is(door, at, facts->identity.id, kind);
-    /* INV-SEC-2: an epoch below the least is refused, whatever its certificate's time says. */
+    /* INV-SEC-3: an epoch below the least is refused, whatever its certificate's time says. */
     return known && facts->identity.epoch < door->least[at].epoch ? DOOR_REVOKED : DOOR_OPEN;
 }

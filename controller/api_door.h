@@ -37,7 +37,7 @@ void door_judge(
     struct slice certificate,
     uint64_t now_seconds,
     struct door_peer *peer_out);
-/* For every request on the connection: time goes on, and people are revoked. INV-SEC-2. */
+/* For every request on the connection: time goes on, and people are revoked. INV-SEC-3. */
 enum door_verdict door_pass(
     const struct door *door, const struct door_peer *peer, uint64_t now_seconds);
 

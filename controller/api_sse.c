@@ -241,7 +241,7 @@ void streams_tick(struct streams *streams, bool bells)
         }
         const struct door *door = streams->service->door;
         if (door_pass(door, stream->work->call->peer, wall_seconds) != DOOR_OPEN) {
-            finish(stream); /* INV-SEC-2: a revoked reader sees nothing more. */
+            finish(stream); /* INV-SEC-3: a revoked reader sees nothing more. */
             continue;
         }
         bool due = stream->due || now_ms - stream->asked_ms >= poll_ms;

@@ -207,7 +207,7 @@ Test(api_door, only_epochs_below_the_least_are_refused_and_epochs_only_rise)
         struct door_peer old = peer_of(sequence, 4);
         struct door_peer new = peer_of(sequence, 5);
         enum door_verdict expected = sequence % 3 == 0 ? DOOR_REVOKED : DOOR_OPEN;
-        cr_assert_eq(door_pass(door, &old, 0), expected); /* INV-SEC-2 */
+        cr_assert_eq(door_pass(door, &old, 0), expected); /* INV-SEC-3 */
         cr_assert_eq(door_pass(door, &new, 0), DOOR_OPEN);
     }
     struct door_peer node = peer_of(3, 4);

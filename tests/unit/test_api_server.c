@@ -101,7 +101,7 @@ Test(api_server, a_revoked_epoch_is_refused_on_an_open_connection, .init = begin
     bench_least(bench, 2); /* Its own epoch: still good. */
     cr_assert_eq(client_ask(&client, "GET", "/v1/tenants/acme", "", ""), 200);
     bench_least(bench, 3);
-    bench_least(bench, 1); /* INV-SEC-2: what was raised stays raised. */
+    bench_least(bench, 1); /* INV-SEC-3: what was raised stays raised. */
     while (client_ask(&client, "GET", "/v1/tenants/acme", "", "") == 200) {
         /* The frame is on its way through the same loop. */
     }
