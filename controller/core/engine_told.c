@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { WAIT_SECONDS_MAX = 30, AUDIT_PAGE = 200, EVENT_PAGE = 200 };
+enum { WAIT_SECONDS_MAX = 30, EVENT_PAGE = 200, EVENTS_MAX = 2048 };
 
 /* "10.0.0.1:7443" → "10.0.0.1": what a certificate names. */
 static const char *host_part(struct engine *engine, const char *address)
@@ -330,7 +330,7 @@ void asks_events(struct engine *engine, uint32_t slot, const Wire__Request *requ
         return;
     }
     uint32_t limit = read->limit == 0 || read->limit > EVENT_PAGE ? EVENT_PAGE : read->limit;
-    answer->events = engine_take(engine, sizeof(*answer->events) * (limit + 1));
+    answer->events = engine_take(engine, sizeof(*answer->events) * EVENTS_MAX);
     if (read->after != 0 && read->after < engine->events_floor) {
         Wire__EventView *reset = engine_take(engine, sizeof(*reset));
         wire__event_view__init(reset);
@@ -339,12 +339,16 @@ void asks_events(struct engine *engine, uint32_t slot, const Wire__Request *requ
         reset->name = "reset";
         answer->events[answer->n_events++] = reset;
     }
-    for (uint64_t at = engine->events_first; at < engine->events_next && answer->n_events < limit;
-         at++) {
+    for (uint64_t at = engine->events_first; at < engine->events_next; at++) {
         const struct kept_event *kept = &engine->events[at % ENGINE_EVENTS];
+        bool another =
+            answer->n_events > 0 && answer->events[answer->n_events - 1]->index != kept->index;
+        if (answer->n_events >= limit && another) {
+            break; /* The cursor is an index: a page never ends inside one. */
+        }
         Wire__EventView *view =
             kept->index > read->after ? event_view(engine, kept, request) : NULL;
-        if (view != NULL) {
+        if (view != NULL && answer->n_events < EVENTS_MAX) {
             answer->events[answer->n_events++] = view;
         }
     }
