@@ -7,7 +7,10 @@
 #include <string.h>
 
 /* Answers fit one frame with its envelope; a list stops here and says where to go on. */
-enum { ANSWER_BYTES_MAX = 96 * 1024 };
+enum {
+    ANSWER_BYTES_MAX = 96 * 1024,
+    STATUS_ALARMS = 64, /* The first of those raised; the list of alarms has them all. */
+};
 
 struct reading {
     const struct view_live *live;
@@ -276,6 +279,7 @@ static void access_read(struct reading *r)
 {
     struct arena *arena = r->live->arena;
     uint32_t count = state_count(r->state, TABLE_USER);
+    size_t bytes = 0;
     r->answer->access = arena_take(arena, sizeof(*r->answer->access) * (count + 1));
     for (const struct user_row *user = state_first(r->state, TABLE_USER);
          user != NULL && r->answer->access != NULL;
@@ -296,6 +300,18 @@ static void access_read(struct reading *r)
         view->may = words;
         view->n_may = may_count;
         r->answer->access[r->answer->n_access++] = view;
+        bytes += protobuf_c_message_get_packed_size(&view->base) + 8;
+        if (bytes > ANSWER_BYTES_MAX) { /* Part of it would be taken for the whole. */
+            refuse(
+                &r->seen,
+                r->outcome,
+                REJECT_OVERLOADED,
+                "More principals than one answer holds.",
+                "",
+                "List users, page by page; their roles say what they can do.");
+            r->answer->n_access = 0;
+            return;
+        }
     }
 }
 
@@ -328,7 +344,7 @@ static bool status_lists(struct reading *r, Wire__ClusterStatus *status)
     }
     for (const struct alarm_row *row = state_first(r->state, TABLE_ALARM); row != NULL;
          row = state_next(r->state, TABLE_ALARM, row)) {
-        if (row->cleared_at == 0) {
+        if (row->cleared_at == 0 && status->n_alarms < STATUS_ALARMS) {
             status->alarms[status->n_alarms] = views_alarm(r->live, row);
             if (status->alarms[status->n_alarms++] == NULL) {
                 return false;
