@@ -174,7 +174,9 @@ static void keep_leaf(struct desk *desk, const struct effect *effect)
     (void)text_copy(to->operation, sizeof(to->operation), slice_text(leaf->operation));
     (void)text_copy(to->reason, sizeof(to->reason), slice_text(leaf->reason));
     CHECK(leaf->tenant_prev.len == 0 || leaf->tenant_prev.len == AUDIT_HASH);
-    memcpy(to->previous, leaf->tenant_prev.data, leaf->tenant_prev.len);
+    if (leaf->tenant_prev.len > 0) {
+        memcpy(to->previous, leaf->tenant_prev.data, AUDIT_HASH);
+    }
     audit_leaf_hash(effect->bytes, to->hash);
 }
 
