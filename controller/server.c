@@ -236,15 +236,14 @@ static bool on_snapshot_ready(void *context, uint64_t peer, uint64_t index, stru
     return snapshot_ready(&server->snapshot, peer, index, manifest);
 }
 
-/* The links of controllers live longer than an engine: the one that goes refuses what it had
- * forwarded, the one that comes knows whom it can reach. */
-static void links_tell(struct server *server, bool up)
+/* Links live longer than an engine: the one that comes knows whom it can reach. */
+static void links_tell(struct server *server)
 {
     for (size_t i = 0; i < COUNT_OF(server->linked); i++) {
         struct engine_event event = { .kind = ENGINE_LINK,
                                       .peer_kind = WIRE__KIND__KIND_CONTROLLER,
                                       .peer = server->linked[i],
-                                      .up = up };
+                                      .up = true };
         if (server->linked[i] != 0) {
             server_step(server, &event);
         }
@@ -254,14 +253,15 @@ static void links_tell(struct server *server, bool up)
 static RESULT on_snapshot_restore(void *context, uint64_t index, struct slice manifest)
 {
     struct server *server = context;
-    links_tell(server, false);
+    struct engine_event leave = { .kind = ENGINE_LEAVE };
+    server_step(server, &leave);
     server->mirror_dirty = false;
     server->conf.engine.genesis = NULL; /* The cell has begun. */
     TRY(snapshot_install(
         &server->snapshot, &server->store, server->conf.store_directory, index, manifest));
     TRY(server_engine_fresh(server));
     TRY(mirror_restore(server));
-    links_tell(server, true);
+    links_tell(server);
     return OK;
 }
 

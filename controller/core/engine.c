@@ -459,6 +459,7 @@ void engine_step(struct engine *engine, const struct engine_event *event, struct
             stand(engine);
         }
         break;
+    case ENGINE_LEAVE: asks_leave(engine); break;
     case ENGINE_TURN:
         reads_turn(engine);
         asks_submit(engine);

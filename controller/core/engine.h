@@ -44,6 +44,7 @@ enum engine_event_kind {
     ENGINE_MEMBERS, /* What consensus says of every member. */
     ENGINE_CLOCK,   /* Every LIMIT_TICK_MS. */
     ENGINE_TURN,    /* The turn's input is over: propose, confirm. */
+    ENGINE_LEAVE,   /* Another engine takes this one's place: every ask is answered now. */
 };
 
 struct engine_member {

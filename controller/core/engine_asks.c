@@ -390,3 +390,19 @@ void asks_clock(struct engine *engine)
         }
     }
 }
+
+void asks_leave(struct engine *engine)
+{
+    for (uint32_t slot = 0; slot < ENGINE_ASKS; slot++) {
+        if (engine->asks[slot].phase != ASK_FREE) {
+            asks_land(engine, &engine->asks[slot]);
+            asks_refuse(
+                engine,
+                slot,
+                REJECT_OUTCOME_UNKNOWN,
+                "This controller took over another's state while this was under way.",
+                1);
+        }
+    }
+    CHECK(engine->asks_count == 0);
+}

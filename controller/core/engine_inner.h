@@ -179,6 +179,7 @@ void asks_submit_refused(struct engine *engine, uint64_t handle, struct result w
 void asks_follower(struct engine *engine); /* Leadership went: what was not proposed waits again. */
 void asks_leading(struct engine *engine);  /* It came: what waited is planned. */
 void asks_clock(struct engine *engine);
+void asks_leave(struct engine *engine);
 void asks_told_by_peer(struct engine *engine, const Wire__Told *told);
 void asks_peer_gone(struct engine *engine, uint64_t peer);
 void asks_told_by_keys(struct engine *engine, const Wire__IssueTold *told);

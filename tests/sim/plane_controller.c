@@ -84,7 +84,8 @@ static void host_halt(void *context, const char *why)
     }
     if (again) {
         plane_seen(self->plane, PLANE_MIRROR_STARTED_OVER);
-    } else if (!self->disk.dead && strcmp(why, result_name(FAIL(FAILURE_IO))) != 0) {
+    } else if (
+        !self->disk.dead && !self->disk.full && strcmp(why, result_name(FAIL(FAILURE_IO))) != 0) {
         plane_fail(self->plane, "HALT m%u: %s", self->machine, why);
     }
     self->dying = true;
@@ -278,6 +279,9 @@ void plane_controller_crash(struct plane *plane, uint32_t machine, bool power)
         self->mark = (struct server_mark){ .index = 0 };
     } else {
         sim_disk_kill(&self->disk);
+    }
+    if (plane_odds(plane, 7000)) {
+        plane_controller_odds(plane, machine, 0, 0);
     }
     if (self->disk.torn != torn) {
         plane_seen(plane, PLANE_TORN_WRITE);

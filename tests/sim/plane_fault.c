@@ -62,7 +62,9 @@ static void strike_disk(struct plane *plane)
         plane_after(plane, 500 + plane_below(plane, 6000), PLANE_ROOM, machine);
         return;
     case 1: plane_controller_break(plane, machine); return;
-    default: plane_controller_odds(plane, machine, 400, plane_odds(plane, 5000) ? 400 : 0); return;
+    default:
+        plane_controller_odds(plane, machine, 20000, plane_odds(plane, 5000) ? 20000 : 0);
+        return;
     }
 }
 

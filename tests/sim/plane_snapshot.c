@@ -165,8 +165,8 @@ static bool file_write(const char *path, struct slice bytes)
         good = bytes.size - at >= sizeof(sizes);
         memcpy(sizes, bytes.data + at, good ? sizeof(sizes) : 0);
         at += sizeof(sizes);
-        good = good && sizes[0] > 0 && sizes[0] <= bytes.size - at &&
-               sizes[1] <= bytes.size - at - sizes[0];
+        good = good && sizes[0] > 0 && sizes[0] <= STORE_KEY_MAX && sizes[1] <= STORE_VALUE_MAX &&
+               sizes[0] <= bytes.size - at && sizes[1] <= bytes.size - at - sizes[0];
         if (good) {
             struct slice key = { bytes.data + at, sizes[0] };
             store_put(store, key, (struct slice){ bytes.data + at + sizes[0], sizes[1] });
