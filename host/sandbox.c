@@ -162,6 +162,7 @@ static RESULT hide(void)
     return done ? OK : FAIL(FAILURE_DENIED);
 }
 
+/* INV-SEC-22: from here on only what the promises name. */
 RESULT sandbox_enter(const struct sandbox *sandbox)
 {
     CHECK((sandbox->promises & PROMISE_STDIO) != 0);

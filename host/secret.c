@@ -18,6 +18,7 @@ RESULT secret_make(size_t size, struct secret *secret_out)
     if (data == MAP_FAILED) {
         return FAIL(FAILURE_NO_SPACE);
     }
+    /* INV-SEC-23 */
     if (mlock(data, room) != 0 || madvise(data, room, MADV_DONTDUMP) != 0 ||
         madvise(data, room, MADV_DONTFORK) != 0) {
         (void)munmap(data, room); /* Nothing was in it. */

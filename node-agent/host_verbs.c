@@ -215,6 +215,7 @@ static RESULT do_start(
 {
     struct domain domain;
     TRY(host_describe(host, verb, &domain));
+    /* INV-VM-6: before every boot, whatever was true yesterday. */
     TRY(host_image_verify(host->image_directory, verb->assignment->kernel_sha256.data));
     TRY(host_image_verify(host->image_directory, verb->assignment->initramfs_sha256.data));
     char *xml = take(arena, HOST_XML_SIZE);

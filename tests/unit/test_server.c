@@ -152,7 +152,7 @@ static void set_up(void)
 {
     memset(&room, 0, sizeof(room));
     room.now_ms = 1000;
-    strcpy(room.directory, "/tmp/udatsu-server-XXXXXX");
+    memcpy(room.directory, "/tmp/udatsu-server-XXXXXX", sizeof("/tmp/udatsu-server-XXXXXX"));
     cr_assert_not_null(mkdtemp(room.directory));
     (void)snprintf(room.rows, sizeof(room.rows), "%s/rows", room.directory);
     (void)snprintf(room.snapshots, sizeof(room.snapshots), "%s", room.directory);
