@@ -471,10 +471,7 @@ static void instance_delete(
     instance_move(row, S(DELETING));
     const struct node_row *node = state_find(apply->state, TABLE_NODE, row->node.value);
     if (node != NULL && node->liveness != WIRE__LIVENESS__LIVENESS_ALIVE) {
-        (void)text_copy(
-            row->reason,
-            sizeof(row->reason),
-            slice_text("its node is not heard; it stays charged"));
+        (void)text_copy(row->reason, sizeof(row->reason), slice_text(INSTANCE_NOT_HEARD));
     }
     apply_assign(apply, row->node.value, row);
 }

@@ -74,6 +74,28 @@ void apply_node_heard(struct apply *apply, const Wire__NodeHeard *heard)
     }
 }
 
+/* What cannot be deleted says why for as long as that is true, whichever came first: the delete or
+ * the judgement. Looks no further than the node's last instance. INV-LED-6. */
+static void deleting_wait(struct apply *apply, const struct node_row *node, bool alive)
+{
+    uint32_t left = node->instances;
+    for (struct instance_row *row = state_first(apply->state, TABLE_INSTANCE);
+         row != NULL && left > 0;
+         row = state_next(apply->state, TABLE_INSTANCE, row)) {
+        if (row->node.value != node->head.id) {
+            continue;
+        }
+        left--;
+        if (row->state == S(DELETING)) {
+            const char *why = alive ? "" : INSTANCE_NOT_HEARD;
+            (void)text_copy(row->reason, sizeof(row->reason), slice_text(why));
+            row->revision++;
+            state_touch(apply->state, TABLE_INSTANCE, row);
+        }
+    }
+    CHECK(left == 0); /* The node's count of instances is the inventory's. */
+}
+
 void apply_node_judged(struct apply *apply, const Wire__NodeJudged *judged)
 {
     struct node_row *row = state_find(apply->state, TABLE_NODE, judged->node);
@@ -84,6 +106,7 @@ void apply_node_judged(struct apply *apply, const Wire__NodeJudged *judged)
     row->liveness = judged->liveness;
     (void)text_copy(row->reason, sizeof(row->reason), slice_text(judged->reason));
     state_touch(apply->state, TABLE_NODE, row);
+    deleting_wait(apply, row, alive);
     const char *word = alive ? "node-alive" : "node-unknown";
     apply_leaf(apply, 0, word, WIRE__KIND__KIND_NODE, judged->node, REJECT_NONE, "");
     apply_event(apply, 0, word, WIRE__KIND__KIND_NODE, judged->node, row->reason);

@@ -109,12 +109,12 @@ static void heard(struct engine *engine, const struct node_row *row, const Wire_
     lead_word(engine, &command);
 }
 
-static void hello(struct engine *engine, const struct node_row *row, const Wire__NodeHello *hello)
+/* From here on the node takes this leader's orders, and begins with all of them. */
+static void welcome(struct engine *engine, const struct node_row *row)
 {
     struct node_soft *soft = nodes_soft(engine, row->head.id);
-    soft->renewed_ms = engine->now_ms;
+    CHECK(engine->role == ENGINE_LEADING);
     soft->welcomed = true;
-    heard(engine, row, hello);
     if (row->liveness != WIRE__LIVENESS__LIVENESS_ALIVE) {
         judge(engine, row->head.id, true, "it renews");
     }
@@ -124,6 +124,13 @@ static void hello(struct engine *engine, const struct node_row *row, const Wire_
     wire__node_welcome__init(frame->node_welcome);
     frame->node_welcome->term = engine->term;
     nodes_send_whole(engine, row->head.id);
+}
+
+static void hello(struct engine *engine, const struct node_row *row, const Wire__NodeHello *hello)
+{
+    nodes_soft(engine, row->head.id)->renewed_ms = engine->now_ms;
+    heard(engine, row, hello);
+    welcome(engine, row);
     for (size_t i = 0; i < hello->n_known; i++) {
         report(engine, row->head.id, hello->known[i]);
     }
@@ -157,7 +164,11 @@ static void renew(struct engine *engine, const struct node_row *row, const Wire_
     uint64_t count = 0;
     uint64_t digest = 0;
     soft->renewed_ms = engine->now_ms;
-    if (row->liveness != WIRE__LIVENESS__LIVENESS_ALIVE && soft->welcomed) {
+    if (!soft->welcomed) { /* Its hello was lost, or went to an earlier leader. */
+        welcome(engine, row);
+        return;
+    }
+    if (row->liveness != WIRE__LIVENESS__LIVENESS_ALIVE) {
         judge(engine, row->head.id, true, "it renews");
     }
     desired(engine, row->head.id, &count, &digest);

@@ -8,6 +8,9 @@
 /* unset → stopped | starting; the picture in docs/machines is made from the table in instance.c. */
 extern const struct sm instance_machine;
 
+/* Why a deleted instance stays while its node is unknown. */
+#define INSTANCE_NOT_HEARD "its node is not heard; it stays charged"
+
 void instance_move(struct instance_row *row, Wire__InstanceState next);
 /* vcpus, memory and one instance: what the ledger holds for it from creation until it is gone. */
 struct quota_amounts instance_amounts(const struct instance_row *row);

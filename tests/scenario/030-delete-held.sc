@@ -18,4 +18,14 @@ when    n1 reports a/web gone
 then    instance a/web is absent ; tenant a used instances=0 ; node n1 placed memory=0 ; operation of web is done
 when    a deletes network a/net -> accepted
 when    a creates instance a/next -> accepted
+when    n1 reports a/next running
+when    n1 falls silent
+when    time passes 2s
+when    a deletes instance a/next -> accepted
+then    node n1 is alive ; instance a/next is deleting
+when    time passes 5s
+then    node n1 is unknown ; instance a/next is deleting ; instance a/next reason
+when    n1 is heard
+when    n1 reports a/next gone
+then    instance a/next is absent
 always  ledger = inventory ; each accepted write has exactly one leaf ; a second engine has the same digest

@@ -356,6 +356,55 @@ Test(core_engine, a_silent_node_is_unknown_with_an_alarm_and_alive_again_when_it
     lab_close(&lab);
 }
 
+Test(core_engine, what_is_being_deleted_says_why_while_its_node_is_unknown)
+{
+    struct lab lab = lab_open();
+    struct desk *desk = lab.desk;
+    (void)lab_create(&lab, "vm", false);
+    (void)lab_create(&lab, "other", false);
+    lab_says(&lab, "vm", O(RUNNING));
+    lab_says(&lab, "other", O(RUNNING));
+    struct desk_node *node = lab_node_of(&lab, "vm");
+    node->silent = true;
+    desk_pass(desk, 1000);
+    cr_assert_eq(say_delete(desk, lab.ann, "a", "vm")->reject, 0);
+    cr_assert_str_empty(lab_row(&lab, "vm")->reason); /* Still alive: nothing to explain. */
+    desk_pass(desk, LIMIT_NODE_UNKNOWN_MS);
+    cr_assert_eq(lab_row(&lab, "vm")->state, S(DELETING));
+    cr_assert_str_not_empty(lab_row(&lab, "vm")->reason);
+    cr_assert_str_empty(lab_row(&lab, "other")->reason); /* Nobody waits for it to go. */
+    node->silent = false;
+    desk_pass(desk, 100);
+    cr_assert_eq(lab_row(&lab, "vm")->state, S(DELETING)); /* INV-LED-6 */
+    cr_assert_str_empty(lab_row(&lab, "vm")->reason);
+    lab_close(&lab);
+}
+
+Test(core_engine, a_node_that_renews_without_a_hello_is_welcomed_and_told_everything_once)
+{
+    struct lab lab = lab_open();
+    struct desk *desk = lab.desk;
+    (void)lab_create(&lab, "vm", false);
+    struct desk_node *node = lab_node_of(&lab, "vm");
+    uint32_t before = desk->frames_count;
+    desk_renew(desk, node, true);
+    cr_assert_null(desk_sent(desk, node->id, WIRE__FRAME__BODY_NODE_WELCOME, before));
+    desk_link(desk, WIRE__KIND__KIND_NODE, node->id, true); /* Its hello is lost. */
+    before = desk->frames_count;
+    desk_renew(desk, node, true);
+    const Wire__Frame *told = desk_sent(desk, node->id, WIRE__FRAME__BODY_NODE_WELCOME, before);
+    cr_assert_not_null(told);
+    cr_assert_eq(told->node_welcome->term, desk->term);
+    told = desk_sent(desk, node->id, WIRE__FRAME__BODY_NODE_ORDERS, before);
+    cr_assert_not_null(told);
+    cr_assert(told->node_orders->whole && told->node_orders->last);
+    cr_assert_eq(told->node_orders->n_assignments, 1);
+    before = desk->frames_count;
+    desk_renew(desk, node, true);
+    cr_assert_null(desk_sent(desk, node->id, WIRE__FRAME__BODY_NODE_WELCOME, before));
+    lab_close(&lab);
+}
+
 Test(core_engine, what_a_node_claims_cannot_make_sums_wrap)
 {
     struct lab lab = lab_open();
