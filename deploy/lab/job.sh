@@ -5,23 +5,12 @@
 set -eu
 . "$(dirname -- "$0")/lib.sh"
 udatsu=$state/desk/udatsu
+. "$root/deploy/lab/people.sh"
 nodes=${1:?job.sh NODES}
 digest() { sed -n "s/^$1 //p" "$root/build/guest/images"; }
 broken() {
     say "does not hold: $*"
     exit 7
-}
-
-# A tenant's own user: an operator reads no tenant's console.
-as() { # tenant, arguments of udatsu
-    desk=$state/desk/$1
-    who=$1
-    shift
-    UDATSU_CERT=$desk/cert.pem UDATSU_KEY=$desk/key.pem "$udatsu" --tenant "$who" "$@"
-}
-enrol() { # tenant
-    "$udatsu" user create "$1-user" --role tenant --tenant "$1" >/dev/null
-    "$udatsu" user token "$1-user" | "$udatsu" user enroll --out "$state/desk/$1" >/dev/null
 }
 
 "$udatsu" image create plain --kernel "$(digest kernel)" --initramfs "$(digest plain.initrd)" \

@@ -7,6 +7,7 @@ cd "$checkout" || exit 1
 label=${UDATSU_LAB_LABEL:-$(printf '%s' "$checkout" | sha256sum | cut -c1-4)}
 state=/var/tmp/udatsu-lab-$label
 udatsu=$state/desk/udatsu
+. "$checkout/deploy/lab/people.sh"
 
 must() { # sentence, command...
     sentence=$1
@@ -28,12 +29,6 @@ within() { # seconds, command...
     done
 }
 on() { deploy/lab/enter.sh "$@"; } # machine, command...
-as() { # tenant, arguments of udatsu: as that tenant's own user (made by the main job)
-    desk=$state/desk/$1
-    who=$1
-    shift
-    UDATSU_CERT=$desk/cert.pem UDATSU_KEY=$desk/key.pem "$udatsu" --tenant "$who" "$@"
-}
 lab_is_up() { # brings it up unless it runs
     if ! { [ -x "$udatsu" ] && "$udatsu" cluster status >/dev/null 2>&1; }; then
         ./lab up --keep </dev/null >"$checkout/build/accept-up.log" 2>&1 || {
@@ -53,10 +48,20 @@ count() { items "$@" | grep -c . || true; }
 leader() { items controller 'select(.leader) | .name'; }
 qemus() { # every QEMU of every node: NODE PID, in order
     for node in n1 n2 n3; do
-        on $node pgrep -f '^/usr/bin/qemu-system' 2>/dev/null | sed "s/^/$node /"
+        on $node pgrep -f '^/usr/bin/qemu-system.* -name guest=' 2>/dev/null | sed "s/^/$node /"
     done
 }
-digests() { items controller '.digest' | sort -u; }
+# What each controller says of itself: applied index and digest, from its own applied state.
+stands() {
+    for number in 1 2 3; do
+        UDATSU_ENDPOINTS=https://10.98.0.$((10 + number)):8443 \
+            "$udatsu" -o json cluster status --consistency stale 2>/dev/null |
+            jq -r '"\(.applied_index) \(.digest) \(.poisoned)"'
+    done
+}
+# Equal digests at an equal index; two of different indexes say nothing.
 controllers_agree() {
-    [ "$(digests | wc -l)" = 1 ] && [ "$(count controller 'select(.reachable) | .name')" = 3 ]
+    said=$(stands)
+    [ "$(printf '%s\n' "$said" | wc -l)" = 3 ] && [ "$(printf '%s\n' "$said" | sort -u | wc -l)" = 1 ] &&
+        [ "$(count controller 'select(.reachable and .fit) | .name')" = 3 ]
 }
