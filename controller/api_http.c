@@ -10,12 +10,20 @@
 #include "host/clock.h"
 
 #include <microhttpd.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 
-enum { SPARE_DESCRIPTORS = 64, DRAIN_BYTES = 4 * 1024 * 1024, PEM_SIZE = 8192 };
+enum {
+    SPARE_DESCRIPTORS = 64,
+    DRAIN_BYTES = 4 * 1024 * 1024,
+    PEM_SIZE = 8192,
+    CORKED_BYTES = 8 * 1024, /* A body that leaves with its head: one record, one segment. */
+};
 
 struct http {
     struct MHD_Daemon *daemon;
@@ -43,6 +51,8 @@ struct call {
     enum stage stage;
     bool suspended;
     bool streaming;
+    bool corked; /* Head and body gather until the answer is whole. */
+    size_t size; /* Of the answer's body. */
     struct http_source source;
     size_t body_max;
     size_t drained;
@@ -120,6 +130,13 @@ static void on_connection(
     *socket_context = NULL;
 }
 
+static void *session_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    return info == NULL ? NULL : info->tls_session;
+}
+
 static struct door_peer *peer_of(struct http *http, struct MHD_Connection *connection)
 {
     const union MHD_ConnectionInfo *info =
@@ -128,11 +145,9 @@ static struct door_peer *peer_of(struct http *http, struct MHD_Connection *conne
     if (peer == NULL || peer->judged) {
         return peer;
     }
-    const union MHD_ConnectionInfo *session =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    void *session = session_of(connection);
     struct slice certificate = SLICE_EMPTY;
-    bool presented = session != NULL && session->tls_session != NULL &&
-                     api_tls_peer(session->tls_session, &certificate);
+    bool presented = session != NULL && api_tls_peer(session, &certificate);
     door_judge(http->door, presented, certificate, clock_wall_ms() / 1000, peer);
     return peer;
 }
@@ -165,9 +180,40 @@ static enum MHD_Result on_argument(
     return query->count <= API_QUERY_MAX ? MHD_YES : MHD_NO;
 }
 
+/* microhttpd sends head and body one after the other, and each would be a segment of its own. A
+ * body that is larger than what a socket always takes is sent as microhttpd does. */
+static void cork(struct call *call)
+{
+    void *session = session_of(call->connection);
+    if (!call->streaming && session != NULL && call->size <= CORKED_BYTES) {
+        CHECK(!call->corked);
+        api_tls_cork(session);
+        call->corked = true;
+    }
+}
+
+/* A client that asks and asks and never reads is not waited for: it is cut off. microhttpd leaves
+ * TCP_CORK on and pushes by setting TCP_NODELAY anew, and so do we. */
+static void uncork(struct call *call)
+{
+    void *session = session_of(call->connection);
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(call->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    int one = 1;
+    if (!call->corked || session == NULL || info == NULL) {
+        return;
+    }
+    call->corked = false;
+    if (!api_tls_uncork(session) ||
+        setsockopt(info->connect_fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) != 0) {
+        (void)shutdown(info->connect_fd, SHUT_RDWR); /* microhttpd sees it and closes. */
+    }
+}
+
 static enum MHD_Result queue(struct call *call)
 {
     CHECK(call->response != NULL);
+    cork(call);
     enum MHD_Result queued = MHD_queue_response(call->connection, call->status, call->response);
     MHD_destroy_response(call->response);
     call->response = NULL;
@@ -259,6 +305,7 @@ static void answer(
         return; /* No memory: the connection is closed instead. */
     }
     call->status = reply->status;
+    call->size = body.size;
     add_head(call, reply, request_id);
     resume(call);
 }
@@ -447,6 +494,7 @@ static void on_completed(
         return;
     }
     *request_context = NULL;
+    uncork(call);
     http->hooks.gone(http->hooks.context, &call->open);
     if (call->response != NULL) {
         MHD_destroy_response(call->response);

@@ -93,3 +93,17 @@ bool api_tls_peer(void *session, struct slice *certificate_out)
     *certificate_out = slice_of(chain[0].data, chain[0].size);
     return true;
 }
+
+void api_tls_cork(void *session)
+{
+    CHECK(session != NULL);
+    gnutls_record_cork(session);
+}
+
+bool api_tls_uncork(void *session)
+{
+    CHECK(session != NULL);
+    size_t gathered = gnutls_record_check_corked(session);
+    int sent = gnutls_record_uncork(session, 0);
+    return sent >= 0 && (size_t)sent == gathered;
+}

@@ -28,4 +28,9 @@ void *api_tls_callback(void);
 /* The leaf that the client presented in this gnutls session; false: none. Borrowed from it. */
 bool api_tls_peer(void *session, struct slice *certificate_out);
 
+/* What is sent from here on gathers in memory, up to api_tls_uncork, and leaves in one piece. */
+void api_tls_cork(void *session);
+/* False: the socket did not take it all; the connection is of no use any more. */
+bool api_tls_uncork(void *session);
+
 #endif
