@@ -329,6 +329,71 @@ Test(core_engine, more_than_can_be_under_way_is_overloaded_and_everybody_is_answ
     desk_close(desk);
 }
 
+/* ---- Members ---- */
+
+static uint32_t remove_controller(struct desk *desk, const char *name)
+{
+    Wire__ControllerRemove remove = WIRE__CONTROLLER_REMOVE__INIT;
+    Wire__Request request = WIRE__REQUEST__INIT;
+    remove.controller = name;
+    request.body_case = WIRE__REQUEST__BODY_CONTROLLER_REMOVE;
+    request.controller_remove = &remove;
+    return lab_reject(desk_do(desk, desk->operator_person, &request));
+}
+
+Test(core_engine, a_controller_joins_votes_and_leaves_and_each_step_is_a_leaf)
+{
+    struct desk *desk = desk_open(&(struct desk_conf){ .members = 1 });
+    const struct state *state = desk_state(desk);
+    cr_assert_eq(remove_controller(desk, "c1"), REJECT_STATE); /* The last one, and the leader. */
+    const Wire__Answer *joined = say_join(desk, WIRE__KIND__KIND_CONTROLLER, "c2", "r1");
+    cr_assert(id_parse(ID_CONTROLLER, joined->join->id, &desk->others[0]));
+    desk_pass(desk, 1000);
+    cr_assert_eq(desk->member_adds, 0); /* Who cannot be reached is not made a member. */
+    desk_link(desk, WIRE__KIND__KIND_CONTROLLER, desk->others[0], true);
+    desk_pass(desk, 1000);
+    cr_assert_gt(desk->member_adds, 0);
+    desk->conf.members = DESK_MEMBERS; /* Consensus did it. */
+    desk_members(desk, true, desk->controller);
+    desk_pass(desk, 1000);
+    const struct controller_row *row = state_find(state, TABLE_CONTROLLER, desk->others[0]);
+    cr_assert_eq(row->voter, 2);
+    cr_assert_eq(desk_leaves(desk, "controller-voter", 0), 1);
+    uint32_t epoch = row->epoch;
+    cr_assert_eq(remove_controller(desk, "c1"), REJECT_STATE);
+    cr_assert_eq(remove_controller(desk, "c9"), REJECT_NOT_FOUND);
+    cr_assert_eq(remove_controller(desk, "c2"), 0);
+    cr_assert_eq(remove_controller(desk, "c2"), REJECT_STATE);
+    cr_assert_eq(row->epoch, epoch + 1); /* INV-SEC-3: its certificates open no door. */
+    desk_pass(desk, 1000);
+    cr_assert_gt(desk->member_removes, 0);
+    cr_assert_not_null(state_find(state, TABLE_CONTROLLER, desk->others[0]));
+    desk->conf.members = 1;
+    desk_members(desk, true, desk->controller);
+    desk_pass(desk, 1000);
+    cr_assert_null(state_find(state, TABLE_CONTROLLER, desk->others[0]));
+    cr_assert_eq(desk_leaves(desk, "controller-gone", 0), 1);
+    cr_assert_not(desk->digests_differ);
+    desk_close(desk);
+}
+
+Test(core_engine, more_controllers_than_there_can_be_at_once_may_come_and_go)
+{
+    struct desk *desk = desk_open(&(struct desk_conf){ .members = 1 });
+    for (int i = 0; i < LIMIT_CONTROLLERS * 4; i++) {
+        const Wire__Answer *joined = say_join(desk, WIRE__KIND__KIND_CONTROLLER, "c2", "r1");
+        cr_assert(id_parse(ID_CONTROLLER, joined->join->id, &desk->others[0]));
+        desk_link(desk, WIRE__KIND__KIND_CONTROLLER, desk->others[0], true);
+        uint32_t before = desk->member_adds;
+        desk_pass(desk, 1000);
+        cr_assert_gt(desk->member_adds, before); /* It is known to be reachable. */
+        cr_assert_eq(remove_controller(desk, "c2"), 0);
+        desk_link(desk, WIRE__KIND__KIND_CONTROLLER, desk->others[0], false);
+        desk_pass(desk, 1000);
+    }
+    desk_close(desk);
+}
+
 /* ---- Nodes ---- */
 
 Test(core_engine, a_silent_node_is_unknown_with_an_alarm_and_alive_again_when_it_renews)
