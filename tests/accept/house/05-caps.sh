@@ -33,8 +33,9 @@ must 'each of the ninety refusals names dimension, limit and usage' test "$(refu
 prepare "$across"
 hundred "$across" &
 creates=$!
-within 30 grep -q . "$work"/said-* || true
 dying=$(leader)
+begun() { [ "$(find "$work" -name 'said-*' | wc -l)" -ge 10 ]; }
+within 30 begun
 on "$dying" pkill -KILL -x udatsu-engine
 must 'the leader died between the creates' kill -0 $creates
 wait $creates
