@@ -484,6 +484,10 @@ void server_tick(struct server *server, uint64_t now_ms, uint64_t wall_ms)
 void server_turn(struct server *server, uint64_t now_ms, uint64_t wall_ms)
 {
     now(server, now_ms, wall_ms);
+    for (uint32_t i = 0; i < ENGINE_ASKS && engine_more(server->engine); i++) {
+        struct engine_event more = { .kind = ENGINE_MORE };
+        server_step(server, &more); /* Each does at least one ask. */
+    }
     struct engine_event event = { .kind = ENGINE_TURN };
     server_step(server, &event);
 }

@@ -74,6 +74,11 @@ uint64_t engine_applied(const struct engine *engine)
     return engine->applied;
 }
 
+bool engine_more(const struct engine *engine)
+{
+    return engine->more;
+}
+
 bool engine_diverged(const struct engine *engine)
 {
     return engine->diverged;
@@ -89,6 +94,15 @@ void engine_restored(struct engine *engine, uint64_t index)
 }
 
 /* ---- Helpers of all rooms ---- */
+
+bool engine_room(struct engine *engine)
+{
+    const struct arena *arena = engine->effects->arena;
+    bool room = arena->size - arena->used >= ENGINE_ROOM &&
+                engine->effects->count + ENGINE_ROOM_EFFECTS <= EFFECTS_MAX;
+    engine->more = engine->more || !room;
+    return room;
+}
 
 void *engine_take(struct engine *engine, size_t size)
 {
@@ -127,8 +141,14 @@ struct controller_soft *engine_other(struct engine *engine, uint64_t id)
             unused = &engine->others[i];
         }
     }
+    for (size_t i = 0; i < COUNT_OF(engine->others) && unused == NULL; i++) {
+        struct controller_soft *other = &engine->others[i];
+        bool gone = state_cell(&engine->state) != NULL &&
+                    state_find(&engine->state, TABLE_CONTROLLER, other->id) == NULL;
+        unused = gone && !other->up ? other : NULL; /* It was removed: its place is free. */
+    }
     if (unused != NULL) {
-        unused->id = id;
+        *unused = (struct controller_soft){ .id = id };
     }
     return unused;
 }
@@ -458,6 +478,11 @@ void engine_step(struct engine *engine, const struct engine_event *event, struct
         if (engine->now_ms / 1000 != (engine->now_ms - LIMIT_TICK_MS) / 1000) {
             stand(engine);
         }
+        break;
+    case ENGINE_MORE:
+        engine->more = false;
+        asks_leading(engine);
+        reads_more(engine);
         break;
     case ENGINE_LEAVE: asks_leave(engine); break;
     case ENGINE_TURN:

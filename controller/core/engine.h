@@ -44,6 +44,7 @@ enum engine_event_kind {
     ENGINE_MEMBERS, /* What consensus says of every member. */
     ENGINE_CLOCK,   /* Every LIMIT_TICK_MS. */
     ENGINE_TURN,    /* The turn's input is over: propose, confirm. */
+    ENGINE_MORE,    /* engine_more() said so: what had no room in the last step. */
     ENGINE_LEAVE,   /* Another engine takes this one's place: every ask is answered now. */
 };
 
@@ -91,6 +92,9 @@ size_t engine_memory(const struct engine_conf *conf);
 struct engine *engine_init(const struct engine_conf *conf, void *memory);
 /* One event; effects->arena and effects->list are the caller's, reset by it between steps. */
 void engine_step(struct engine *engine, const struct engine_event *event, struct effects *effects);
+
+/* The last step left something for the next: the shell gives ENGINE_MORE before the turn ends. */
+bool engine_more(const struct engine *engine);
 
 /* For restore (before the first step), the mirror, and reports. */
 struct state *engine_state(struct engine *engine);

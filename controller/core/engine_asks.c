@@ -127,7 +127,12 @@ void asks_answer(struct engine *engine, uint32_t slot, Wire__Answer *answer)
 void asks_refuse(
     struct engine *engine, uint32_t slot, enum reject reject, const char *detail, uint32_t retry_s)
 {
-    Wire__Answer *answer = asks_answer_new(engine, asks_request(engine, slot));
+    /* Without decoding the request: a thousand of them may be refused in one step. */
+    Wire__Request stub = WIRE__REQUEST__INIT;
+    char *request_id = engine_take(engine, sizeof(engine->asks[slot].request_id));
+    memcpy(request_id, engine->asks[slot].request_id, sizeof(engine->asks[slot].request_id));
+    stub.request_id = request_id;
+    Wire__Answer *answer = asks_answer_new(engine, &stub);
     struct outcome outcome = { .reject = reject };
     wire__problem__init(&outcome.problem);
     outcome.problem.code = reject_name(reject);
@@ -232,7 +237,9 @@ void asks_arrive(
                          .since_ms = engine->now_ms,
                          .until_ms = engine->now_ms + ASK_DEADLINE_MS,
                          .serial = serial,
+                         .reads = asks_is_read(request),
                          .size = (uint32_t)size };
+    (void)text_copy(ask->request_id, sizeof(ask->request_id), slice_text(request->request_id));
     if (request->stale && engine->nodes.ready && reads_may_be_stale(request)) {
         reads_stale(engine, slot);
         return;
@@ -335,9 +342,10 @@ void asks_follower(struct engine *engine)
             asks_land(engine, ask);
         }
         if (untouched) {
-            route(engine, slot);
+            ask->phase = ASK_LEADERLESS;
         }
     }
+    asks_leading(engine);
     engine->words_count = 0; /* The next leader sees for itself. */
     engine->round_open = false;
 }
@@ -345,9 +353,13 @@ void asks_follower(struct engine *engine)
 void asks_leading(struct engine *engine)
 {
     for (uint32_t slot = 0; slot < ENGINE_ASKS; slot++) {
-        if (engine->asks[slot].phase == ASK_LEADERLESS) {
-            route(engine, slot);
+        if (engine->asks[slot].phase != ASK_LEADERLESS) {
+            continue;
         }
+        if (!engine_room(engine)) {
+            return;
+        }
+        route(engine, slot);
     }
 }
 
@@ -358,7 +370,7 @@ void asks_peer_gone(struct engine *engine, uint64_t peer)
         if (ask->phase != ASK_FORWARDED || ask->round != peer) {
             continue;
         }
-        if (asks_is_read(asks_request(engine, slot))) {
+        if (ask->reads) {
             ask->phase = ASK_LEADERLESS; /* Reads can be asked of the next leader. */
         } else {
             asks_refuse(

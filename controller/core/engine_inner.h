@@ -5,6 +5,9 @@
 #include "audit/note.h"
 #include "controller/core/engine.h"
 
+/* What one ask may need at most of a step: its request decoded, the largest answer, its effects. */
+enum { ENGINE_ROOM = 2 * 1024 * 1024, ENGINE_ROOM_EFFECTS = 1024, ENGINE_SPARE = 256 * 1024 };
+
 /* Where an ask stands. */
 enum ask_phase {
     ASK_FREE = 0,
@@ -33,6 +36,8 @@ struct ask {
     uint32_t serial;        /* Tells a late answer for an earlier life of this slot. */
     uint32_t next;          /* In a queue: slot + 1. */
     Wire__Identity subject; /* KEYS: who is being certified. */
+    bool reads;
+    char request_id[64]; /* Cut to this; printed in answers and logs only. */
     uint32_t size;
 };
 
@@ -132,6 +137,8 @@ struct engine {
     uint64_t round_ms;
     uint32_t round_yes; /* Bit per member. */
     bool round_wanted;
+    uint64_t round_done; /* The newest round that succeeded. */
+    bool more;           /* Something had no room in this step. */
 
     /* Machines. */
     struct node_soft *soft;     /* By node table slot. */
@@ -165,6 +172,10 @@ void *engine_take(struct engine *engine, size_t size); /* CHECKs: the arena is s
 struct controller_soft *engine_other(struct engine *engine, uint64_t id);
 bool engine_alone(const struct engine *engine); /* The only voter. */
 struct view_live engine_live(struct engine *engine);
+
+/* Is there room in this step for one more ask's answer? When not, the rest is done in the next step
+ * (ENGINE_MORE), so that no number of asks overruns a step. */
+bool engine_room(struct engine *engine);
 
 /* ---- engine_asks.c ---- */
 void asks_init(struct engine *engine);
@@ -215,6 +226,7 @@ void asks_events(struct engine *engine, uint32_t slot, const Wire__Request *requ
 /* ---- engine_reads.c ---- */
 void reads_arrive(struct engine *engine, uint32_t slot);
 void reads_turn(struct engine *engine);
+void reads_more(struct engine *engine); /* Confirmed reads that had no room yet. */
 void reads_confirm(struct engine *engine, uint64_t peer, const Wire__Confirm *confirm);
 void reads_confirmed(struct engine *engine, uint64_t peer, const Wire__Confirmed *confirmed);
 bool reads_may_be_stale(const Wire__Request *request);

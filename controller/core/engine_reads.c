@@ -40,7 +40,10 @@ static void answer_now(struct engine *engine, uint32_t slot, bool stale)
     if (answer_elsewhere(engine, slot, request)) {
         return;
     }
+    /* An answer too large for the step is refused in words, and the words need room. */
+    engine->effects->arena->size -= ENGINE_SPARE;
     read_answer(&live, &engine->nodes, request, &outcome, answer);
+    engine->effects->arena->size += ENGINE_SPARE;
     asks_problem(engine, answer, &outcome);
     if (outcome.reject != REJECT_NONE) {
         lead_refusal(engine, request, outcome.reject);
@@ -87,15 +90,25 @@ void reads_arrive(struct engine *engine, uint32_t slot)
     engine->round_wanted = true;
 }
 
+void reads_more(struct engine *engine)
+{
+    for (uint32_t slot = 0; slot < ENGINE_ASKS; slot++) {
+        struct ask *ask = &engine->asks[slot];
+        if (ask->phase != ASK_READING || ask->round > engine->round_done) {
+            continue;
+        }
+        if (!engine_room(engine)) {
+            return;
+        }
+        answer_now(engine, slot, false);
+    }
+}
+
 static void succeed(struct engine *engine, uint64_t round)
 {
     engine->round_open = false;
-    for (uint32_t slot = 0; slot < ENGINE_ASKS; slot++) {
-        struct ask *ask = &engine->asks[slot];
-        if (ask->phase == ASK_READING && ask->round <= round) {
-            answer_now(engine, slot, false);
-        }
-    }
+    engine->round_done = round;
+    reads_more(engine);
 }
 
 static uint32_t votes_needed(const struct engine *engine)

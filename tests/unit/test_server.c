@@ -23,6 +23,8 @@ struct room {
     struct server_mark mark;
     uint64_t now_ms;
     uint32_t reject; /* Of the last answer; UINT32_MAX: none came. */
+    uint32_t answers;
+    size_t items; /* Of the last answer. */
     void *memory;
 };
 
@@ -39,6 +41,8 @@ static void on_answer(void *context, uint64_t handle, Wire__Answer *answer)
     struct room *here = context;
     (void)handle;
     here->reject = answer->reject;
+    here->items = answer->n_items;
+    here->answers++;
 }
 
 static void on_event(void *context, const Wire__EventView *event)
@@ -213,6 +217,39 @@ Test(server, an_entry_that_killed_it_three_times_is_named_and_not_applied)
     cr_assert(server_poisoned(room.server, &index));
     cr_assert_eq(index, next);
     cr_assert_eq(tenants(), 1);
+}
+
+/* Far more answers than one step has room for: every one is given, none overruns the step. */
+Test(server, as_many_lists_at_once_as_there_can_be_are_all_answered)
+{
+    enum { TENANTS = 40, LISTS = ENGINE_ASKS };
+    for (int i = 0; i < TENANTS; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof(name), "tenant-%d", i);
+        cr_assert_eq(ask(name, name), REJECT_NONE);
+    }
+    Wire__List list = WIRE__LIST__INIT;
+    list.kind = WIRE__KIND__KIND_TENANT;
+    Wire__Identity admin = WIRE__IDENTITY__INIT;
+    admin.kind = WIRE__KIND__KIND_USER;
+    admin.id = id_make(1, ADMIN);
+    Wire__Request request = WIRE__REQUEST__INIT;
+    request.format = 1;
+    request.principal = &admin;
+    request.body_case = WIRE__REQUEST__BODY_LIST;
+    request.list = &list;
+    Wire__Ask asked = WIRE__ASK__INIT;
+    asked.request = &request;
+    room.answers = 0;
+    for (uint64_t i = 0; i < LISTS; i++) {
+        asked.handle = i + 1;
+        server_ask(room.server, room.now_ms, room.now_ms, &asked);
+    }
+    turn();
+    turn();
+    cr_assert_eq(room.answers, LISTS);
+    cr_assert_eq(room.reject, REJECT_NONE);
+    cr_assert_eq(room.items, TENANTS);
 }
 
 Test(server, two_deaths_at_one_index_are_not_three)
