@@ -27,7 +27,7 @@ run() { # build directory, suites
     rm -f "$1/meson-logs/testlog.json" "$1/meson-logs/testlog.junit.xml"
     printf '== %s:%s\n' "$1" "${2:- every suite}"
     # shellcheck disable=SC2086
-    meson test -C "$1" --no-rebuild --print-errorlogs $arguments || true
+    meson test -C "$1" --no-rebuild --timeout-multiplier 10 --print-errorlogs $arguments || true
 }
 
 wanted_under_sanitizers=
