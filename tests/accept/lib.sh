@@ -51,6 +51,13 @@ qemus() { # every QEMU of every node: NODE PID, in order
         on $node pgrep -f '^/usr/bin/qemu-system.* -name guest=' 2>/dev/null | sed "s/^/$node /"
     done
 }
+engine_of() { # machine: its engine's pid as seen from here, to be killed without a detour
+    for pid in $(ip netns pids "ud-$label-$1"); do
+        if [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = udatsu-engine ]; then
+            echo "$pid"
+        fi
+    done
+}
 # What each controller says of itself: applied index and digest, from its own applied state.
 stands() {
     for number in 1 2 3; do

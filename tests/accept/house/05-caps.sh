@@ -31,12 +31,12 @@ hundred "$capped"
 must 'exactly ten' test "$(count instance .name --tenant "$capped")" = 10
 must 'each of the ninety refusals names dimension, limit and usage' test "$(refusals)" = 90
 prepare "$across"
+engine=$(engine_of "$(leader)")
 hundred "$across" &
 creates=$!
-dying=$(leader)
-begun() { [ "$(find "$work" -name 'said-*' | wc -l)" -ge 10 ]; }
+begun() { [ "$(find "$work" -name 'said-*' | wc -l)" -ge 20 ]; }
 within 30 begun
-on "$dying" pkill -KILL -x udatsu-engine
+kill -KILL "$engine"
 must 'the leader died between the creates' kill -0 $creates
 wait $creates
 must 'exactly ten across a leader kill' test "$(count instance .name --tenant "$across")" = 10
