@@ -57,7 +57,10 @@ stays() {
 }
 must 'with its node cut off it stays deleting, with the reason' within 30 stays
 must 'it alone is charged' test "$(quota used)/$(quota held)" = 1/0
-must 'its guest runs on' on "$node" pgrep -f 'qemu-system.* -name guest=' >/dev/null
+id=$(items instance .id --tenant "$capped")
+guest() { on "$node" pgrep -f "qemu-system.* -name guest=$id" >/dev/null; }
+must 'its guest runs on' guest
 on "$node" ip link set mg0 up
 free() { [ "$(quota used)/$(quota held)" = 0/0 ]; }
 must 'used and held are zero once the node reported it gone' within 60 free
+must 'and its guest is gone' not guest
