@@ -1,0 +1,76 @@
+#!/bin/sh
+# What the bad days share: a lab of controllers with a label of its own, TAP, and how to ask a
+# controller as somebody. Sourced, never run; needs $build. Makes no judgement of its own.
+# shellcheck disable=SC2034
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
+if [ "$(id -u)" != 0 ]; then
+    echo '1..0 # SKIP needs root'
+    exit 0
+fi
+UDATSU_LAB_LABEL=$(printf 'b%03x' $(($$ % 4096)))
+export UDATSU_LAB_LABEL
+lab=$root/deploy/lab
+state=/var/tmp/udatsu-lab-$UDATSU_LAB_LABEL
+udatsu=$state/desk/udatsu
+papers=$build/tests/system/bad_papers
+trap '"$lab/down.sh"' EXIT
+trap 'exit 1' HUP INT TERM
+. "$lab/people.sh"
+
+count=0
+failed=0
+shows() { # sentence, command...
+    count=$((count + 1))
+    sentence=$1
+    shift
+    if "$@" >"$state/said" 2>&1; then
+        printf 'ok %d - %s\n' $count "$sentence"
+    else
+        printf 'not ok %d - %s\n' $count "$sentence"
+        sed 's/^/# /' "$state/said" | tail -n 10
+        failed=$((failed + 1))
+    fi
+}
+enough() { # the end of every bad day
+    printf '1..%d\n' $count
+    [ $failed = 0 ]
+}
+not() { ! "$@"; }
+soon() { # command...; the deadline is a bound, not a measure
+    end=$(($(date +%s) + 60))
+    until "$@"; do
+        [ "$(date +%s)" -lt $end ] || return 1
+        sleep 0.1
+    done
+}
+on() { "$lab/enter.sh" "$@"; } # machine, command...
+begin_cell() { # controllers
+    "$lab/programs.sh" "$build"
+    "$lab/net.sh"
+    "$lab/cluster.sh" "$1" 0
+}
+engine_says() { # machine, text: a line of that machine's log
+    grep -q "$2" "$state/machines/$1/init/parent.log"
+}
+status() { "$udatsu" -o json cluster status | jq -r "$1"; } # jq filter
+leader() { status .leader; }
+itself() { # controller, jq filter: of its own state, which may be old
+    UDATSU_ENDPOINTS=https://10.98.0.1${1#c}:8443 \
+        "$udatsu" -o json cluster status --consistency stale | jq -r "$2"
+}
+agree() { # controllers...: at one index with one digest, the ledger equal to the inventory
+    for controller; do
+        itself "$controller" '"\(.applied_index) \(.digest) \(.ledger_mismatches) \(.poisoned)"' ||
+            return 1
+    done | sort -u >"$state/agree"
+    [ "$(grep -c ' 0 false$' "$state/agree")" = 1 ] && [ "$(wc -l <"$state/agree")" = 1 ]
+}
+# A request as it is, with any papers: prints the code of HTTP, keeps the body in $state/body.
+ask() { # papers (a directory, or none), arguments of curl
+    who=$1
+    shift
+    if [ "$who" != none ]; then
+        set -- --cert "$who/cert.pem" --key "$who/key.pem" "$@"
+    fi
+    on desk curl -s -m 20 --cacert "$state/desk/ca.pem" -o "$state/body" -w '%{http_code}' "$@"
+}
