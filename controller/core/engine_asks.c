@@ -31,6 +31,8 @@ static void slot_free(struct engine *engine, uint32_t slot)
 {
     struct ask *ask = &engine->asks[slot];
     CHECK(ask->phase != ASK_FREE);
+    CHECK(ask->phase != ASK_WAITING || engine->waiting_count > 0);
+    engine->waiting_count -= ask->phase == ASK_WAITING ? 1 : 0;
     uint32_t serial = ask->serial + 1;
     memset(ask, 0, sizeof(*ask));
     ask->serial = serial;
@@ -73,19 +75,62 @@ Wire__Request *asks_request(struct engine *engine, uint32_t slot)
     return request;
 }
 
+/* Finds the request id in the bytes that our encoder made: format, then request id, then the rest,
+ * in the order of their numbers, and what is empty is not written. */
+static void request_id_find(struct engine *engine, uint32_t slot)
+{
+    enum { TAG_FORMAT = 0x08, TAG_REQUEST_ID = 0x12 };
+    struct ask *ask = &engine->asks[slot];
+    const uint8_t *bytes = engine->ask_bytes[slot];
+    uint32_t at = 0;
+    if (at < ask->size && bytes[at] == TAG_FORMAT) {
+        for (at = 1; at < ask->size && bytes[at] >= 0x80; at++) {
+        }
+        at++;
+    }
+    ask->id_from = at;
+    ask->id_to = at;
+    if (at < ask->size && bytes[at] == TAG_REQUEST_ID) {
+        uint32_t size = 0;
+        uint32_t shift = 0;
+        do {
+            at++;
+            CHECK(at < ask->size && shift < 21);
+            size |= (uint32_t)(bytes[at] & 0x7fU) << shift;
+            shift += 7;
+        } while (bytes[at] >= 0x80);
+        ask->id_to = at + 1 + size;
+    }
+    CHECK(ask->id_to <= ask->size);
+}
+
 /* ---- Answers ---- */
 
-Wire__Answer *asks_answer_new(struct engine *engine, const Wire__Request *request)
+static Wire__Answer *answer_fresh(struct engine *engine, const char *request_id)
 {
     Wire__Answer *answer = engine_take(engine, sizeof(*answer));
     wire__answer__init(answer);
     answer->format = 1;
-    answer->request_id = request->request_id;
+    answer->request_id = request_id;
     answer->index = engine->applied;
     const struct controller_row *leader =
         state_find(&engine->state, TABLE_CONTROLLER, engine->leader);
     answer->leader_address = leader == NULL ? "" : leader->api_address;
     return answer;
+}
+
+Wire__Answer *asks_answer_new(struct engine *engine, const Wire__Request *request)
+{
+    return answer_fresh(engine, request->request_id);
+}
+
+Wire__Answer *asks_answer_to(struct engine *engine, uint32_t slot)
+{
+    const struct ask *ask = &engine->asks[slot];
+    CHECK(ask->phase != ASK_FREE);
+    char *request_id = engine_take(engine, sizeof(ask->request_id));
+    memcpy(request_id, ask->request_id, sizeof(ask->request_id));
+    return answer_fresh(engine, request_id);
 }
 
 void asks_problem(struct engine *engine, Wire__Answer *answer, const struct outcome *outcome)
@@ -128,11 +173,7 @@ void asks_refuse(
     struct engine *engine, uint32_t slot, enum reject reject, const char *detail, uint32_t retry_s)
 {
     /* Without decoding the request: a thousand of them may be refused in one step. */
-    Wire__Request stub = WIRE__REQUEST__INIT;
-    char *request_id = engine_take(engine, sizeof(engine->asks[slot].request_id));
-    memcpy(request_id, engine->asks[slot].request_id, sizeof(engine->asks[slot].request_id));
-    stub.request_id = request_id;
-    Wire__Answer *answer = asks_answer_new(engine, &stub);
+    Wire__Answer *answer = asks_answer_to(engine, slot);
     struct outcome outcome = { .reject = reject };
     wire__problem__init(&outcome.problem);
     outcome.problem.code = reject_name(reject);
@@ -146,7 +187,7 @@ void asks_refuse(
 
 void asks_answer_operation(struct engine *engine, uint32_t slot, const struct outcome *outcome)
 {
-    Wire__Answer *answer = asks_answer_new(engine, asks_request(engine, slot));
+    Wire__Answer *answer = asks_answer_to(engine, slot);
     struct view_live live = engine_live(engine);
     const struct operation_row *row =
         state_find(&engine->state, TABLE_OPERATION, outcome->operation);
@@ -173,7 +214,7 @@ bool asks_is_read(const Wire__Request *request)
     return operation != 0 && !access_operation_writes(operation);
 }
 
-static void forward(struct engine *engine, uint32_t slot)
+static void forward(struct engine *engine, uint32_t slot, Wire__Request *request)
 {
     struct ask *ask = &engine->asks[slot];
     ask->phase = ASK_FORWARDED;
@@ -183,20 +224,20 @@ static void forward(struct engine *engine, uint32_t slot)
     frame->forward = engine_take(engine, sizeof(*frame->forward));
     wire__ask__init(frame->forward);
     frame->forward->handle = asks_handle(engine, slot);
-    frame->forward->request = asks_request(engine, slot);
+    frame->forward->request = request != NULL ? request : asks_request(engine, slot);
 }
 
 /* Plans, reads, forwards or waits: whatever this controller can do for it now. */
-static void route(struct engine *engine, uint32_t slot)
+static void route(struct engine *engine, uint32_t slot, Wire__Request *request)
 {
     struct ask *ask = &engine->asks[slot];
     const struct controller_soft *leader =
         engine->leader == 0 ? NULL : engine_other(engine, engine->leader);
     if (engine->role == ENGINE_LEADING) {
-        asks_plan(engine, slot);
+        asks_plan(engine, slot, request);
     } else if (
         ask->origin == 0 && leader != NULL && engine->leader != engine->conf.self && leader->up) {
-        forward(engine, slot); /* Once: a forwarded ask is never forwarded again. */
+        forward(engine, slot, request); /* Once: a forwarded ask is never forwarded again. */
     } else if (ask->origin != 0) {
         asks_refuse(engine, slot, REJECT_NO_LEADER, "This controller does not lead any more.", 1);
     } else {
@@ -204,8 +245,7 @@ static void route(struct engine *engine, uint32_t slot)
     }
 }
 
-void asks_arrive(
-    struct engine *engine, const Wire__Request *request, uint64_t handle, uint64_t origin)
+void asks_arrive(struct engine *engine, Wire__Request *request, uint64_t handle, uint64_t origin)
 {
     Wire__Answer *answer = NULL;
     struct outcome outcome = { .reject = REJECT_NONE };
@@ -240,11 +280,12 @@ void asks_arrive(
                          .reads = asks_is_read(request),
                          .size = (uint32_t)size };
     (void)text_copy(ask->request_id, sizeof(ask->request_id), slice_text(request->request_id));
+    request_id_find(engine, slot);
     if (request->stale && engine->nodes.ready && reads_may_be_stale(request)) {
         reads_stale(engine, slot);
         return;
     }
-    route(engine, slot);
+    route(engine, slot, request);
 }
 
 /* ---- Outcome ---- */
@@ -256,7 +297,7 @@ static void settle(struct engine *engine, uint32_t slot, const struct outcome *o
     if (outcome->reject == REJECT_CONFLICT && ask->replans < ENGINE_REPLANS &&
         engine->role == ENGINE_LEADING) {
         ask->replans++;
-        asks_plan(engine, slot);
+        asks_plan(engine, slot, NULL);
         return;
     }
     bool joins = outcome->subject.id != 0;
@@ -341,6 +382,10 @@ void asks_follower(struct engine *engine)
         if (ask->phase == ASK_QUEUED) {
             asks_land(engine, ask);
         }
+        if (ask->phase == ASK_WAITING) {
+            CHECK(engine->waiting_count > 0);
+            engine->waiting_count--;
+        }
         if (untouched) {
             ask->phase = ASK_LEADERLESS;
         }
@@ -359,7 +404,7 @@ void asks_leading(struct engine *engine)
         if (!engine_room(engine)) {
             return;
         }
-        route(engine, slot);
+        route(engine, slot, NULL);
     }
 }
 

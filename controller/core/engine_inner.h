@@ -39,6 +39,9 @@ struct ask {
     bool reads;
     char request_id[64]; /* Cut to this; printed in answers and logs only. */
     uint32_t size;
+    uint32_t id_from; /* Where the request id's field lies in the bytes, and where it ends. */
+    uint32_t id_to;
+    uint8_t digest[32]; /* QUEUED and later: of the request without its id. */
 };
 
 struct ticket {
@@ -121,6 +124,7 @@ struct engine {
     uint8_t (*ask_bytes)[ENGINE_ASK_BYTES];
     uint32_t asks_free; /* slot + 1. */
     uint32_t asks_count;
+    uint32_t waiting_count; /* Of them, WAITING. */
     uint32_t queue_first;
     uint32_t queue_last;
     struct ticket tickets[ENGINE_TICKETS];
@@ -179,9 +183,9 @@ bool engine_room(struct engine *engine);
 
 /* ---- engine_asks.c ---- */
 void asks_init(struct engine *engine);
-void asks_arrive(
-    struct engine *engine, const Wire__Request *request, uint64_t handle, uint64_t origin);
-void asks_plan(struct engine *engine, uint32_t slot);
+void asks_arrive(struct engine *engine, Wire__Request *request, uint64_t handle, uint64_t origin);
+/* request: what the slot holds, decoded; NULL: not at hand. */
+void asks_plan(struct engine *engine, uint32_t slot, Wire__Request *request);
 void asks_applied(
     struct engine *engine, uint64_t ticket, const struct outcome *outcomes, size_t count);
 void asks_lost(struct engine *engine, uint64_t ticket);
@@ -197,6 +201,8 @@ void asks_told_by_keys(struct engine *engine, const Wire__IssueTold *told);
 void asks_console(struct engine *engine, uint64_t node, const Wire__NodeConsoleTold *told);
 void asks_watch(struct engine *engine); /* Operations that are waited for may have ended. */
 Wire__Answer *asks_answer_new(struct engine *engine, const Wire__Request *request);
+/* The same, of what a slot holds: without decoding it. */
+Wire__Answer *asks_answer_to(struct engine *engine, uint32_t slot);
 /* Sends and frees the slot. */
 void asks_answer(struct engine *engine, uint32_t slot, Wire__Answer *answer);
 void asks_refuse(

@@ -23,15 +23,18 @@ void asks_queue(struct engine *engine, uint32_t slot)
     engine->queue_last = slot + 1;
 }
 
-static void digest_of(struct engine *engine, Wire__Request *request, uint8_t out[static 32])
+/* Of the request as encoded with an empty request id, which is not written: a retry has another. */
+static void digest_make(struct engine *engine, uint32_t slot)
 {
-    const char *request_id = request->request_id;
-    struct slice bytes = SLICE_EMPTY;
-    request->request_id = ""; /* A retry has another. */
-    struct result encoded = wire_encode(request, engine->effects->arena, &bytes);
-    CHECK(encoded.code == 0);
-    request->request_id = request_id;
-    sha256_of(bytes, out);
+    struct ask *ask = &engine->asks[slot];
+    const uint8_t *bytes = engine->ask_bytes[slot];
+    struct sha256 sha;
+    CHECK(ask->id_from <= ask->id_to);
+    CHECK(ask->id_to <= ask->size);
+    sha256_start(&sha);
+    sha256_add(&sha, slice_of(bytes, ask->id_from));
+    sha256_add(&sha, slice_of(bytes + ask->id_to, ask->size - ask->id_to));
+    sha256_end(&sha, ask->digest);
 }
 
 /* The amounts that a request wants placed; false: none. */
@@ -125,21 +128,20 @@ static void refused_by_plan(
     asks_answer(engine, slot, answer);
 }
 
-void asks_plan(struct engine *engine, uint32_t slot)
+void asks_plan(struct engine *engine, uint32_t slot, Wire__Request *request)
 {
     struct outcome outcome = { .reject = REJECT_NONE };
-    Wire__Request *request = asks_request(engine, slot);
+    request = request != NULL ? request : asks_request(engine, slot);
     wire__problem__init(&outcome.problem);
     if (asks_is_read(request)) {
         reads_arrive(engine, slot);
         return;
     }
     Wire__Asked asked = WIRE__ASKED__INIT;
-    uint8_t digest[32];
-    digest_of(engine, request, digest);
+    digest_make(engine, slot);
     asked.request = request;
-    asked.request_digest.data = digest;
-    asked.request_digest.len = sizeof(digest);
+    asked.request_digest.data = engine->asks[slot].digest;
+    asked.request_digest.len = sizeof(engine->asks[slot].digest);
     struct apply trial = { .state = &engine->state,
                            .scratch = engine->effects->arena,
                            .index = engine->applied,
@@ -174,28 +176,27 @@ void asks_plan(struct engine *engine, uint32_t slot)
 static void entry_asks(
     struct engine *engine, Wire__Entry *entry, struct ticket *ticket, size_t *bytes)
 {
+    enum { AROUND_REQUEST = 96 }; /* Digest, node, three lengths and their tags, at most. */
     uint32_t last = 0;
     while (engine->queue_first != 0 && entry->n_commands < LIMIT_COMMANDS_PER_ENTRY) {
         uint32_t slot = engine->queue_first - 1;
         struct ask *ask = &engine->asks[slot];
+        *bytes += ask->size + AROUND_REQUEST;
+        if (*bytes > LIMIT_ENTRY) {
+            return;
+        }
         Wire__Request *request = asks_request(engine, slot);
         Wire__Command *command = engine_take(engine, sizeof(*command));
         Wire__Asked *asked = engine_take(engine, sizeof(*asked));
-        uint8_t *digest = engine_take(engine, 32);
         wire__command__init(command);
         wire__asked__init(asked);
-        digest_of(engine, request, digest);
         asked->request = request;
-        asked->request_digest.data = digest;
-        asked->request_digest.len = 32;
+        asked->request_digest.data = ask->digest;
+        asked->request_digest.len = sizeof(ask->digest);
         asked->node = ask->node;
         command->format = COMMAND_FORMAT;
         command->body_case = WIRE__COMMAND__BODY_ASKED;
         command->asked = asked;
-        *bytes += protobuf_c_message_get_packed_size(&command->base) + 8;
-        if (*bytes > LIMIT_ENTRY) {
-            return;
-        }
         entry->commands[entry->n_commands++] = command;
         engine->queue_first = ask->next;
         engine->queue_last = engine->queue_first == 0 ? 0 : engine->queue_last;

@@ -74,7 +74,7 @@ void asks_told_by_keys(struct engine *engine, const Wire__IssueTold *told)
         return;
     }
     struct ask *ask = &engine->asks[slot];
-    Wire__Answer *answer = asks_answer_new(engine, asks_request(engine, slot));
+    Wire__Answer *answer = asks_answer_to(engine, slot);
     Wire__JoinAnswer *join = engine_take(engine, sizeof(*join));
     uint32_t most = state_count(&engine->state, TABLE_CONTROLLER);
     wire__join_answer__init(join);
@@ -129,6 +129,7 @@ void asks_wait(struct engine *engine, uint32_t slot, const Wire__Request *reques
     }
     uint32_t seconds = wait->seconds < WAIT_SECONDS_MAX ? wait->seconds : WAIT_SECONDS_MAX;
     ask->phase = ASK_WAITING;
+    engine->waiting_count++;
     ask->operation = row->head.id;
     ask->until_ms = engine->now_ms + seconds * 1000;
     asks_watch(engine);
@@ -136,6 +137,9 @@ void asks_wait(struct engine *engine, uint32_t slot, const Wire__Request *reques
 
 void asks_watch(struct engine *engine)
 {
+    if (engine->waiting_count == 0) {
+        return;
+    }
     for (uint32_t slot = 0; slot < ENGINE_ASKS; slot++) {
         const struct ask *ask = &engine->asks[slot];
         if (ask->phase != ASK_WAITING) {
@@ -206,7 +210,7 @@ void asks_console(struct engine *engine, uint64_t node, const Wire__NodeConsoleT
         asks_refuse(engine, slot, REJECT_NOT_FOUND, "The node has no console log of it.", 0);
         return;
     }
-    Wire__Answer *answer = asks_answer_new(engine, asks_request(engine, slot));
+    Wire__Answer *answer = asks_answer_to(engine, slot);
     answer->console = engine_take(engine, sizeof(*answer->console));
     wire__console_data__init(answer->console);
     answer->console->data = told->data;
@@ -221,7 +225,7 @@ void asks_console(struct engine *engine, uint64_t node, const Wire__NodeConsoleT
 static void answer_checkpoint(struct engine *engine, uint32_t slot)
 {
     const struct cell_row *cell = state_cell(&engine->state);
-    Wire__Answer *answer = asks_answer_new(engine, asks_request(engine, slot));
+    Wire__Answer *answer = asks_answer_to(engine, slot);
     answer->checkpoint = engine_take(engine, sizeof(*answer->checkpoint));
     wire__checkpoint_view__init(answer->checkpoint);
     answer->checkpoint->note = cell->checkpoint_note;
