@@ -315,7 +315,9 @@ void reconcile_end(
     if (operation == OPERATION_ASK_STOP && failure == FAILURE_NOT_FOUND) {
         instance->presence = PRESENCE_UNKNOWN;
     } else if (operation == OPERATION_DESTROY) {
-        instance->presence = PRESENCE_ABSENT;
+        /* Its end frees its room, and it may then start elsewhere: what libvirt answers is looked
+         * at before it is believed (INV-VM-1). */
+        instance->presence = PRESENCE_UNKNOWN;
         instance->stop_deadline_ms = 0;
     } else if (operation == OPERATION_ERASE) {
         instance->presence = PRESENCE_ABSENT;
