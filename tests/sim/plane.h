@@ -58,7 +58,8 @@ enum plane_kind {
     PLANE_ANSWER,     /* a: client; b: the attempt; bytes: Told. */
     PLANE_FAULT,
     PLANE_WEATHER,
-    PLANE_ROOM, /* machine: its disk has room again. */
+    PLANE_CUT_OFF, /* machine. */
+    PLANE_ROOM,    /* machine: its disk has room again. */
 };
 
 /* Rows of the table; every one must be seen in a run of 200 seeds. */
@@ -243,6 +244,7 @@ void plane_relink(struct plane *plane, uint32_t machine);
 void plane_cut(struct plane *plane);
 uint32_t plane_machine_of(const struct plane *plane, uint64_t id);
 void plane_weather(struct plane *plane);
+void plane_cut_off(struct plane *plane, uint32_t machine);
 
 /* ---- plane_controller.c ---- */
 void plane_controllers_begin(struct plane *plane);

@@ -208,8 +208,11 @@ static uint32_t verb_stop(struct plane *plane, uint32_t machine, uint64_t instan
         }
         return FAILURE_NONE;
     }
-    if (plane_strikes(plane, PLANE_STOP_LIED, 300)) {
-        return plane_odds(plane, 5000) ? FAILURE_NONE : FAILURE_TIMEOUT; /* It still runs. */
+    if (plane_strikes(plane, PLANE_STOP_LIED, 1500)) {
+        if (plane_odds(plane, 5000)) { /* A lie is worst where nobody can ask again. */
+            plane_after(plane, 50 + plane_below(plane, 200), PLANE_CUT_OFF, machine);
+        }
+        return plane_odds(plane, 7000) ? FAILURE_NONE : FAILURE_TIMEOUT; /* It still runs. */
     }
     plane_trace(plane, "m%u destroys %llx", machine, (unsigned long long)instance);
     domain_end(domain);

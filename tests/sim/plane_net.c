@@ -243,6 +243,14 @@ static void cut_one(struct plane *plane, uint32_t machine)
     }
 }
 
+void plane_cut_off(struct plane *plane, uint32_t machine)
+{
+    if (plane->trouble) {
+        cut_one(plane, machine);
+        plane_cut(plane);
+    }
+}
+
 static void cut_by_chance(struct plane *plane)
 {
     uint64_t side = plane_below(plane, 1U << PLANE_MACHINES);

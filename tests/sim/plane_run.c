@@ -214,6 +214,7 @@ static void dispatch(struct plane *plane, const struct plane_event *event)
     case PLANE_ANSWER: plane_client_event(plane, event); return;
     case PLANE_FAULT: plane_fault(plane); return;
     case PLANE_WEATHER: plane_weather(plane); return;
+    case PLANE_CUT_OFF: plane_cut_off(plane, event->machine); return;
     }
     UNREACHABLE();
 }
