@@ -197,6 +197,18 @@ static void ends(struct apply *apply, struct instance_row *row)
     instance_gone(apply, row);
 }
 
+/* Leaves hold fixed words of ours. What a node says in any other form is not quoted: it could end
+ * every replica at this entry, or carry somebody's text into the log. */
+static const char *reason_of(const Wire__NodeReported *word)
+{
+    size_t size = 0;
+    while (size < LIMIT_REASON && word->reason[size] >= ' ' && word->reason[size] <= '~') {
+        size++;
+    }
+    bool ours = size < LIMIT_REASON && word->reason[size] == '\0';
+    return ours ? word->reason : "its node gave a reason that is not one of ours";
+}
+
 void apply_node_reported(struct apply *apply, const Wire__NodeReported *word)
 {
     struct instance_row *row = state_find(apply->state, TABLE_INSTANCE, word->instance);
@@ -230,7 +242,7 @@ void apply_node_reported(struct apply *apply, const Wire__NodeReported *word)
         return;
     case WIRE__OBSERVED__OBSERVED_FAILED:
         if (wanted) {
-            rests(apply, row, true, word->reason[0] != '\0' ? word->reason : "failed");
+            rests(apply, row, true, word->reason[0] != '\0' ? reason_of(word) : "failed");
         } else {
             rests(apply, row, false, "");
         }
@@ -238,7 +250,7 @@ void apply_node_reported(struct apply *apply, const Wire__NodeReported *word)
     case WIRE__OBSERVED__OBSERVED_STARTING:
         if (wanted && row->state == S(RUNNING)) {
             instance_move(row, S(STARTING));
-            changed(apply, row, "instance-starting", word->reason);
+            changed(apply, row, "instance-starting", reason_of(word));
         }
         return;
     case WIRE__OBSERVED__OBSERVED_UNSET:

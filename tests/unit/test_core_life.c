@@ -277,3 +277,36 @@ Test(core_life, the_node_is_told_and_a_lost_order_is_told_again)
     cr_assert(told->node_orders->whole && told->node_orders->last);
     lab_close(&lab);
 }
+
+Test(core_life, a_nodes_own_words_never_pass_for_ours)
+{
+    static const char *const reasons[] = { "ended by signal 9", "\xe5\x8d\xaf\xe5\xbb\xba", NULL };
+    char endless[1024];
+    memset(endless, 'x', sizeof(endless) - 1);
+    endless[sizeof(endless) - 1] = '\0';
+    for (size_t i = 0; i < COUNT_OF(reasons); i++) {
+        struct lab lab = lab_open();
+        cr_assert_eq(lab_create(&lab, "vm", false)->reject, 0);
+        const struct instance_row *row = lab_row(&lab, "vm");
+        struct desk_node *node = lab_node_of(&lab, "vm");
+        Wire__NodeInstance word = WIRE__NODE_INSTANCE__INIT;
+        Wire__NodeInstance *words[] = { &word };
+        Wire__NodeReport report = WIRE__NODE_REPORT__INIT;
+        Wire__Frame frame = WIRE__FRAME__INIT;
+        word.instance = row->head.id;
+        word.generation = row->generation;
+        word.epoch = row->epoch;
+        word.observed = O(FAILED);
+        word.reason = reasons[i] == NULL ? endless : reasons[i];
+        report.n_instances = 1;
+        report.instances = words;
+        frame.body_case = WIRE__FRAME__BODY_NODE_REPORT;
+        frame.node_report = &report;
+        desk_frame(lab.desk, WIRE__KIND__KIND_NODE, node->id, node->epoch, &frame);
+        desk_turn(lab.desk);
+        cr_assert_eq(row->state, S(FAILED));
+        cr_assert_eq(strcmp(row->reason, word.reason) == 0, i == 0);
+        cr_assert_eq(desk_leaves(lab.desk, "instance-failed", 0), 1);
+        lab_close(&lab);
+    }
+}
