@@ -192,8 +192,10 @@ static void on_frame(void *context, struct channel *channel, const Wire__Frame *
         }
         server_frame(self->server, now_ms, wall_ms, frame);
         return;
-    case PROGRAM_KEYS: server_keys(self->server, now_ms, wall_ms, frame); return;
-    case PROGRAM_PARENT:
+    case PROGRAM_KEYS:
+    case PROGRAM_PARENT: /* Of restarts: told inside the machine, as keys' words are. */
+        server_keys(self->server, now_ms, wall_ms, frame);
+        return;
     case PROGRAM_ENGINE:
     case PROGRAM_AGENT:
     case PROGRAM_HOST:

@@ -41,7 +41,7 @@ struct parent_child {
     uint64_t started_ms;
     uint32_t delay_ms; /* Before the next start. */
     uint64_t restarts;
-    uint64_t restarts_told;
+    uint64_t told_ms; /* The start that engine, or agent, was last told of. */
     uv_timer_t timer; /* Start, or deadline of READY. */
 };
 
@@ -54,6 +54,8 @@ struct parent {
     uv_signal_t on_child;
     uv_signal_t on_stop[2];
     uv_timer_t stop_timer;
+    uint64_t started_ms; /* Our own. */
+    bool told_own;
     bool stopping;
 };
 

@@ -86,27 +86,41 @@ static void offer(struct parent_child *child)
     }
 }
 
-/* Engine, or agent, makes events of restarts. */
-static void tell_restarts(struct parent *parent)
+static bool tell_start(
+    struct channel *channel, enum program program, uint64_t count, uint64_t started_ms)
+{
+    Wire__ProcessRestarted restarted = WIRE__PROCESS_RESTARTED__INIT;
+    restarted.program = program_name(program);
+    restarted.count = count;
+    restarted.started_ms = started_ms;
+    Wire__Frame frame = WIRE__FRAME__INIT;
+    frame.body_case = WIRE__FRAME__BODY_PROCESS_RESTARTED;
+    frame.process_restarted = &restarted;
+    return channel_send(channel, &frame).code == 0;
+}
+
+/* Engine, or agent, is told when each program last started, us included; the cell makes events of
+ * restarts. Who hears it for the first time hears of everybody. */
+static void tell_starts(struct parent *parent)
 {
     bool controller = parent->conf->kind == CONF_KIND_CONTROLLER;
     struct parent_child *hearer = &parent->children[controller ? PROGRAM_ENGINE : PROGRAM_AGENT];
     if (hearer->state != PARENT_READY || hearer->channel == NULL) {
         return;
     }
+    if (hearer->told_ms != hearer->started_ms) {
+        parent->told_own = false;
+        for (enum program program = PROGRAM_LINK; program < PROGRAMS_END; program++) {
+            parent->children[program].told_ms = 0;
+        }
+    }
+    parent->told_own =
+        parent->told_own || tell_start(hearer->channel, PROGRAM_PARENT, 0, parent->started_ms);
     for (enum program program = PROGRAM_LINK; program < PROGRAMS_END; program++) {
         struct parent_child *child = &parent->children[program];
-        if (child->restarts == child->restarts_told) {
-            continue;
-        }
-        Wire__ProcessRestarted restarted = WIRE__PROCESS_RESTARTED__INIT;
-        restarted.program = program_name(program);
-        restarted.count = child->restarts;
-        Wire__Frame frame = WIRE__FRAME__INIT;
-        frame.body_case = WIRE__FRAME__BODY_PROCESS_RESTARTED;
-        frame.process_restarted = &restarted;
-        if (channel_send(hearer->channel, &frame).code == 0) {
-            child->restarts_told = child->restarts;
+        if (child->state == PARENT_READY && child->told_ms != child->started_ms &&
+            tell_start(hearer->channel, program, child->restarts, child->started_ms)) {
+            child->told_ms = child->started_ms;
         }
     }
 }
@@ -128,7 +142,7 @@ static void on_ready(struct parent_child *child, const Wire__Ready *ready)
         (unsigned long long)child->restarts,
         (unsigned long long)(clock_boot_ms() - child->started_ms));
     offer(child);
-    tell_restarts(child->parent);
+    tell_starts(child->parent);
     for (enum program other = PROGRAM_LINK; other < PROGRAMS_END; other++) {
         struct parent_child *later = &child->parent->children[other];
         bool waits = parent_runs(child->parent->conf->kind, other) &&
@@ -432,6 +446,7 @@ int main(int argc, char **argv)
 {
     static struct parent parent;
     log_start("parent");
+    parent.started_ms = clock_boot_ms();
     if (argc != 3 || strcmp(argv[1], "--config") != 0) {
         (void)fprintf(stderr, "usage: udatsu-parent --config FILE\n");
         return 2;

@@ -153,7 +153,11 @@ static void on_host_frame(struct agent_program *self, const Wire__Frame *frame)
 static void on_frame(void *context, struct channel *channel, const Wire__Frame *frame)
 {
     CHECK(context == &program);
-    if (channel_other(channel) == PROGRAM_LINK) {
+    if (frame->body_case == WIRE__FRAME__BODY_PROCESS_RESTARTED) {
+        struct agent_event event = { .kind = AGENT_EVENT_PROCESS,
+                                     .process = frame->process_restarted };
+        step(context, &event); /* Only parent may say it (wire/frame.c). */
+    } else if (channel_other(channel) == PROGRAM_LINK) {
         on_link_frame(context, frame);
     } else if (channel_other(channel) == PROGRAM_HOST) {
         on_host_frame(context, frame);

@@ -4,6 +4,7 @@
 #include "base/check.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #define P(program) (UINT32_C(1) << PROGRAM_##program)
 #define K(kind)    (UINT32_C(1) << WIRE__KIND__KIND_##kind)
@@ -107,6 +108,17 @@ const char *program_name(enum program program)
     _Static_assert(COUNT_OF(names) == PROGRAMS_END, "every program has its name");
     CHECK(program > 0 && program < PROGRAMS_END);
     return names[program];
+}
+
+enum program program_named(const char *name)
+{
+    CHECK(name != NULL);
+    for (enum program program = PROGRAM_PARENT; program < PROGRAMS_END; program++) {
+        if (strcmp(program_name(program), name) == 0) {
+            return program;
+        }
+    }
+    return (enum program)0;
 }
 
 const char *frame_name(Wire__Frame__BodyCase body)

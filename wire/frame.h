@@ -29,6 +29,7 @@ bool frame_may_arrive(Wire__Kind peer, enum program to, Wire__Frame__BodyCase bo
 
 /* "engine", "link" …; the installed name is "udatsu-" and this. */
 const char *program_name(enum program program);
+enum program program_named(const char *name); /* 0: no program has that name. */
 /* "raft", "node_report" …: the body's field name, for logs. */
 const char *frame_name(Wire__Frame__BodyCase body);
 

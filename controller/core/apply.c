@@ -278,6 +278,9 @@ static void apply_command(
         return;
     case WIRE__COMMAND__BODY_NODE_JUDGED: apply_node_judged(apply, command->node_judged); return;
     case WIRE__COMMAND__BODY_NODE_HEARD: apply_node_heard(apply, command->node_heard); return;
+    case WIRE__COMMAND__BODY_PROCESS_STARTED:
+        apply_process_started(apply, command->process_started);
+        return;
     case WIRE__COMMAND__BODY_TICK: apply_tick(apply); return;
     case WIRE__COMMAND__BODY_CHECKPOINTED: apply_checkpointed(apply, command->checkpointed); return;
     case WIRE__COMMAND__BODY_REFUSED: apply_refused(apply, command->refused); return;

@@ -74,6 +74,30 @@ void apply_node_heard(struct apply *apply, const Wire__NodeHeard *heard)
     }
 }
 
+/* The first life that is heard of is a start; every other one is a restart, and an event. */
+void apply_process_started(struct apply *apply, const Wire__ProcessStarted *started)
+{
+    bool node = started->kind == WIRE__KIND__KIND_NODE;
+    enum state_table table = node ? TABLE_NODE : TABLE_CONTROLLER;
+    void *row = state_find(apply->state, table, started->machine);
+    enum program program = program_named(started->program);
+    if (row == NULL || program == 0 || started->started_ms == 0) {
+        return;
+    }
+    uint64_t *known = node ? &((struct node_row *)row)->processes[program]
+                           : &((struct controller_row *)row)->processes[program];
+    bool again = *known != 0;
+    if (*known == started->started_ms) {
+        return; /* Told twice. */
+    }
+    *known = started->started_ms;
+    state_touch(apply->state, table, row);
+    if (again) {
+        apply_event(
+            apply, 0, "process-restart", started->kind, started->machine, program_name(program));
+    }
+}
+
 /* What cannot be deleted says why for as long as that is true, whichever came first: the delete or
  * the judgement. Looks no further than the node's last instance. INV-LED-6. */
 static void deleting_wait(struct apply *apply, const struct node_row *node, bool alive)

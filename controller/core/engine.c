@@ -327,6 +327,8 @@ static void standing_said(struct engine *engine, uint64_t peer, const Wire__Stan
     other->wall_offset_ms = said->wall_ms > engine->wall_ms ? said->wall_ms - engine->wall_ms
                                                             : engine->wall_ms - said->wall_ms;
     compare(engine);
+    processes_said(
+        engine, WIRE__KIND__KIND_CONTROLLER, peer, said->n_processes, said->processes);
 }
 
 static void stand(struct engine *engine)
@@ -353,6 +355,7 @@ static void stand(struct engine *engine)
         frame->standing->fit = engine->fit;
         frame->standing->wall_ms = engine->wall_ms;
         frame->standing->feature_level = 1;
+        processes_stand(engine, frame->standing);
     }
 }
 
@@ -464,6 +467,8 @@ void engine_step(struct engine *engine, const struct engine_event *event, struct
             asks_told_by_keys(engine, event->frame->issue_told);
         } else if (event->frame->body_case == WIRE__FRAME__BODY_NOTE_TOLD) {
             lead_note_told(engine, event->frame->note_told);
+        } else if (event->frame->body_case == WIRE__FRAME__BODY_PROCESS_RESTARTED) {
+            processes_told(engine, event->frame->process_restarted);
         }
         break;
     case ENGINE_APPLIED: applied(engine, event); break;

@@ -149,6 +149,8 @@ struct engine {
     uint64_t *networks_touched; /* By network table slot: index at which a member last came. */
     struct controller_soft others[LIMIT_CONTROLLERS * 2];
 
+    uint64_t processes[PROGRAMS_END]; /* Of this machine: when each last started. */
+
     /* The leader's own work. */
     uint64_t kept_house_ms;
     bool note_pending;
@@ -249,6 +251,17 @@ struct node_soft *nodes_soft(struct engine *engine, uint64_t node);
 void nodes_assign(struct engine *engine, const struct effect *assign);
 void nodes_assigned(struct engine *engine); /* After the last nodes_assign of a step. */
 void nodes_send_whole(struct engine *engine, uint64_t node);
+
+/* ---- engine_processes.c ---- */
+void processes_told(struct engine *engine, const Wire__ProcessRestarted *process); /* Our parent. */
+void processes_said( /* Another machine. */
+    struct engine *engine,
+    Wire__Kind kind,
+    uint64_t machine,
+    size_t count,
+    Wire__ProcessRestarted *const *list);
+void processes_stand(struct engine *engine, Wire__Standing *standing);
+void processes_clock(struct engine *engine); /* The leader's own. */
 
 /* ---- engine_lead.c ---- */
 void lead_word(struct engine *engine, const Wire__Command *command);

@@ -307,6 +307,7 @@ void lead_clock(struct engine *engine)
     engine->kept_house_ms = engine->now_ms;
     post_refusals(engine);
     keep_members(engine);
+    processes_clock(engine);
     checkpoint(engine);
     if (something_due(engine)) {
         Wire__Tick tick = WIRE__TICK__INIT;

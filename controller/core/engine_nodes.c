@@ -164,6 +164,8 @@ static void renew(struct engine *engine, const struct node_row *row, const Wire_
     uint64_t count = 0;
     uint64_t digest = 0;
     soft->renewed_ms = engine->now_ms;
+    processes_said(
+        engine, WIRE__KIND__KIND_NODE, row->head.id, renew->n_processes, renew->processes);
     if (!soft->welcomed) { /* Its hello was lost, or went to an earlier leader. */
         welcome(engine, row);
         return;

@@ -33,6 +33,28 @@ static void place_out(const struct place *from, Wire__Place *to)
     to->country = from->country;
 }
 
+/* What a machine's programs add to its row. */
+struct processes_room {
+    Wire__ProcessRow rows[PROGRAMS_END];
+    Wire__ProcessRow *list[PROGRAMS_END];
+};
+
+static size_t processes_out(const uint64_t *started_ms, struct processes_room *room)
+{
+    size_t count = 0;
+    for (uint32_t program = PROGRAM_PARENT; program < PROGRAMS_END; program++) {
+        if (started_ms[program] != 0) {
+            wire__process_row__init(&room->rows[count]);
+            room->rows[count].program = program;
+            room->rows[count].started_ms = started_ms[program];
+            room->list[count] = &room->rows[count];
+            count++;
+        }
+    }
+    CHECK(count < PROGRAMS_END);
+    return count;
+}
+
 static void text_out(const struct tenant_text *from, Wire__TenantText *to)
 {
     wire__tenant_text__init(to);
@@ -116,6 +138,9 @@ static struct slice encode_controller(const struct controller_row *row, struct a
     message.wall_ms = row->wall_ms;
     message.created_at = row->created_at;
     message.leaving = row->leaving;
+    struct processes_room processes;
+    message.n_processes = processes_out(row->processes, &processes);
+    message.processes = processes.list;
     return pack(&message, scratch);
 }
 
@@ -152,6 +177,9 @@ static struct slice encode_node(const struct node_row *row, struct arena *scratc
     message.images = images;
     message.boot_id = binary(row->boot_id, sizeof(row->boot_id));
     message.created_at = row->created_at;
+    struct processes_room processes;
+    message.n_processes = processes_out(row->processes, &processes);
+    message.processes = processes.list;
     return pack(&message, scratch);
 }
 

@@ -51,6 +51,21 @@ static void place_in(struct intake *in, struct place *to, const Wire__Place *fro
     text_in(in, to->country, sizeof(to->country), from->country);
 }
 
+static void processes_in(
+    struct intake *in, uint64_t *started_ms, size_t count, Wire__ProcessRow *const *from)
+{
+    uint32_t before = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t program = from[i]->program;
+        if (program <= before || program >= PROGRAMS_END || from[i]->started_ms == 0) {
+            in->ok = false;
+            return;
+        }
+        started_ms[program] = from[i]->started_ms;
+        before = program;
+    }
+}
+
 static struct quota_amounts quantities_in(struct intake *in, const Wire__Quantities *from)
 {
     struct quota_amounts to = { { 0 } };
@@ -130,6 +145,7 @@ static void controller_in(
     row->wall_ms = from->wall_ms;
     row->created_at = from->created_at;
     row->leaving = from->leaving;
+    processes_in(in, row->processes, from->n_processes, from->processes);
 }
 
 static void node_in(struct intake *in, struct node_row *row, const Wire__NodeRow *from)
@@ -161,6 +177,7 @@ static void node_in(struct intake *in, struct node_row *row, const Wire__NodeRow
     row->images_count = (uint32_t)from->n_images;
     hash_in(in, row->boot_id, sizeof(row->boot_id), &from->boot_id);
     row->created_at = from->created_at;
+    processes_in(in, row->processes, from->n_processes, from->processes);
 }
 
 static void tenant_in(struct intake *in, struct tenant_row *row, const Wire__TenantRow *from)

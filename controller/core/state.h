@@ -14,6 +14,7 @@
 #include "base/table.h"
 #include "quota/floor.h"
 #include "quota/ledger.h"
+#include "wire/frame.h"
 
 #include <common.pb-c.h>
 
@@ -62,6 +63,7 @@ struct controller_row {
     uint64_t wall_ms;
     uint64_t created_at;
     bool leaving;
+    uint64_t processes[PROGRAMS_END]; /* When each program last started, its boot's ms; 0: unheard. */
 };
 
 struct node_row {
@@ -85,6 +87,7 @@ struct node_row {
     uint32_t images_count;
     uint8_t boot_id[16];
     uint64_t created_at;
+    uint64_t processes[PROGRAMS_END]; /* When each program last started, its boot's ms; 0: unheard. */
 };
 
 struct tenant_row {

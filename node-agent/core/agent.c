@@ -292,6 +292,18 @@ static void on_orders(
     }
 }
 
+/* ---- Our own machine's programs. ---- */
+
+static void on_process(struct agent *agent, const struct agent_event *event)
+{
+    CHECK(event->process != NULL);
+    enum program program = program_named(event->process->program);
+    if (program != 0) {
+        CHECK(program < PROGRAMS_END);
+        agent->processes[program] = event->process->started_ms;
+    }
+}
+
 /* ---- The step. ---- */
 
 void agent_step(struct agent *agent, const struct agent_event *event, struct agent_effects *effects)
@@ -313,6 +325,7 @@ void agent_step(struct agent *agent, const struct agent_event *event, struct age
     case AGENT_EVENT_CONSOLE_ASK: agent_act_console(agent, event, effects); break;
     case AGENT_EVENT_HOST_STATE: agent_on_host_state(agent, event, effects); break;
     case AGENT_EVENT_TOLD: agent_on_told(agent, event, effects); break;
+    case AGENT_EVENT_PROCESS: on_process(agent, event); break;
     case AGENT_EVENT_HOST: agent_on_host_event(agent, event, effects); break;
     }
     agent_act(agent, effects);

@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "node-agent/core/model.h"
+#include "wire/frame.h"
 
 enum { AGENT_BOOT_ID_SIZE = 16 };
 
@@ -35,6 +36,7 @@ enum agent_event_kind {
     AGENT_EVENT_HOST_STATE = 7, /* The channel to host opened or closed. */
     AGENT_EVENT_TOLD = 8,
     AGENT_EVENT_HOST = 9,
+    AGENT_EVENT_PROCESS = 10, /* parent tells of a program of this machine. */
 };
 
 struct agent_event {
@@ -49,6 +51,7 @@ struct agent_event {
     const Wire__NodeConsoleAsk *console_ask;
     const Wire__VerbTold *told;
     const Wire__HostEvent *host;
+    const Wire__ProcessRestarted *process;
 };
 
 /* Stable numbers; agent_log_name gives the event's name for the log line. */
@@ -160,6 +163,8 @@ struct agent {
     uint64_t observe_handle;
     uint64_t observe_at_ms;    /* When the next one is due. */
     uint64_t observe_retry_ms; /* Not before, after a failed one. */
+
+    uint64_t processes[PROGRAMS_END]; /* When each program here last started; 0: not told. */
 
     uint64_t next_handle;
     uint64_t renew_seq;

@@ -134,6 +134,23 @@ static void hello_others(struct agent *agent, bool no_leader, struct agent_effec
     }
 }
 
+/* As they run now, so that a restart is told even if it was link's. */
+static void add_processes(
+    const struct agent *agent, Wire__NodeRenew *renew, struct agent_effects *effects)
+{
+    renew->processes = agent_take(effects, sizeof(*renew->processes) * PROGRAMS_END);
+    for (enum program program = PROGRAM_PARENT; program < PROGRAMS_END; program++) {
+        if (agent->processes[program] != 0) {
+            Wire__ProcessRestarted *process = agent_take(effects, sizeof(*process));
+            wire__process_restarted__init(process);
+            process->program = program_name(program);
+            process->started_ms = agent->processes[program];
+            renew->processes[renew->n_processes++] = process;
+        }
+    }
+    CHECK(renew->n_processes < PROGRAMS_END);
+}
+
 /* To every controller: a new leader hears of us before we hear of it. */
 static void tell_renew(struct agent *agent, struct agent_effects *effects)
 {
@@ -155,6 +172,7 @@ static void tell_renew(struct agent *agent, struct agent_effects *effects)
         renew->seq = agent->renew_seq;
         renew->desired_count = count;
         renew->desired_digest = digest;
+        add_processes(agent, renew, effects);
         frame->node_renew = renew;
     }
     /* What was told may have been lost on its way: a few rows are told again, in turn. */

@@ -470,6 +470,51 @@ Test(core_engine, a_node_that_renews_without_a_hello_is_welcomed_and_told_everyt
     lab_close(&lab);
 }
 
+static void tells_start(
+    struct desk *desk, uint64_t node, uint32_t epoch, const char *program, uint64_t started_ms)
+{
+    Wire__ProcessRestarted process = WIRE__PROCESS_RESTARTED__INIT;
+    Wire__ProcessRestarted *list[] = { &process };
+    process.program = program;
+    process.started_ms = started_ms;
+    Wire__NodeRenew renew = WIRE__NODE_RENEW__INIT;
+    renew.n_processes = 1;
+    renew.processes = list;
+    Wire__Frame frame = WIRE__FRAME__INIT;
+    frame.body_case = WIRE__FRAME__BODY_NODE_RENEW;
+    frame.node_renew = &renew;
+    desk_frame(desk, WIRE__KIND__KIND_NODE, node, epoch, &frame);
+    desk_turn(desk);
+}
+
+Test(core_engine, another_life_of_a_program_is_one_event_however_often_it_is_told)
+{
+    struct lab lab = lab_open();
+    struct desk *desk = lab.desk;
+    tells_start(desk, lab.n1->id, lab.n1->epoch, "agent", 1000);
+    cr_assert_eq(desk_events(desk, "process-restart"), 0); /* The first is no restart. */
+    tells_start(desk, lab.n1->id, lab.n1->epoch, "agent", 5000);
+    cr_assert_eq(desk_events(desk, "process-restart"), 1);
+    tells_start(desk, lab.n1->id, lab.n1->epoch, "agent", 5000);
+    tells_start(desk, lab.n1->id, lab.n1->epoch, "agent", 0);
+    tells_start(desk, lab.n1->id, lab.n1->epoch, "nobody", 7000);
+    cr_assert_eq(desk_events(desk, "process-restart"), 1);
+    tells_start(desk, lab.n1->id, lab.n1->epoch, "agent", 20); /* The machine began anew. */
+    cr_assert_eq(desk_events(desk, "process-restart"), 2);
+    Wire__ProcessRestarted own = WIRE__PROCESS_RESTARTED__INIT;
+    Wire__Frame frame = WIRE__FRAME__INIT;
+    frame.body_case = WIRE__FRAME__BODY_PROCESS_RESTARTED;
+    frame.process_restarted = &own;
+    own.program = "api";
+    for (own.started_ms = 1; own.started_ms <= 3; own.started_ms++) {
+        struct engine_event told = { .kind = ENGINE_TOLD, .frame = &frame };
+        desk_step(desk, &told);
+        desk_pass(desk, 2000);
+    }
+    cr_assert_eq(desk_events(desk, "process-restart"), 4); /* The leader's own, told by parent. */
+    lab_close(&lab);
+}
+
 Test(core_engine, what_a_node_claims_cannot_make_sums_wrap)
 {
     struct lab lab = lab_open();
