@@ -251,6 +251,14 @@ static void apply_asked(struct apply *apply, const Wire__Asked *asked, struct ou
     }
 }
 
+/* A write has its key, and a key its bound; who joins has a token instead. INV-IDEM-1 */
+static bool key_sound(const Wire__Request *request)
+{
+    size_t key = strlen(request->idempotency_key);
+    bool joins = request->body_case == WIRE__REQUEST__BODY_JOIN;
+    return key < LIMIT_IDEMPOTENCY_KEY && (joins || key > 0);
+}
+
 void apply_trial(struct apply *apply, const Wire__Asked *asked, struct outcome *outcome)
 {
     CHECK(apply->dry);
@@ -258,6 +266,17 @@ void apply_trial(struct apply *apply, const Wire__Asked *asked, struct outcome *
     wire__problem__init(&outcome->problem);
     if (state_cell(apply->state) == NULL) {
         refuse(apply, outcome, REJECT_UNFIT, "This cell has not begun yet.", "", "");
+        return;
+    }
+    /* What entry_valid would find in the log is found here: there it would be poison. */
+    if (asked->request->format != REQUEST_FORMAT || !key_sound(asked->request)) {
+        refuse(
+            apply,
+            outcome,
+            REJECT_MALFORMED,
+            "A write comes with an idempotency key of 1 to 63 bytes.",
+            "/idempotency_key",
+            "");
         return;
     }
     apply_asked(apply, asked, outcome);
@@ -335,9 +354,7 @@ static bool asked_valid(const Wire__Asked *asked)
         return false;
     }
     const Wire__Request *request = asked->request;
-    size_t key = strlen(request->idempotency_key);
-    bool joins = request->body_case == WIRE__REQUEST__BODY_JOIN;
-    return asked->request_digest.len == 32 && key < LIMIT_IDEMPOTENCY_KEY && (joins || key > 0) &&
+    return asked->request_digest.len == 32 && key_sound(request) &&
            access_operation_of(request) != 0 &&
            access_operation_writes(access_operation_of(request));
 }

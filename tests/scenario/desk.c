@@ -274,6 +274,10 @@ void desk_step(struct desk *desk, struct engine_event *event)
     for (uint32_t i = 0; i < desk->effects->count; i++) {
         carry_out(desk, &desk->effects->list[i]);
     }
+    while (event->kind != ENGINE_MORE && engine_more(desk->first.engine)) {
+        struct engine_event more = { .kind = ENGINE_MORE };
+        desk_step(desk, &more); /* As the shell does, before the turn ends. */
+    }
     uint32_t asked = desk->asked_keys_count;
     for (uint32_t i = keys; i < asked && !desk->keys_silent; i++) {
         keys_answer(

@@ -159,6 +159,23 @@ Test(core_doors, the_same_key_and_body_is_done_once_and_answered_alike)
     lab_close(&lab);
 }
 
+Test(core_doors, a_write_without_a_sound_key_is_refused_at_the_door_and_never_in_the_log)
+{
+    struct lab lab = lab_open(); /* INV-IDEM-1 */
+    struct desk *desk = lab.desk;
+    char key[LIMIT_IDEMPOTENCY_KEY + 1];
+    memset(key, 'k', sizeof(key));
+    key[LIMIT_IDEMPOTENCY_KEY] = '\0';
+    desk->key = key; /* One byte more than there is room for. */
+    cr_assert_eq(lab_create(&lab, "vm", true)->reject, REJECT_MALFORMED);
+    desk->key = "";
+    cr_assert_eq(lab_create(&lab, "vm", true)->reject, REJECT_MALFORMED);
+    key[LIMIT_IDEMPOTENCY_KEY - 1] = '\0';
+    desk->key = key;
+    cr_assert_eq(lab_create(&lab, "vm", true)->reject, 0);
+    lab_close(&lab);
+}
+
 Test(core_doors, twins_in_one_entry_make_one_object_and_get_one_answer)
 {
     struct lab lab = lab_open(); /* INV-IDEM-1 */
