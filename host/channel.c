@@ -150,8 +150,27 @@ static void breach(struct channel *channel, const char *what, Wire__Frame__BodyC
     channel_close(channel);
 }
 
-/* NULL: the peer broke the rules and the channel is closing. INV-SEC-21: who may speak is decided
- * before a byte of the body is decoded. */
+/* link carries the bodies of other machines untouched: a bad one is theirs, and no machine may end
+ * our link by sending it. It is dropped; what link says itself it answers for. INV-SEC-21 */
+static void refuse_body(struct channel *channel, const struct envelope *envelope)
+{
+    bool carried = channel->other == PROGRAM_LINK && envelope->has_peer &&
+                   frame_may_arrive(envelope->peer_kind, channel->self, envelope->body);
+    if (!carried) {
+        breach(channel, "undecodable", envelope->body);
+        return;
+    }
+    log_line(
+        LOG_LEVEL_WARN,
+        "frame-dropped",
+        "kind=%u id=%llx body=%s why=undecodable",
+        (unsigned int)envelope->peer_kind,
+        (unsigned long long)envelope->peer_id,
+        frame_name(envelope->body));
+}
+
+/* NULL: the frame is refused; the channel is closing unless only a far machine was wrong.
+ * INV-SEC-21: who may speak is decided before a byte of the body is decoded. */
 static const Wire__Frame *accept_frame(
     struct channel *channel, struct slice bytes, struct envelope *envelope)
 {
@@ -171,7 +190,7 @@ static const Wire__Frame *accept_frame(
     arena_reset(&channel->arena);
     Wire__Frame *frame = NULL;
     if (wire_decode(&wire__frame__descriptor, bytes, &channel->arena, &frame).code != 0) {
-        breach(channel, "undecodable", envelope->body);
+        refuse_body(channel, envelope);
         return NULL;
     }
     CHECK(frame->body_case == envelope->body);

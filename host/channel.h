@@ -5,8 +5,9 @@
  *
  * The happy path: uv_poll says readable → recv → wire_decode into the channel's arena → rule →
  * on_frame. The frame and everything in it is gone when on_frame returns.
- * What can go wrong: oversized or undecodable message → close; peer gone → on_close; peer slow →
- * messages queue up to CHANNEL_QUEUE_BYTES, then channel_send answers FAILURE_FULL. */
+ * What can go wrong: oversized or undecodable message → close, but a body that link only carries →
+ * dropped: another machine made it; peer gone → on_close; peer slow → messages queue up to
+ * CHANNEL_QUEUE_BYTES, then channel_send answers FAILURE_FULL. */
 #ifndef HOST_CHANNEL_H
 #define HOST_CHANNEL_H
 

@@ -174,6 +174,35 @@ Test(channel, what_is_not_a_canonical_frame_closes_the_channel)
     }
 }
 
+/* A frame of a node whose body is no message, as link would hand it up. */
+static size_t carried(uint32_t field, uint8_t room[static ENVELOPE_HEAD_MAX + 8])
+{
+    size_t size = envelope_head(WIRE__KIND__KIND_NODE, UINT64_C(0x0001000000000005), 0, room);
+    uint32_t tag = field << 3 | 2;
+    const uint8_t body[] = { (uint8_t)(tag | 0x80), (uint8_t)(tag >> 7), 2, 0xff, 0xff };
+    memcpy(room + size, body, sizeof(body));
+    return size + sizeof(body);
+}
+
+Test(channel, a_body_that_link_only_carries_ends_nobody) /* INV-SEC-21 */
+{
+    struct stage stage;
+    uint8_t room[ENVELOPE_HEAD_MAX + 8];
+    stage_open(&stage, PROGRAM_ENGINE, PROGRAM_LINK, false);
+    size_t size = carried(WIRE__FRAME__BODY_NODE_HELLO, room);
+    cr_assert_eq(send(stage.ends[1], room, size, 0), (ssize_t)size);
+    turn(&stage);
+    cr_assert_eq(stage.seen.frames, 0);
+    cr_assert_eq(stage.seen.breaches, 0);
+    cr_assert_eq(stage.seen.closed, 0);
+    /* What link says itself is link's. */
+    size = carried(WIRE__FRAME__BODY_LINK_STATE, room);
+    cr_assert_eq(send(stage.ends[1], room, size, 0), (ssize_t)size);
+    turn(&stage);
+    cr_assert_eq(stage.seen.breaches, 1);
+    stage_close(&stage);
+}
+
 Test(channel, an_oversized_message_closes_the_channel)
 {
     struct stage stage;
