@@ -90,7 +90,7 @@ static void wish(struct server *server, const struct effect *effect)
     } else if (effect->kind == EFFECT_MEMBER_REMOVE) {
         asked = replica_remove(server->replica, server->now_ms, effect->id);
     } else {
-        asked = replica_transfer(server->replica, server->now_ms, 0);
+        asked = replica_transfer(server->replica, server->now_ms, effect->id);
     }
     (void)asked; /* Level-triggered: the engine asks again until the members show it. */
 }

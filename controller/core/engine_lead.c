@@ -239,6 +239,22 @@ static void keep_members(struct engine *engine)
     }
 }
 
+/* Who can do better than a leader whose disk is full. Nobody: then it goes on leading, refuses what
+ * needs room and takes what frees some, instead of passing the cell around. */
+static uint64_t fit_voter(struct engine *engine)
+{
+    for (uint32_t i = 0; i < engine->members_count; i++) {
+        uint64_t id = engine->members[i].id;
+        const struct controller_soft *other =
+            id == engine->conf.self || engine->members[i].voter != 2 ? NULL
+                                                                     : engine_other(engine, id);
+        if (other != NULL && other->up && other->standing && other->fit) {
+            return id;
+        }
+    }
+    return 0;
+}
+
 /* ---- Refusals ---- */
 
 void lead_refusal(struct engine *engine, const Wire__Request *request, enum reject reject)
@@ -316,7 +332,8 @@ void lead_clock(struct engine *engine)
         command.tick = &tick;
         lead_word(engine, &command);
     }
-    if (!engine->fit && !engine_alone(engine)) {
-        effects_add(engine->effects, EFFECT_HAND_OVER);
+    uint64_t heir = engine->fit ? 0 : fit_voter(engine);
+    if (heir != 0) {
+        effects_add(engine->effects, EFFECT_HAND_OVER)->id = heir;
     }
 }

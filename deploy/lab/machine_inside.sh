@@ -21,6 +21,11 @@ over "$disk/lib" /var/lib/udatsu
 over "$disk/log" /var/log/udatsu
 over "$disk/init" /run/init
 
+# A controller whose disk is small, for whoever wants to see it full.
+if [ -e "$disk/engine.ext4" ]; then
+    mount -o loop "$disk/engine.ext4" /var/lib/udatsu/engine
+fi
+
 case $name in
 n*)
     mkdir -p /run/libvirt

@@ -167,7 +167,7 @@ kill -9 "$link"
 heard c1 "event=process-restart program=link" 1 && heard c1 "body=confirmed" $((before + 1)) &&
     heard n1 "body=node_welcome" 2 && [ "$(pid_of c1 engine)" = "$engine" ]
 verdict $? "link killed: it returns, machines greet again, engine lived through it"
-heard c1 "body=process_restarted .*program=link" 1
+heard c1 "body=process_restarted .*program=link" 2
 verdict $? "engine is told of the restart"
 
 link=$(pid_of c1 link)

@@ -292,6 +292,19 @@ Test(core_engine, an_entry_that_came_to_nothing_is_proposed_again_words_and_asks
     desk_close(desk);
 }
 
+static void stands(struct desk *desk, uint64_t peer, bool fit)
+{
+    uint8_t digest[8] = { 0 };
+    Wire__Standing said = WIRE__STANDING__INIT;
+    said.digest = (ProtobufCBinaryData){ sizeof(digest), digest };
+    said.fit = fit;
+    Wire__Frame frame = WIRE__FRAME__INIT;
+    frame.body_case = WIRE__FRAME__BODY_STANDING;
+    frame.standing = &said;
+    desk_link(desk, WIRE__KIND__KIND_CONTROLLER, peer, true);
+    desk_frame(desk, WIRE__KIND__KIND_CONTROLLER, peer, 0, &frame);
+}
+
 Test(core_engine, without_room_new_work_is_refused_and_leadership_is_given_away)
 {
     struct desk *desk = desk_open(&three);
@@ -305,6 +318,12 @@ Test(core_engine, without_room_new_work_is_refused_and_leadership_is_given_away)
     desk_members(desk, false, desk->controller);
     cr_assert_eq(
         lab_reject(say_tenant(desk, desk->operator_person, "t", NULL, &cap)), REJECT_UNFIT);
+    desk_pass(desk, 1000);
+    cr_assert_eq(desk->hand_overs, 0); /* Nobody is known to be better. */
+    stands(desk, desk->others[0], false);
+    desk_pass(desk, 1000);
+    cr_assert_eq(desk->hand_overs, 0); /* All disks are full: the cell is not passed around. */
+    stands(desk, desk->others[1], true);
     desk_pass(desk, 1000);
     cr_assert_gt(desk->hand_overs, 0);
     desk_members(desk, true, desk->controller); /* Space is back. */
