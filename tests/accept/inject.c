@@ -2,6 +2,7 @@
  * sandbox really refuses, without a test program that shares its code.
  *
  *   inject PID execve|socket|open|ptrace|connect [PATH]
+ *   inject PID say FD       a frame that is well formed, and that only a parent may hear
  *
  * Prints `killed SIGNAL`, `refused ERRNO` or `allowed RESULT` and exits 0; 1 when it could not ask.
  * It decides nothing about whether the answer is right. Never leaves a descriptor behind: what was
@@ -146,6 +147,13 @@ static bool ask(
     if (strcmp(what, "ptrace") == 0) {
         return call(question, SYS_ptrace, (uint64_t[4]){ PTRACE_ATTACH, 1, 0, 0 }, out);
     }
+    if (strcmp(what, "say") == 0) {
+        /* format = 1, body READY, empty. */
+        static const uint8_t frame[8] = { 0x08, 0x01, 0x5a, 0x00 };
+        uint64_t fd = strtoull(path, NULL, 10);
+        return put(question, frame, sizeof frame) &&
+               call(question, SYS_write, (uint64_t[4]){ fd, room, 4, 0 }, out);
+    }
     if (strcmp(what, "connect") == 0) {
         struct sockaddr_un address = { .sun_family = AF_UNIX };
         struct answer opened = { 0 };
@@ -179,7 +187,8 @@ int main(int argc, char **argv)
     char *rest = NULL;
     long pid = argc >= 3 ? strtol(argv[1], &rest, 10) : 0;
     if (pid <= 1 || *rest != '\0' || argc > 4) {
-        (void)fprintf(stderr, "usage: %s PID execve|socket|open|ptrace|connect [PATH]\n", argv[0]);
+        (void)fprintf(
+            stderr, "usage: %s PID execve|socket|open|ptrace|connect|say [PATH|FD]\n", argv[0]);
         return 2;
     }
     if (!begin(&question, (pid_t)pid)) {
