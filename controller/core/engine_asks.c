@@ -249,8 +249,10 @@ void asks_arrive(struct engine *engine, Wire__Request *request, uint64_t handle,
 {
     Wire__Answer *answer = NULL;
     struct outcome outcome = { .reject = REJECT_NONE };
+    Wire__Request nothing = WIRE__REQUEST__INIT;
     wire__problem__init(&outcome.problem);
     size_t size = 0;
+    request = request == NULL ? &nothing : request; /* A frame may leave it out; it is malformed. */
     if (engine->asks_free == 0) {
         outcome.reject = REJECT_OVERLOADED;
         outcome.problem.detail = "Too many requests are under way.";

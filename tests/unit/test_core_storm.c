@@ -247,10 +247,6 @@ static void machine_says(struct storm *storm)
     Wire__Frame *frame =
         (Wire__Frame *)(void *)message(storm, &wire__frame__descriptor, (uint32_t)body, 0);
     struct desk *desk = storm->desk;
-    /* link decodes a frame before anybody sees it: an ask within has its request. */
-    if (body == WIRE__FRAME__BODY_FORWARD && frame->forward->request == NULL) {
-        return;
-    }
     uint64_t peer = node ? desk->nodes[below(storm, desk->nodes_count)].id
                          : desk->others[below(storm, DESK_MEMBERS - 1)];
     desk_frame(
