@@ -13,6 +13,7 @@
  *   plane_request    what they ask, and what an answer means
  *   plane_fault      when crashes, cuts and the rest strike
  *   plane_check      what must hold after every event (rows); plane_leaves: of the audit log
+ *   plane_lie        spoils what a checker looks at, so that it is seen to refuse
  *   plane_main       options, many seeds, the table */
 #ifndef TESTS_SIM_PLANE_H
 #define TESTS_SIM_PLANE_H
@@ -183,7 +184,8 @@ struct plane {
     uint64_t now_ms;
     uint64_t until; /* Stop at this event; 0: never. */
     bool verbose;
-    bool trouble; /* Faults may strike. */
+    const char *lie; /* NULL: none. */
+    bool trouble;    /* Faults may strike. */
     bool done;
     uint32_t controllers; /* Three or five. */
     uint32_t nodes;
@@ -295,6 +297,8 @@ void plane_host_libvirt(struct plane *plane, uint32_t machine);
 void plane_host_guest(struct plane *plane, uint32_t machine);
 const struct plane_domain *plane_host_domains(uint32_t machine);
 bool plane_host_up(uint32_t machine);
+/* A domain that nobody ordered, on another node than this one; false: no place for it. */
+bool plane_host_forge(struct plane *plane, uint64_t instance, uint64_t node);
 void plane_host_agent_died(struct plane *plane, uint32_t machine);
 
 /* ---- plane_client.c, plane_request.c ---- */
@@ -350,6 +354,8 @@ struct plane_request *plane_ask(
     struct plane *plane, enum plane_act act, uint32_t tenant, uint32_t machine);
 bool plane_clients_idle(const struct plane *plane);
 void plane_clients_busy(struct plane *plane, bool busy);
+void plane_clients_only(uint32_t machine); /* The only controller that is asked from now on. */
+void plane_client_ahead(void);             /* Believes in a newer state than there is. */
 
 uint32_t plane_request_new(struct plane *plane, enum plane_act act, uint32_t client);
 /* Chooses and fills one; 0: nothing sensible to do now. */
@@ -381,6 +387,12 @@ void plane_leaves_begin(struct plane *plane);
 struct engine;
 void plane_leaves_check(struct plane *plane, uint32_t machine, struct engine *engine);
 void plane_leaves_forget(struct plane *plane, uint32_t machine);
+/* What was seen of the chain, else of the tree, is spoilt. */
+void plane_leaves_forge(uint32_t machine, bool chain);
+
+/* ---- plane_lie.c ---- */
+const char *plane_lie_word(const char *lie);          /* NULL: no such lie. */
+bool plane_lie(struct plane *plane, const char *lie); /* False: not possible now. */
 
 static inline bool plane_is_node(uint32_t machine)
 {

@@ -30,6 +30,12 @@ static struct client clients[PLANE_CLIENTS];
 static struct attempt attempts[ATTEMPTS]; /* Number 0 is none. */
 static uint32_t attempts_count;
 static uint64_t newest_index;
+static uint32_t only = PLANE_MACHINES; /* The one controller that is asked; none: any. */
+
+void plane_clients_only(uint32_t machine)
+{
+    only = machine;
+}
 
 void plane_clients_begin(struct plane *plane)
 {
@@ -42,6 +48,11 @@ void plane_clients_begin(struct plane *plane)
     for (uint32_t i = 0; i < PLANE_CLIENTS; i++) {
         plane_post(plane, 1 + i, PLANE_CLIENT, 0, i, 0, SLICE_EMPTY);
     }
+}
+
+void plane_client_ahead(void)
+{
+    newest_index += 1000;
 }
 
 void plane_clients_busy(struct plane *plane, bool busy)
@@ -68,7 +79,8 @@ static uint32_t choose_machine(struct plane *plane)
     uint32_t chosen = PLANE_MACHINES;
     uint64_t seen = 0;
     for (uint32_t i = 0; i < PLANE_CONTROLLERS; i++) {
-        if (plane->machines[i].up && plane_below(plane, ++seen) == 0) {
+        bool asked = only == PLANE_MACHINES || only == i;
+        if (asked && plane->machines[i].up && plane_below(plane, ++seen) == 0) {
             chosen = i;
         }
     }

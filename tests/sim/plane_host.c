@@ -482,3 +482,19 @@ void plane_host_guest(struct plane *plane, uint32_t machine)
         tell_ended(plane, machine, chosen->instance, ENDED_CRASHED);
     }
 }
+
+bool plane_host_forge(struct plane *plane, uint64_t instance, uint64_t node)
+{
+    uint32_t machine = PLANE_CONTROLLERS;
+    while (machine < PLANE_MACHINES &&
+           (!plane->machines[machine].exists || plane->machines[machine].id == node)) {
+        machine++;
+    }
+    struct plane_domain *domain = machine == PLANE_MACHINES ? NULL : domain_of(host_of(machine), 0);
+    if (domain == NULL) {
+        return false;
+    }
+    *domain = (struct plane_domain){ .instance = instance, .running = true, .boots = 1 };
+    plane_check_owners(plane);
+    return true;
+}

@@ -73,7 +73,13 @@ static void finish(struct plane *plane)
     if (!plane_until(plane, PATIENCE_MS, plane_check_converged)) {
         plane_fail(plane, "CONVERGE %s", plane_check_why());
     }
-    (void)plane_ask(plane, PLANE_ACT_USER, 0, 0); /* New work is taken. */
+    for (uint32_t i = 0; i < plane->controllers; i++) {
+        plane_clients_only(i); /* Any controller takes new work, at the first asking. */
+        const struct plane_request *request = plane_ask(plane, PLANE_ACT_USER, 0, 0);
+        if (request->attempts != 1) {
+            plane_fail(plane, "CONVERGE m%u does not serve", i);
+        }
+    }
     plane_check_end(plane);
     plane->tally->faults[PLANE_SNAPSHOT_FETCHED] += plane_snapshots_fetched;
     plane->tally->faults[PLANE_SNAPSHOT_DAMAGED] += plane_snapshots_damaged;
@@ -98,6 +104,10 @@ void plane_live(struct plane *plane)
     plane_after(plane, 100, PLANE_WEATHER, 0);
     plane_after(plane, 200, PLANE_FAULT, 0);
     (void)plane_until(plane, TROUBLE_MS + plane_below(plane, TROUBLE_MS), NULL);
+    for (uint32_t i = 0; i < 100 && plane->lie != NULL && !plane_lie(plane, plane->lie); i++) {
+        (void)plane_until(plane, 50, NULL);
+    }
+    (void)plane_until(plane, 2000, NULL);
     plane_clients_busy(plane, false);
     plane_heal(plane);
     finish(plane);

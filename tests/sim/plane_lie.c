@@ -1,0 +1,139 @@
+/* Spoils one thing that a checker looks at, so that each checker is seen to refuse: the negative of
+ * every row of the table. Decides what is spoilt; never which checker should say so (that is the
+ * word which the run expects). */
+#include "base/check.h"
+#include "base/id.h"
+#include "controller/server.h"
+#include "tests/sim/plane.h"
+
+#include <string.h>
+
+static const struct {
+    const char *lie;
+    const char *word; /* The violation begins with it. */
+} lies[] = {
+    { "digest", "DIGEST" },         { "ledger", "LEDGER" },     { "cap", "CAP" },
+    { "acknowledged", "LOST" },     { "invented", "INVENTED" }, { "twice", "TWICE" },
+    { "answer", "ANSWER" },         { "read", "READ" },         { "owner", "TWO OWNERS" },
+    { "generation", "GENERATION" }, { "start", "STALE" },       { "leaf", "LEAF" },
+    { "frontier", "FRONTIER" },     { "converge", "CONVERGE" }, { "inventory", "INVENTORY" },
+};
+
+const char *plane_lie_word(const char *lie)
+{
+    for (size_t i = 0; i < COUNT_OF(lies); i++) {
+        if (strcmp(lies[i].lie, lie) == 0) {
+            return lies[i].word;
+        }
+    }
+    return NULL;
+}
+
+/* An instance that somebody runs, as this replica has it; NULL: none. */
+static struct instance_row *running(const struct state *state)
+{
+    for (struct instance_row *row = state_first(state, TABLE_INSTANCE); row != NULL;
+         row = state_next(state, TABLE_INSTANCE, row)) {
+        if (row->state == WIRE__INSTANCE_STATE__INSTANCE_STATE_RUNNING) {
+            return row;
+        }
+    }
+    return NULL;
+}
+
+static struct plane_request *made(enum plane_act act)
+{
+    for (uint32_t i = 1; i <= plane_requests_count; i++) {
+        struct plane_request *request = &plane_requests[i];
+        if (request->act == act && request->state == PLANE_ACKNOWLEDGED && !request->ending) {
+            return request;
+        }
+    }
+    return NULL;
+}
+
+static bool lie_rows(struct state *state, const char *lie)
+{
+    struct project_row *project = state_first(state, TABLE_PROJECT);
+    struct instance_row *row = running(state);
+    if (project == NULL || row == NULL) {
+        return false;
+    }
+    if (strcmp(lie, "digest") == 0) {
+        state->digest ^= 2;
+    } else if (strcmp(lie, "ledger") == 0) {
+        project->account.used.of[QUOTA_VCPUS]++;
+    } else if (strcmp(lie, "cap") == 0) {
+        project = state_find(state, TABLE_PROJECT, row->project.value);
+        project->account.cap.of[QUOTA_INSTANCES] = 0;
+    } else if (strcmp(lie, "generation") == 0) {
+        row->epoch = 0;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static bool lie_clients(struct plane *plane, const char *lie)
+{
+    struct plane_request *create = made(PLANE_ACT_CREATE);
+    struct plane_request *user = made(PLANE_ACT_USER);
+    if (create == NULL) {
+        return false;
+    }
+    if (strcmp(lie, "acknowledged") == 0) {
+        user->operation ^= 1;
+    } else if (strcmp(lie, "invented") == 0) {
+        create->state = PLANE_REFUSED;
+        create->unsure = false;
+    } else if (strcmp(lie, "twice") == 0) {
+        create->resource ^= 1;
+    } else if (strcmp(lie, "inventory") == 0) {
+        struct plane_request *other =
+            &plane_requests[plane_request_new(plane, PLANE_ACT_NETWORK, 1)];
+        other->state = PLANE_ACKNOWLEDGED;
+        other->operation = user->operation;
+        other->index = UINT64_MAX; /* Of no state that a checker before the end looks at. */
+        (void)memcpy(other->name, "never", sizeof("never"));
+        other->ending = true; /* Nobody builds on it. */
+    } else {
+        return false;
+    }
+    return true;
+}
+
+bool plane_lie(struct plane *plane, const char *lie)
+{
+    uint32_t leader = plane_leader(plane);
+    if (leader == PLANE_MACHINES) {
+        return false;
+    }
+    struct engine *engine = server_engine(plane_server(plane, leader));
+    struct state *state = engine_state(engine);
+    const struct instance_row *row = running(state);
+    if (strcmp(lie, "answer") == 0) {
+        Wire__Answer answer = WIRE__ANSWER__INIT;
+        plane_client_answer(plane, 0, 1, &answer); /* The first ask of all, once more. */
+    } else if (strcmp(lie, "read") == 0) {
+        plane_client_ahead();
+    } else if (strcmp(lie, "owner") == 0) {
+        return row != NULL && plane_host_forge(plane, row->head.id, row->node.value);
+    } else if (strcmp(lie, "start") == 0) {
+        Wire__Assignment order = WIRE__ASSIGNMENT__INIT;
+        order.instance = row == NULL ? 0 : row->head.id;
+        if (row != NULL) {
+            plane_check_start(plane, PLANE_CONTROLLERS, &order);
+        }
+        return row != NULL;
+    } else if (strcmp(lie, "leaf") == 0) {
+        plane_leaves_forge(leader, true);
+    } else if (strcmp(lie, "frontier") == 0) {
+        plane_leaves_forge(leader, false);
+    } else if (strcmp(lie, "converge") == 0) {
+        return row != NULL &&
+               plane_host_forge(plane, id_make(PLANE_CELL, UINT64_C(1) << 40), row->node.value);
+    } else {
+        return lie_rows(state, lie) || lie_clients(plane, lie);
+    }
+    return true;
+}
