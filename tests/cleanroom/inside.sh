@@ -5,6 +5,7 @@ set -eu
 room=$1
 target=$room/root
 mkdir "$target"
+mount --bind "$target" "$target" # The root of a mount namespace is a mount: machines are made in it.
 mount -t proc proc /proc
 
 # The machine's own sources: the first one that carries the base suite makes the root.
