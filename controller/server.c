@@ -139,6 +139,9 @@ static bool mark(struct server *server, uint64_t index)
     if (at == NULL) {
         return true;
     }
+    if (at->applying != 0 && at->index > index) {
+        return true; /* We died further on, and come from an older mirror: the count must last. */
+    }
     if (at->applying != 0 && at->index == index) {
         at->crashes++;
     } else {
@@ -171,7 +174,7 @@ static void on_apply(
     };
     server->mirror_dirty = true;
     server_step(server, &event);
-    if (server->conf.mark != NULL) {
+    if (server->conf.mark != NULL && server->conf.mark->index == index) {
         server->conf.mark->applying = 0;
     }
     if (state_crowded(engine_state(server->engine))) {
@@ -195,6 +198,7 @@ static void members_tell(struct server *server)
                                   .members_count = status.member_count,
                                   .leader = status.leader,
                                   .commit = status.commit,
+                                  .poisoned = server->poisoned ? server->conf.mark->index : 0,
                                   .fit = status.room && !server->store_unfit && !server->poisoned };
     server_step(server, &event);
 }

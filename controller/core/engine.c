@@ -327,8 +327,7 @@ static void standing_said(struct engine *engine, uint64_t peer, const Wire__Stan
     other->wall_offset_ms = said->wall_ms > engine->wall_ms ? said->wall_ms - engine->wall_ms
                                                             : engine->wall_ms - said->wall_ms;
     compare(engine);
-    processes_said(
-        engine, WIRE__KIND__KIND_CONTROLLER, peer, said->n_processes, said->processes);
+    processes_said(engine, WIRE__KIND__KIND_CONTROLLER, peer, said->n_processes, said->processes);
 }
 
 static void stand(struct engine *engine)
@@ -353,6 +352,7 @@ static void stand(struct engine *engine)
         frame->standing->digest.data = digest;
         frame->standing->digest.len = 8;
         frame->standing->fit = engine->fit;
+        frame->standing->poisoned = engine->poisoned != 0;
         frame->standing->wall_ms = engine->wall_ms;
         frame->standing->feature_level = 1;
         processes_stand(engine, frame->standing);
@@ -445,6 +445,7 @@ static void members_told(struct engine *engine, const struct engine_event *event
     engine->members_count = event->members_count;
     engine->commit = event->commit;
     engine->fit = event->fit;
+    engine->poisoned = event->poisoned;
     if (engine->role != ENGINE_LEADING && event->leader != 0 && event->leader != engine->leader) {
         engine->leader = event->leader;
         asks_leading(engine); /* Somebody leads: what waits can be forwarded. */

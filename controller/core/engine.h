@@ -74,7 +74,8 @@ struct engine_event {
     uint64_t commit;
     const struct engine_member *members;
     uint32_t members_count;
-    bool fit; /* MEMBERS: there is room on the disk and the mirror is sound. */
+    bool fit;          /* MEMBERS: there is room on the disk and the mirror is sound. */
+    uint64_t poisoned; /* MEMBERS: the entry that killed this replica time and again; 0: none. */
 };
 
 struct engine_conf {

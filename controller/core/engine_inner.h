@@ -113,6 +113,7 @@ struct engine {
     uint64_t commit;
     uint64_t applied;
     bool fit;
+    uint64_t poisoned; /* Nothing from this index on is applied; 0: no such entry. */
     struct engine_member members[LIMIT_CONTROLLERS];
     uint32_t members_count;
     uint64_t lead_base_ms; /* CLOCK_BOOTTIME when log time was lead_base_log. */
@@ -254,12 +255,12 @@ void nodes_send_whole(struct engine *engine, uint64_t node);
 
 /* ---- engine_processes.c ---- */
 void processes_told(struct engine *engine, const Wire__ProcessRestarted *process); /* Our parent. */
-void processes_said( /* Another machine. */
-    struct engine *engine,
-    Wire__Kind kind,
-    uint64_t machine,
-    size_t count,
-    Wire__ProcessRestarted *const *list);
+void processes_said(/* Another machine. */
+                    struct engine *engine,
+                    Wire__Kind kind,
+                    uint64_t machine,
+                    size_t count,
+                    Wire__ProcessRestarted *const *list);
 void processes_stand(struct engine *engine, Wire__Standing *standing);
 void processes_clock(struct engine *engine); /* The leader's own. */
 

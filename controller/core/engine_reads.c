@@ -58,6 +58,8 @@ static void answer_now(struct engine *engine, uint32_t slot, bool stale)
         status->commit_index = engine->commit;
         status->quorum = engine->role == ENGINE_LEADING || engine->leader != 0;
         status->fit = engine->fit;
+        status->poisoned = engine->poisoned != 0; /* INV-LOG-8: it is known by name. */
+        status->poisoned_index = engine->poisoned;
         uint8_t hex = 0;
         char *digest = engine_take(engine, 17);
         for (unsigned int i = 0; i < 16; i++) {

@@ -219,6 +219,23 @@ Test(server, an_entry_that_killed_it_three_times_is_named_and_not_applied)
     cr_assert_eq(tenants(), 1);
 }
 
+/* The mirror is behind the log: what was applied before is applied again on the way to the entry
+ * that killed us, and must not make us forget whom we suspect. */
+Test(server, deaths_are_counted_though_other_entries_are_applied_first) /* INV-LOG-8 */
+{
+    uint64_t index = 0;
+    uint64_t after_next = room.mark.index + 2;
+    room.mark = (struct server_mark){ .index = after_next,
+                                      .crashes = SERVER_CRASHES_MAX - 1,
+                                      .applying = 1 };
+    cr_assert_eq(ask("acme", "k1"), REJECT_NONE);
+    cr_assert_not(server_poisoned(room.server, &index));
+    (void)ask("beta", "k2");
+    cr_assert(server_poisoned(room.server, &index));
+    cr_assert_eq(index, after_next);
+    cr_assert_eq(tenants(), 1);
+}
+
 /* Far more answers than one step has room for: every one is given, none overruns the step. */
 Test(server, as_many_lists_at_once_as_there_can_be_are_all_answered)
 {
