@@ -61,13 +61,13 @@ struct word {
 struct node_soft {
     bool up;
     bool welcomed;
-    bool heard_pending; /* A NodeHeard is on its way. */
-    bool judged_pending;
+    bool heard_pending;  /* A NodeHeard is on its way. */
     uint32_t mismatches; /* Renewals in a row that disagreed about what is wanted. */
     bool resend;         /* Orders found no room: the whole list goes out with the next renewal. */
     Wire__NodeOrders *orders; /* Of the step at `orders_at`; never looked at in another. */
     uint64_t orders_at;
     uint64_t renewed_ms;
+    uint64_t judged_ms; /* When it was last judged; 0: the row says what we see. */
 };
 
 struct controller_soft {

@@ -5,7 +5,10 @@
 
 #include <string.h>
 
-enum { MISMATCHES_MAX = 3 };
+enum {
+    MISMATCHES_MAX = 3,
+    JUDGE_AGAIN_MS = 1000, /* A judgement that the row does not show by then is told again. */
+};
 
 struct node_soft *nodes_soft(struct engine *engine, uint64_t node)
 {
@@ -54,10 +57,10 @@ static void report(struct engine *engine, uint64_t node, const Wire__NodeInstanc
 static void judge(struct engine *engine, uint64_t node, bool alive, const char *reason)
 {
     struct node_soft *soft = nodes_soft(engine, node);
-    if (soft->judged_pending) {
-        return;
+    if (soft->judged_ms != 0 && engine->now_ms - soft->judged_ms < JUDGE_AGAIN_MS) {
+        return; /* It is on its way, or was lost, or another one crossed it: then again. */
     }
-    soft->judged_pending = true;
+    soft->judged_ms = engine->now_ms;
     Wire__NodeJudged judged = WIRE__NODE_JUDGED__INIT;
     judged.node = node;
     judged.liveness = alive ? WIRE__LIVENESS__LIVENESS_ALIVE : WIRE__LIVENESS__LIVENESS_UNKNOWN;
@@ -220,7 +223,7 @@ void nodes_leading(struct engine *engine)
         struct node_soft *soft = nodes_soft(engine, row->head.id);
         soft->renewed_ms = engine->now_ms;
         soft->welcomed = false;
-        soft->judged_pending = false;
+        soft->judged_ms = 0;
         soft->resend = false;
         soft->mismatches = 0;
     }
@@ -240,7 +243,7 @@ void nodes_clock(struct engine *engine)
             judge(engine, row->head.id, false, "no renewal for six seconds");
         }
         if (alive != silent) {
-            soft->judged_pending = false; /* The row says what we see. */
+            soft->judged_ms = 0; /* The row says what we see. */
         }
     }
 }
