@@ -118,7 +118,8 @@ void plane_fault(struct plane *plane)
         break;
     default: strike_node(plane); break;
     }
-    plane_after(plane, 50 + plane_below(plane, 1200), PLANE_FAULT, 0);
+    uint64_t rest_ms = plane->seed % 3 == 0 ? 250 : 1200; /* A third of all seeds is harsh. */
+    plane_after(plane, 50 + plane_below(plane, rest_ms), PLANE_FAULT, 0);
 }
 
 void plane_heal(struct plane *plane)

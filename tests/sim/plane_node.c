@@ -79,6 +79,9 @@ static void start(struct plane *plane, uint32_t machine)
         return;
     }
     plane_node_host(plane, machine, plane_host_up(machine));
+    if (!plane->machines[machine].up) {
+        return;
+    }
     plane_after(plane, 1 + plane_below(plane, 100), PLANE_AGENT_TICK, machine);
     plane_relink(plane, machine);
 }
