@@ -19,6 +19,7 @@ enum {
     CACHE_SIZE = 8 * 1024 * 1024,    /* Rows live in memory; only scans of leaves come here. */
     OPEN_FILES = 64,
     MANIFEST_SIZE = 4 * 1024 * 1024, /* It is copied into every checkpoint. */
+    FLUSH_ROOM = 1024 * 1024, /* With less, the next large flush fails halfway. */
     REOPEN_ROOM = 2 * MEMTABLE_SIZE, /* Free bytes without which reopening is not worth it. */
     LOG_FILES = 2,
     /* One above RocksDB's highest level: its own log stays empty. Debian's library is built with
@@ -217,23 +218,24 @@ void store_close(struct store *store)
     free(store);
 }
 
-/* As long as the disk is full the open database still answers reads: it is not closed for nothing.
- */
-static bool room_to_reopen(const struct store *store)
+/* Is there this much room? A file system that does not say is asked by writing to it. */
+static bool room_for(const struct store *store, uint64_t bytes)
 {
     struct statvfs about;
     CHECK(store->directory[0] != '\0');
     if (statvfs(store->directory, &about) != 0) {
-        return true; /* Opening will say why. */
+        return true; /* The write will say why. */
     }
     CHECK(about.f_frsize > 0);
-    return about.f_bavail >= REOPEN_ROOM / about.f_frsize;
+    return about.f_bavail >= bytes / about.f_frsize;
 }
 
 RESULT store_reopen(struct store *store)
 {
     CHECK(store != NULL);
-    if (store->db != NULL && !room_to_reopen(store)) {
+    /* As long as the disk is full the open database still answers reads: it is not closed for
+     * nothing. */
+    if (store->db != NULL && !room_for(store, REOPEN_ROOM)) {
         return FAIL(FAILURE_NO_SPACE);
     }
     rocksdb_writebatch_clear(store->batch);
@@ -332,6 +334,11 @@ RESULT store_flush(struct store *store)
 {
     CHECK(store != NULL);
     TRY(broken_already(store));
+    if (!room_for(store, FLUSH_ROOM)) {
+        uint16_t none = FAILURE_NONE; /* Unfit before the last block, not after it. */
+        (void)atomic_compare_exchange_strong(&store->broken, &none, FAILURE_NO_SPACE);
+        return FAIL(FAILURE_NO_SPACE);
+    }
     uint64_t covered = atomic_load(&store->index); /* Before the flush: it may cover more. */
     char *words = NULL;
     rocksdb_flush(store->db, store->flush_options, &words);
