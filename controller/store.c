@@ -19,7 +19,7 @@ enum {
     CACHE_SIZE = 8 * 1024 * 1024,    /* Rows live in memory; only scans of leaves come here. */
     OPEN_FILES = 64,
     MANIFEST_SIZE = 4 * 1024 * 1024, /* It is copied into every checkpoint. */
-    FLUSH_ROOM = 1024 * 1024, /* With less, the next large flush fails halfway. */
+    FLUSH_ROOM = 1024 * 1024,        /* With less, the next large flush fails halfway. */
     REOPEN_ROOM = 2 * MEMTABLE_SIZE, /* Free bytes without which reopening is not worth it. */
     LOG_FILES = 2,
     /* One above RocksDB's highest level: its own log stays empty. Debian's library is built with
