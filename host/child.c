@@ -12,6 +12,7 @@
 #include "base/limits.h"
 #include "host/bus.h"
 #include "host/log.h"
+#include "host/slice.h"
 #include "wire/wire.h"
 
 #include <errno.h>
@@ -95,6 +96,7 @@ void child_start(struct child *child, enum program self, int argc, char **argv)
     }
     child->fd[PROGRAM_PARENT] = PARENT_FD;
     log_start(program_name(self));
+    (void)slice_shorten(); /* An older kernel: requests wait a little longer beside others. */
     (void)signal(SIGPIPE, SIG_IGN); /* A closed peer is an answer of write, not a death. */
     /* libc would read its time zone from a file at the first calendar call, in the sandbox. */
     if (setenv("TZ", "UTC0", 1) != 0) {
