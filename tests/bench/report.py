@@ -1,5 +1,5 @@
-"""Decides what ./lab bench prints: report.py RESULTS GIT-HASH, where RESULTS holds one JSON object a
-line as the bench programs printed them. Ratios are taken within a round and their median is quoted;
+"""Decides what ./lab bench prints: report.py RESULTS VOID GIT-HASH, where RESULTS holds one JSON object a
+line as the bench programs printed them and VOID counts the rounds that did not count. Ratios are taken within a round and their median is quoted;
 a floor that was not reached is said as plainly as one that was. Never drops a round."""
 import json
 import os
@@ -73,13 +73,16 @@ def main():
     reached = {name: ratios[name]["median"] for name in FLOORS if name in ratios}
     kills = [row["ms"] for row in rows if row["bench"] == "failover"]
     report = {
-        "git": sys.argv[2],
+        "git": sys.argv[3],
+        "void_rounds": int(sys.argv[2]),
         "etcd": package("etcd-server"),
         "rocksdb": package("librocksdb7.8"),
         "libraft": package("libraft2"),
         "kernel": os.uname().release,
         "cpus": os.cpu_count(),
         "load": [round(load, 2) for load in os.getloadavg()],
+        "load_of_rounds": sorted({row["round"]: row["load"] for row in rows
+                                  if "round" in row}.values()),
         "tls": {"ours": "1.3, client certificates", "etcd": "none: generous to etcd"},
         "disk": "all six logs on one file system: not six failure domains",
         "ratios": ratios,
