@@ -280,6 +280,9 @@ void asks_arrive(struct engine *engine, Wire__Request *request, uint64_t handle,
                          .until_ms = engine->now_ms + ASK_DEADLINE_MS,
                          .serial = serial,
                          .reads = asks_is_read(request),
+                         .repeatable = asks_is_read(request) ||
+                                       (request->idempotency_key[0] != '\0' &&
+                                        request->body_case != WIRE__REQUEST__BODY_JOIN),
                          .size = (uint32_t)size };
     (void)text_copy(ask->request_id, sizeof(ask->request_id), slice_text(request->request_id));
     request_id_find(engine, slot);
@@ -417,8 +420,9 @@ void asks_peer_gone(struct engine *engine, uint64_t peer)
         if (ask->phase != ASK_FORWARDED || ask->round != peer) {
             continue;
         }
-        if (ask->reads) {
-            ask->phase = ASK_LEADERLESS; /* Reads can be asked of the next leader. */
+        if (ask->repeatable) {
+            ask->phase = ASK_LEADERLESS; /* INV-IDEM-1: the next leader does it once at most. */
+            ask->unknown = !ask->reads;
         } else {
             asks_refuse(
                 engine,
@@ -435,7 +439,12 @@ void asks_clock(struct engine *engine)
     for (uint32_t slot = 0; slot < ENGINE_ASKS; slot++) {
         struct ask *ask = &engine->asks[slot];
         if (ask->phase == ASK_LEADERLESS && engine->now_ms - ask->since_ms >= LIMIT_NO_LEADER_MS) {
-            asks_refuse(engine, slot, REJECT_NO_LEADER, "No controller leads at the moment.", 1);
+            enum reject reject = ask->unknown ? REJECT_OUTCOME_UNKNOWN : REJECT_NO_LEADER;
+            asks_refuse(engine, slot, reject, "No controller leads at the moment.", 1);
+        } else if (ask->phase == ASK_LEADERLESS) {
+            if (engine->leader != 0 && engine_room(engine)) {
+                route(engine, slot, NULL); /* It may have become able to lead since. */
+            }
         } else if (ask->phase == ASK_WAITING && engine->now_ms >= ask->until_ms) {
             struct outcome still = { .operation = ask->operation };
             wire__problem__init(&still.problem);

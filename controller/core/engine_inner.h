@@ -37,6 +37,8 @@ struct ask {
     uint32_t next;          /* In a queue: slot + 1. */
     Wire__Identity subject; /* KEYS: who is being certified. */
     bool reads;
+    bool repeatable;     /* A read, or a write with its key: asked twice, it is done once. */
+    bool unknown;        /* A leader that went away may have done it. */
     char request_id[64]; /* Cut to this; printed in answers and logs only. */
     uint32_t size;
     uint32_t id_from; /* Where the request id's field lies in the bytes, and where it ends. */

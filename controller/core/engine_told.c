@@ -60,6 +60,10 @@ void asks_told_by_peer(struct engine *engine, const Wire__Told *told)
     if (told->answer == NULL || !asks_slot(engine, told->handle, ASK_FORWARDED, &slot)) {
         return;
     }
+    if (told->answer->reject == REJECT_NO_LEADER && engine->asks[slot].repeatable) {
+        engine->asks[slot].phase = ASK_LEADERLESS; /* Not yet, or not any more: soon again. */
+        return;
+    }
     asks_answer(engine, slot, told->answer);
 }
 

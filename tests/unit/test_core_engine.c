@@ -178,6 +178,12 @@ Test(core_engine, what_waits_for_a_leader_goes_to_the_one_that_comes)
     cr_assert_not_null(desk_sent(desk, desk->others[0], WIRE__FRAME__BODY_FORWARD, from));
     uint64_t handle = desk->handles;
     desk_link(desk, WIRE__KIND__KIND_CONTROLLER, desk->others[0], false);
+    cr_assert_null(desk_answer(desk, handle)); /* It has its key: the next leader may be asked. */
+    from = desk->frames_count;
+    desk_follow(desk, 3, desk->others[1]);
+    cr_assert_not_null(desk_sent(desk, desk->others[1], WIRE__FRAME__BODY_FORWARD, from));
+    desk_link(desk, WIRE__KIND__KIND_CONTROLLER, desk->others[1], false);
+    desk_pass(desk, 3000); /* Nobody leads any more, but the first may have done it. */
     cr_assert_eq(desk_answer(desk, handle)->reject, REJECT_OUTCOME_UNKNOWN); /* INV-IDEM-2 */
     desk_close(desk);
 }
