@@ -1,5 +1,5 @@
 #!/bin/sh
-# What the bad days share: a lab of controllers with a label of its own, TAP, and how to ask a
+# What the bad days share: a lab of controllers with a label of its own (x…), TAP, and how to ask a
 # controller as somebody. Sourced, never run; needs $build. Makes no judgement of its own.
 # shellcheck disable=SC2034
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
@@ -7,7 +7,7 @@ if [ "$(id -u)" != 0 ]; then
     echo '1..0 # SKIP needs root'
     exit 0
 fi
-UDATSU_LAB_LABEL=$(printf 'b%03x' $(($$ % 4096)))
+UDATSU_LAB_LABEL=$(printf 'x%03x' $(($$ % 4096)))
 export UDATSU_LAB_LABEL
 lab=$root/deploy/lab
 state=/var/tmp/udatsu-lab-$UDATSU_LAB_LABEL
@@ -47,13 +47,14 @@ on() { "$lab/enter.sh" "$@"; } # machine, command...
 begin_cell() { # controllers
     "$lab/programs.sh" "$build"
     "$lab/net.sh"
-    "$lab/cluster.sh" "$1" 0
+    "$lab/cluster.sh" "$1" 0 >/dev/null
 }
 engine_says() { # machine, text: a line of that machine's log
     grep -q "$2" "$state/machines/$1/init/parent.log"
 }
 status() { "$udatsu" -o json cluster status | jq -r "$1"; } # jq filter
 leader() { status .leader; }
+members() { "$udatsu" -o json controller ls | jq -r "(.items? // .)[] | $1"; } # jq filter
 itself() { # controller, jq filter: of its own state, which may be old
     UDATSU_ENDPOINTS=https://10.98.0.1${1#c}:8443 \
         "$udatsu" -o json cluster status --consistency stale | jq -r "$2"
@@ -63,6 +64,7 @@ agree() { # controllers...: at one index with one digest, the ledger equal to th
         itself "$controller" '"\(.applied_index) \(.digest) \(.ledger_mismatches) \(.poisoned)"' ||
             return 1
     done | sort -u >"$state/agree"
+    cat "$state/agree"
     [ "$(grep -c ' 0 false$' "$state/agree")" = 1 ] && [ "$(wc -l <"$state/agree")" = 1 ]
 }
 # A request as it is, with any papers: prints the code of HTTP, keeps the body in $state/body.

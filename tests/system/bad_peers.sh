@@ -65,7 +65,8 @@ n1=$(node n1 .id)
 shows 'a node that asked for the name of a controller got its own' \
     sh -c "openssl x509 -in '$state/n1/cert.pem' -noout -ext subjectAltName | grep -q 'node/$n1'"
 shows 'a good node is welcomed' comes served n1
-shows 'and is alive' soon test "$(node n1 .liveness)" = alive
+is_alive() { [ "$(node n1 .liveness)" = alive ]; }
+shows 'and is alive' soon is_alive
 
 # Papers.
 shows 'without a certificate the link ends' comes ended none
