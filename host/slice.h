@@ -9,8 +9,9 @@
 
 enum { SLICE_US = 100 }; /* The kernel takes nothing shorter. */
 
-/* For the calling thread, not for those it makes (RocksDB's work in the background has time).
- * False: this kernel (before 6.12) has one length for all; nothing else is different then. */
+/* For the calling thread, not for those it makes (RocksDB's work in the background has time). A
+ * kernel before 6.12 agrees and has one length for all. False: refused; nothing else is different.
+ */
 bool slice_shorten(void);
 
 #endif
