@@ -338,7 +338,9 @@ static RESULT open_parts(struct server *server, struct disk disk, bool bootstrap
             return made;
         }
     }
-    return replica_open(disk, &conf, &host, server->now_ms, &server->replica);
+    TRY(replica_open(disk, &conf, &host, server->now_ms, &server->replica));
+    snapshot_sweep(&server->snapshot);
+    return OK;
 }
 
 RESULT server_open(

@@ -5,13 +5,68 @@
 #include "base/check.h"
 #include "wire/wire.h"
 
-#include <errno.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* "own-INDEX": ours; "got-INDEX": fetched. */
+static bool path_of(
+    const struct snapshot *snapshot,
+    const char *kind,
+    uint64_t index,
+    char path[static STORE_PATH_MAX])
+{
+    int size = snprintf(path, STORE_PATH_MAX, "%s/%s-%" PRIu64, snapshot->directory, kind, index);
+    return size > 0 && size < STORE_PATH_MAX;
+}
+
+/* Finds "KIND-INDEX" in a name. */
+static bool index_of(const char *name, const char *kind, uint64_t *index_out)
+{
+    size_t size = strlen(kind);
+    char *end = NULL;
+    if (strncmp(name, kind, size) != 0 || name[size] != '-') {
+        return false;
+    }
+    uint64_t index = strtoull(name + size + 1, &end, 10);
+    if (index == 0 || *end != '\0') {
+        return false;
+    }
+    *index_out = index;
+    return true;
+}
+
+void snapshot_sweep(struct snapshot *snapshot)
+{
+    char path[STORE_PATH_MAX];
+    DIR *directory = opendir(snapshot->directory);
+    const struct dirent *entry = NULL;
+    while (directory != NULL && (entry = readdir(directory)) != NULL) {
+        uint64_t index = 0;
+        if (index_of(entry->d_name, "own", &index)) {
+            for (size_t i = 0; i < SNAPSHOT_KEEP; i++) { /* Newest first; the oldest falls out. */
+                if (index > snapshot->kept[i]) {
+                    uint64_t older = snapshot->kept[i];
+                    snapshot->kept[i] = index;
+                    index = older;
+                }
+            }
+        }
+        const char *kind = index_of(entry->d_name, "got", &index) ? "got" : "own";
+        if (index != 0 && path_of(snapshot, kind, index, path)) {
+            struct result discarded = store_discard(path);
+            (void)discarded; /* It costs room only, and the next life tries again. */
+        }
+    }
+    if (directory != NULL) {
+        (void)closedir(directory);
+    }
+}
 
 void snapshot_init(
     struct snapshot *snapshot,
@@ -26,17 +81,6 @@ void snapshot_init(
     snapshot->scratch = scratch;
     snapshot->send = send;
     snapshot->context = context;
-}
-
-/* "own-INDEX": ours; "got-INDEX": fetched. */
-static bool path_of(
-    const struct snapshot *snapshot,
-    const char *kind,
-    uint64_t index,
-    char path[static STORE_PATH_MAX])
-{
-    int size = snprintf(path, STORE_PATH_MAX, "%s/%s-%" PRIu64, snapshot->directory, kind, index);
-    return size > 0 && size < STORE_PATH_MAX;
 }
 
 static bool file_of(const char *directory, const char *name, char path[static STORE_PATH_MAX])

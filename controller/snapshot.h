@@ -50,6 +50,9 @@ void snapshot_init(
     struct arena *scratch,
     void (*send)(void *context, Wire__Frame *frame),
     void *context);
+/* Takes up our newest checkpoints of earlier lives; removes older ones and abandoned fetches. Only
+ * once consensus is open: an install that a death interrupted still needs its files. */
+void snapshot_sweep(struct snapshot *snapshot);
 /* The store holds exactly `index`. The manifest lives until the next take. */
 RESULT snapshot_take(
     struct snapshot *snapshot, struct store *store, uint64_t index, struct slice *manifest_out);
