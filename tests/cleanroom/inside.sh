@@ -56,6 +56,16 @@ mount -t tmpfs -o mode=755 tmpfs "$target/run"
 
 mkdir "$target/root/udatsu"
 cp -a "$room/checkout/." "$target/root/udatsu/"
+cp "$room/commands" "$target/run/commands"
+
+# The room becomes the root of this mount namespace, not only of a process: whoever enters a
+# machine's namespaces from in here must find the room's files, not the host's.
+mkdir "$target/run/outside"
+cd "$target"
+pivot_root . run/outside
+umount -l /run/outside
+rmdir /run/outside
+
 status=0
 while read -r line; do
     began=$(date +%s)
@@ -64,10 +74,10 @@ while read -r line; do
     env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root \
         LANG=C.UTF-8 http_proxy="${http_proxy:-}" https_proxy="${https_proxy:-}" \
         no_proxy="${no_proxy:-}" \
-        chroot "$target" sh -c "cd /root/udatsu && $line" </dev/null || status=$?
+        sh -c "cd /root/udatsu && $line" </dev/null || status=$?
     spent=$(($(date +%s) - began))
     printf '== clean room: %s: status %d after %d min %02d s\n' "$line" "$status" \
         $((spent / 60)) $((spent % 60))
     [ $status = 0 ] || break
-done <"$room/commands"
+done </run/commands
 exit $status
