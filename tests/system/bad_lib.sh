@@ -56,8 +56,9 @@ status() { "$udatsu" -o json cluster status | jq -r "$1"; } # jq filter
 leader() { status .leader; }
 members() { "$udatsu" -o json controller ls | jq -r "(.items? // .)[] | $1"; } # jq filter
 itself() { # controller, jq filter: of its own state, which may be old
+    # While its api is being started again nobody answers the handshake: ask anew instead.
     UDATSU_ENDPOINTS=https://10.98.0.1${1#c}:8443 \
-        "$udatsu" -o json cluster status --consistency stale | jq -r "$2"
+        timeout 10 "$udatsu" -o json cluster status --consistency stale | jq -r "$2"
 }
 agree() { # controllers...: at one index with one digest, the ledger equal to the inventory
     for controller; do
