@@ -37,7 +37,8 @@ check() { # machine, programs...
 }
 # A bus that is real and somebody else's.
 foreign_bus() { # machine
-    on "$1" sh -c 'mkdir -p -m 700 /run/foreign && chown udatsu-link /run/foreign'
+    on "$1" sh -c 'mkdir -p -m 700 /run/foreign && chown udatsu-link /run/foreign &&
+        rm -f /run/foreign/events'
     on "$1" python3 -c '
 import socket, time
 bus = socket.socket(socket.AF_UNIX)
