@@ -403,7 +403,14 @@ void asks_follower(struct engine *engine)
 void asks_leading(struct engine *engine)
 {
     for (uint32_t slot = 0; slot < ENGINE_ASKS; slot++) {
-        if (engine->asks[slot].phase != ASK_LEADERLESS) {
+        struct ask *ask = &engine->asks[slot];
+        bool elsewhere = ask->phase == ASK_FORWARDED && engine->leader != 0 &&
+                         ask->round != engine->leader && ask->repeatable;
+        if (elsewhere) { /* Whoever had it leads no more, and may be unable to say so. */
+            ask->phase = ASK_LEADERLESS;
+            ask->unknown = !ask->reads;
+        }
+        if (ask->phase != ASK_LEADERLESS) {
             continue;
         }
         if (!engine_room(engine)) {

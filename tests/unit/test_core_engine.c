@@ -188,6 +188,19 @@ Test(core_engine, what_waits_for_a_leader_goes_to_the_one_that_comes)
     desk_close(desk);
 }
 
+Test(core_engine, what_a_leader_swallowed_goes_to_the_next_one)
+{
+    struct desk *desk = desk_open(&three);
+    others_join(desk);
+    desk_follow(desk, 2, desk->others[0]);
+    struct quota_amounts cap = say_amounts(1, SAY_GIB, 1, 1);
+    (void)say_tenant(desk, desk->operator_person, "t", NULL, &cap);
+    uint32_t from = desk->frames_count;
+    desk_follow(desk, 3, desk->others[1]); /* The first is silent, and its link stays up. */
+    cr_assert_not_null(desk_sent(desk, desk->others[1], WIRE__FRAME__BODY_FORWARD, from));
+    desk_close(desk);
+}
+
 Test(core_engine, what_was_in_the_log_when_leadership_went_is_unknown_and_never_failed)
 {
     struct lab lab = lab_open(); /* INV-IDEM-2 */
