@@ -56,7 +56,8 @@ static void perform(struct server *server, const struct effect *effect, struct w
         }
         return;
     case EFFECT_ASSIGN:
-    case EFFECT_RING: return; /* engine.c has seen to them. */
+    case EFFECT_RING:
+        return; /* Every ask is judged by the row itself; api's own list is not fed yet. */
     }
     UNREACHABLE();
 }
