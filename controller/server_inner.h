@@ -50,4 +50,10 @@ void server_step(struct server *server, struct engine_event *event);
 void server_answer(struct server *server, uint64_t handle, uint64_t origin, Wire__Answer *answer);
 RESULT server_engine_fresh(struct server *server);
 
+/* ---- server_consensus.c ---- */
+/* What consensus calls; valid as long as the server. */
+struct replica_host server_consensus_host(struct server *server);
+/* The engine hears who the members are and whether this one is fit. */
+void server_members_tell(struct server *server);
+
 #endif

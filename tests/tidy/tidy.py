@@ -31,7 +31,7 @@ ADAPTERS = [
     (r"raft\.h|raft/.*", r"controller/replica\w*\.[ch]"),
     (r"rocksdb/.*", r"controller/store\w*\.c"),
     (r"microhttpd\.h", r"controller/api_http\.c"),
-    (r"libvirt/.*", r"node-agent/host_domain\.c"),
+    (r"libvirt/.*", r"node-agent/host_domain\w*\.[ch]"),
     (r"netlink/.*", r"node-agent/host_net\.c"),
     (r"nanomsg/.*", r"host/bus\.c"),
     (r"seccomp\.h|cap-ng\.h|linux/landlock\.h", r"host/sandbox\w*\.c"),
