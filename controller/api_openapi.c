@@ -2,141 +2,11 @@
 #include "controller/api_openapi.h"
 
 #include "base/check.h"
-#include "controller/api_fields.h"
+#include "controller/api_openapi_schema.h"
 #include "controller/api_routes.h"
 
 #include <stdio.h>
 #include <string.h>
-
-enum { SCHEMAS_MAX = 64 };
-
-/* Messages that answers are made of, found while they are described. */
-struct schemas {
-    const ProtobufCMessageDescriptor *types[SCHEMAS_MAX];
-    size_t count;
-};
-
-static void schema_want(struct schemas *schemas, const ProtobufCMessageDescriptor *type)
-{
-    for (size_t i = 0; i < schemas->count; i++) {
-        if (schemas->types[i] == type) {
-            return;
-        }
-    }
-    CHECK(schemas->count < SCHEMAS_MAX);
-    schemas->types[schemas->count++] = type;
-}
-
-static void write_reference(struct out *out, const char *name)
-{
-    char text[96];
-    int size = snprintf(text, sizeof(text), "#/components/schemas/%s", name);
-    CHECK(size > 0 && (size_t)size < sizeof(text));
-    out_object(out);
-    out_pair(out, "$ref", text);
-    out_object_end(out);
-}
-
-static void write_words(struct out *out, const ProtobufCEnumDescriptor *type, bool asked)
-{
-    out_object(out);
-    out_pair(out, "type", "string");
-    out_key(out, "enum");
-    out_array(out);
-    for (unsigned int i = 0; i < type->n_values; i++) {
-        char word[ENUM_WORD_SIZE];
-        enum_word(type, &type->values[i], word);
-        if (!asked || type->values[i].value != 0) {
-            out_text(out, word);
-        }
-    }
-    out_array_end(out);
-    out_object_end(out);
-}
-
-static void write_simple(struct out *out, const char *type, const char *format)
-{
-    out_object(out);
-    out_pair(out, "type", type);
-    if (format != NULL) {
-        out_pair(out, "format", format);
-    }
-    out_object_end(out);
-}
-
-static void write_whole(struct out *out, uint64_t maximum)
-{
-    out_object(out);
-    out_pair(out, "type", "integer");
-    out_key(out, "minimum");
-    out_number(out, 0);
-    if (maximum != 0) {
-        out_key(out, "maximum");
-        out_number(out, maximum);
-    }
-    out_object_end(out);
-}
-
-static void write_time(struct out *out, bool asked)
-{
-    if (asked) {
-        write_simple(out, "string", "date-time");
-        return;
-    }
-    out_object(out);
-    out_key(out, "type");
-    out_array(out);
-    out_text(out, "string");
-    out_text(out, "null");
-    out_array_end(out);
-    out_pair(out, "format", "date-time");
-    out_object_end(out);
-}
-
-/* One value of a field. `asked`: in a request, where the unset word and null are not taken. */
-static void write_value(
-    struct out *out, struct schemas *schemas, const ProtobufCFieldDescriptor *field, bool asked)
-{
-    if (field->type == PROTOBUF_C_TYPE_MESSAGE) {
-        const ProtobufCMessageDescriptor *inner = field->descriptor;
-        schema_want(schemas, inner);
-        write_reference(out, inner->short_name);
-    } else if (field->type == PROTOBUF_C_TYPE_ENUM) {
-        write_words(out, field->descriptor, asked);
-    } else if (field->type == PROTOBUF_C_TYPE_STRING) {
-        write_simple(out, "string", NULL);
-    } else if (field->type == PROTOBUF_C_TYPE_BOOL) {
-        write_simple(out, "boolean", NULL);
-    } else if (field->type == PROTOBUF_C_TYPE_BYTES) {
-        out_object(out);
-        out_pair(out, "type", "string");
-        out_pair(out, "pattern", "^([0-9a-f]{2})*$");
-        out_object_end(out);
-    } else if (field_is_time(field)) {
-        write_time(out, asked);
-    } else {
-        write_whole(out, field->type == PROTOBUF_C_TYPE_UINT32 ? UINT32_MAX : 0);
-    }
-}
-
-static void write_property(
-    struct out *out, struct schemas *schemas, const ProtobufCFieldDescriptor *field, bool asked)
-{
-    out_key(out, field->name);
-    if (field->label != PROTOBUF_C_LABEL_REPEATED) {
-        write_value(out, schemas, field, asked);
-        return;
-    }
-    out_object(out);
-    out_pair(out, "type", "array");
-    out_key(out, "items");
-    write_value(out, schemas, field, asked);
-    if (asked) {
-        out_key(out, "maxItems");
-        out_number(out, FIELD_REPEATED_MAX);
-    }
-    out_object_end(out);
-}
 
 static bool in_path(const struct api_route *route, const char *name)
 {
@@ -163,10 +33,10 @@ static void write_batch_schema(struct out *out)
     out_object(out);
     for (size_t i = 0; i < COUNT_OF(words); i++) {
         out_key(out, words[i]);
-        write_simple(out, "string", NULL);
+        schema_simple(out, "string", NULL);
     }
     out_key(out, "body");
-    write_simple(out, "object", NULL);
+    schema_simple(out, "object", NULL);
     out_object_end(out);
     out_object_end(out);
     out_object_end(out);
@@ -183,9 +53,9 @@ static void write_body_fields(
         bool secret = join && strcmp(field->name, "secret_sha256") == 0;
         if (secret) { /* Sent as it is, digested at the door. */
             out_key(out, "secret");
-            write_value(out, schemas, field, true);
+            schema_value(out, schemas, field, true);
         } else if (!in_path(route, field->name) || api_route_takes_query(route, field->name)) {
-            write_property(out, schemas, field, true);
+            schema_property(out, schemas, field, true);
         }
     }
     out_object_end(out);
@@ -241,7 +111,7 @@ static void write_slots(struct out *out, const char *path)
         memcpy(name, at + 1, size);
         name[size] = '\0';
         begin_parameter(out, name, "path", true);
-        write_simple(out, "string", NULL);
+        schema_simple(out, "string", NULL);
         out_object_end(out);
     }
 }
@@ -264,9 +134,9 @@ static void write_query(struct out *out, struct schemas *schemas, const struct a
             out_object_end(out);
             out_object_end(out);
         } else if (strcmp(name, "page_token") == 0) {
-            write_simple(out, "string", NULL);
+            schema_simple(out, "string", NULL);
         } else {
-            write_value(out, schemas, field, true);
+            schema_value(out, schemas, field, true);
         }
         out_object_end(out);
     }
@@ -287,7 +157,7 @@ static void write_parameters(
         out_object_end(out);
         out_object_end(out);
         begin_parameter(out, "If-Match", "header", false);
-        write_simple(out, "string", NULL);
+        schema_simple(out, "string", NULL);
         out_object_end(out);
     } else if (api_route_takes_stale(route)) {
         begin_parameter(out, "consistency", "query", false);
@@ -339,7 +209,7 @@ static void write_answer_schema(struct out *out, const struct api_route *route)
         return;
     }
     if (!answers_list(route)) {
-        write_reference(out, name);
+        schema_reference(out, name);
         return;
     }
     out_object(out);
@@ -350,10 +220,10 @@ static void write_answer_schema(struct out *out, const struct api_route *route)
     out_object(out);
     out_pair(out, "type", "array");
     out_key(out, "items");
-    write_reference(out, name);
+    schema_reference(out, name);
     out_object_end(out);
     out_key(out, "next_page");
-    write_simple(out, "string", NULL);
+    schema_simple(out, "string", NULL);
     out_object_end(out);
     out_object_end(out);
 }
@@ -391,7 +261,7 @@ static void write_answers(struct out *out, const struct api_route *route)
     out_pair(out, "description", "Refused (RFC 9457)");
     write_content(out, "application/problem+json");
     out_key(out, "schema");
-    write_reference(out, "Problem");
+    schema_reference(out, "Problem");
     out_object_end(out);
     out_object_end(out);
     out_object_end(out);
@@ -459,50 +329,6 @@ static void write_paths(struct out *out, struct schemas *schemas)
     out_object_end(out);
 }
 
-/* A problem has more than the message of that name: RFC 9457's own members. */
-static void write_problem_members(struct out *out)
-{
-    static const char *const texts[] = { "type", "title", "request_id", "leader_address" };
-    for (size_t i = 0; i < COUNT_OF(texts); i++) {
-        out_key(out, texts[i]);
-        write_simple(out, "string", NULL);
-    }
-    out_key(out, "status");
-    write_simple(out, "integer", NULL);
-}
-
-static void write_leaf_content(struct out *out)
-{
-    out_key(out, "content");
-    write_simple(out, "object", NULL);
-}
-
-static void write_schemas(struct out *out, struct schemas *schemas)
-{
-    out_key(out, "schemas");
-    out_object(out);
-    for (size_t i = 0; i < schemas->count; i++) { /* Grows while it is walked. */
-        const ProtobufCMessageDescriptor *type = schemas->types[i];
-        out_key(out, type->short_name);
-        out_object(out);
-        out_pair(out, "type", "object");
-        out_key(out, "properties");
-        out_object(out);
-        if (type == &wire__problem__descriptor) {
-            write_problem_members(out);
-        }
-        for (unsigned int j = 0; j < type->n_fields; j++) {
-            write_property(out, schemas, &type->fields[j], false);
-        }
-        if (type == &wire__leaf_view__descriptor) {
-            write_leaf_content(out);
-        }
-        out_object_end(out);
-        out_object_end(out);
-    }
-    out_object_end(out);
-}
-
 void openapi_write(struct out *out)
 {
     CHECK(out->used == 0);
@@ -515,10 +341,10 @@ void openapi_write(struct out *out)
         &wire__event_view__descriptor,
     };
     for (size_t i = 0; i < COUNT_OF(answers); i++) {
-        schema_want(&schemas, answers[i]);
+        schemas_want(&schemas, answers[i]);
     }
     for (unsigned int i = 0; i < wire__resource__descriptor.n_fields; i++) {
-        schema_want(&schemas, wire__resource__descriptor.fields[i].descriptor);
+        schemas_want(&schemas, wire__resource__descriptor.fields[i].descriptor);
     }
     out->pretty = true;
     out_object(out);
@@ -538,7 +364,7 @@ void openapi_write(struct out *out)
     out_pair(out, "type", "mutualTLS");
     out_object_end(out);
     out_object_end(out);
-    write_schemas(out, &schemas);
+    schemas_write(out, &schemas);
     out_object_end(out);
     out_object_end(out);
     out_plain(out, "\n");

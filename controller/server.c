@@ -6,7 +6,6 @@
 #include "wire/wire.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 /* ---- Effects ---- */
 

@@ -1,49 +1,13 @@
 #!/bin/sh
-# What the bad days share: a lab of controllers with a label of its own (x…), TAP, and how to ask a
-# controller as somebody. Sourced, never run; needs $build. Makes no judgement of its own.
-# shellcheck disable=SC2034
-root=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
-if [ "$(id -u)" != 0 ]; then
-    echo '1..0 # SKIP needs root'
-    exit 0
-fi
-UDATSU_LAB_LABEL=$(printf 'x%03x' $(($$ % 4096)))
-export UDATSU_LAB_LABEL
-lab=$root/deploy/lab
-state=/var/tmp/udatsu-lab-$UDATSU_LAB_LABEL
+# What the bad days share: a lab of controllers, and how to ask one as somebody. Sourced, never run;
+# needs $build. Makes no judgement of its own.
+# shellcheck disable=SC2034,SC2154
+label=x
+. "$(dirname -- "$0")/lab_lib.sh"
 udatsu=$state/desk/udatsu
 papers=$build/tests/system/bad_papers
-trap '"$lab/down.sh"' EXIT
-trap 'exit 1' HUP INT TERM
 . "$lab/people.sh"
 
-count=0
-failed=0
-shows() { # sentence, command...
-    count=$((count + 1))
-    sentence=$1
-    shift
-    if "$@" >"$state/said" 2>&1; then
-        printf 'ok %d - %s\n' $count "$sentence"
-    else
-        printf 'not ok %d - %s\n' $count "$sentence"
-        sed 's/^/# /' "$state/said" | tail -n 10
-        failed=$((failed + 1))
-    fi
-}
-enough() { # the end of every bad day
-    printf '1..%d\n' $count
-    [ $failed = 0 ]
-}
-not() { ! "$@"; }
-soon() { # command...; the deadline is a bound, not a measure
-    end=$(($(date +%s) + 60))
-    until "$@"; do
-        [ "$(date +%s)" -lt $end ] || return 1
-        sleep 0.1
-    done
-}
-on() { "$lab/enter.sh" "$@"; } # machine, command...
 begin_cell() { # controllers
     "$lab/programs.sh" "$build"
     "$lab/net.sh"

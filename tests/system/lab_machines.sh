@@ -3,51 +3,15 @@
 # node runs its own libvirtd and a real guest, what is killed comes back, the guest stays, and after
 # a kill -9 of everything `down` leaves nothing. Usage: lab_machines.sh BUILD. Prints TAP.
 set -eu
-root=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
 build=${1:?lab_machines.sh BUILD}
-if [ "$(id -u)" != 0 ]; then
-    echo '1..0 # SKIP needs root'
-    exit 0
-fi
-UDATSU_LAB_LABEL=$(printf 't%03x' $(($$ % 4096)))
-export UDATSU_LAB_LABEL
-lab=$root/deploy/lab
-state=/var/tmp/udatsu-lab-$UDATSU_LAB_LABEL
-trap '"$lab/down.sh"' EXIT
-trap 'exit 1' HUP INT TERM
-
-count=0
-failed=0
-shows() { # sentence, command...
-    count=$((count + 1))
-    sentence=$1
-    shift
-    if "$@" >"$state/said" 2>&1; then
-        printf 'ok %d - %s\n' $count "$sentence"
-    else
-        printf 'not ok %d - %s\n' $count "$sentence"
-        sed 's/^/# /' "$state/said" | tail -n 10
-        failed=$((failed + 1))
-    fi
-}
-not() { ! "$@"; }
-soon() { # command...; the deadline is a bound, not a measure
-    left=300
-    until "$@"; do
-        left=$((left - 1))
-        [ $left -gt 0 ] || return 1
-        sleep 0.1
-    done
-}
-on() { "$lab/enter.sh" "$@"; } # machine, command...
+label=t
+. "$(dirname -- "$0")/lab_lib.sh"
 virsh_on() { # machine, command...
     node=$1
     shift
     virsh -q -c "qemu+unix:///system?socket=$state/machines/$node/libvirt/run/libvirt-sock" "$@"
 }
 has_said() { grep -q "$2" "$1" 2>/dev/null; } # file, text
-pid_in() { cat "$state/machines/$1/init/$2.pid"; } # machine, program: pid in the machine
-other_pid() { [ "$(pid_in "$1" "$2")" != "$3" ]; }
 qemu_pid() { on n1 pgrep -f '^/usr/bin/qemu-system'; }
 leftovers() {
     find /run/netns -name "ud-$UDATSU_LAB_LABEL-*" 2>/dev/null
@@ -74,7 +38,6 @@ shows 'each libvirtd is its own' soon virsh_on n2 list
 shows 'no libvirtd listens on TCP' test -z "$(on n1 ss -Hltn)"
 
 "$lab/guest/make.sh" "$build/guest"
-digest() { sed -n "s/^$1 //p" "$build/guest/images"; }
 images=$state/machines/n1/images
 cp "$build/guest/$(digest kernel)" "$build/guest/$(digest plain.initrd)" "$images/"
 on n1 ip link add br100 type bridge stp_state 0 forward_delay 0
@@ -126,5 +89,4 @@ else
     echo "# $left"
     failed=$((failed + 1))
 fi
-echo "1..$count"
-[ $failed = 0 ]
+enough

@@ -5,59 +5,9 @@
 # process, orders of an older term do nothing (INV-VM-2), what a complete list leaves out is erased.
 # Usage: node_agent.sh BUILD. Prints TAP.
 set -eu
-root=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
 build=${1:?node_agent.sh BUILD}
-if [ "$(id -u)" != 0 ]; then
-    echo '1..0 # SKIP needs root'
-    exit 0
-fi
-UDATSU_LAB_LABEL=$(printf 'a%03x' $(($$ % 4096)))
-export UDATSU_LAB_LABEL
-lab=$root/deploy/lab
-state=/var/tmp/udatsu-lab-$UDATSU_LAB_LABEL
-disk=$state/machines/n1
-trap '"$lab/down.sh"' EXIT
-trap 'exit 1' HUP INT TERM
-
-count=0
-failed=0
-shows() { # sentence, command...
-    count=$((count + 1))
-    sentence=$1
-    shift
-    if "$@" >"$state/said" 2>&1; then
-        printf 'ok %d - %s\n' $count "$sentence"
-    else
-        printf 'not ok %d - %s\n' $count "$sentence"
-        sed 's/^/# /' "$state/said" | tail -n 10
-        printf '# last answer: %s\n' "${answer:-}"
-        failed=$((failed + 1))
-    fi
-}
-not() { ! "$@"; }
-soon() { # command...; the deadline is a bound, not a measure
-    left=700
-    until "$@"; do
-        left=$((left - 1))
-        [ $left -gt 0 ] || return 1
-        sleep 0.1
-    done
-}
-on() { "$lab/enter.sh" n1 "$@"; }
-lines() { wc -l <"$state/answers"; }
-more_lines() { [ "$(lines)" -gt "$1" ]; }
-says() { # pattern, words...: one line to the driver; its one line of answer matches
-    pattern=$1
-    shift
-    before=$(lines)
-    echo "$*" >&9
-    soon more_lines "$before" || return 1
-    answer=$(tail -n 1 "$state/answers")
-    echo "$answer" | grep -q -e "$pattern"
-}
-pid_in() { cat "$disk/init/$1.pid"; }
-other_pid() { [ "$(pid_in "$1")" != "$2" ]; }
-guest_pid() { on pgrep -f 'guest=00010009'; }
+label=a
+. "$(dirname -- "$0")/node_lib.sh"
 other_guest() { now=$(guest_pid) && [ "$now" != "$1" ]; }
 one_guest() { [ "$(guest_pid | wc -l)" = 1 ]; }
 sends() { says '^sent' "$@"; }
@@ -65,26 +15,10 @@ console_says() { # text
     says '^sent' console 20 && says "$1" told-console
 }
 
-"$lab/programs.sh" "$build"
-cp "$build/tests/system/node_drive" "$state/bin/"
-"$lab/net.sh"
-"$lab/machine.sh" n1
-"$lab/guest/make.sh" "$build/guest"
-digest() { sed -n "s/^$1 //p" "$build/guest/images"; }
-kernel=$(digest kernel)
-initrd=$(digest plain.initrd)
-cp "$build/guest/$kernel" "$build/guest/$initrd" "$disk/images/"
-mkdir -p "$disk/log/consoles" "$disk/lib/agent"
-
-mkfifo "$state/words"
-: >"$state/answers"
-on /usr/libexec/udatsu/node_drive /usr/libexec/udatsu/udatsu-agent \
-    /usr/libexec/udatsu/udatsu-host 1 /var/lib/udatsu/agent uid=0 gid=0 \
-    images=/var/lib/udatsu/images consoles=/var/log/udatsu/consoles \
-    libvirt=/run/libvirt/libvirt-sock underlay=10.99.0.101 \
-    <"$state/words" >>"$state/answers" 2>"$state/log" &
-exec 9>"$state/words"
-soon grep -q '^ready' "$state/answers"
+begin_node node_drive plain.initrd
+mkdir -p "$disk/lib/agent"
+begin_driver /usr/libexec/udatsu/node_drive /usr/libexec/udatsu/udatsu-agent \
+    /usr/libexec/udatsu/udatsu-host 1 /var/lib/udatsu/agent
 
 order20="20 1 run 1 $kernel $initrd 7 10.5.0.2"
 shows 'a controller is reached' sends link up
@@ -103,7 +37,7 @@ guest=$(guest_pid)
 shows 'an older term' sends order 4 part 20 9 gone 1 "$kernel" "$initrd" 7 10.5.0.2
 shows 'does nothing (INV-VM-2)' says '^quiet' quiet 2 20 gone
 
-libvirtd=$(pid_in libvirtd)
+libvirtd=$(pid_in n1 libvirtd)
 for victim in host agent both; do
     shows "$victim is killed" says "^killed $victim" kill $victim
     shows 'the controller is reached again' sends link up
@@ -114,15 +48,15 @@ for victim in host agent both; do
     shows 'the guest is told of' says '^report' report 20 running
     shows 'it is the same process' test "$(guest_pid)" = "$guest"
 done
-on kill -KILL "$libvirtd"
-shows 'libvirtd is killed and comes back' soon other_pid libvirtd "$libvirtd"
+node kill -KILL "$libvirtd"
+shows 'libvirtd is killed and comes back' soon other_pid n1 libvirtd "$libvirtd"
 # shellcheck disable=SC2086
 shows 'asked again' sends order 6 part $order20
 shows 'the node tells the guest' says '^report' report 20 running
 shows 'it is the same process' test "$(guest_pid)" = "$guest"
 
 shows 'no repair was told so far' says 'repairs=0$' report 20 running
-on kill -KILL "$guest"
+node kill -KILL "$guest"
 shows 'a killed guest is being started' says '^report' report 20 starting
 shows 'and runs again, as one repair' says 'repairs=1$' report 20 running
 shows 'as another process, once' one_guest
@@ -141,7 +75,7 @@ shows 'an order to run' sends order 6 part 20 4 run 3 "$kernel" "$initrd" 7 10.5
 shows 'runs it' says '^report' report 20 running
 
 guest=$(guest_pid)
-on kill -KILL "$(pid_in libvirtd)" "$guest"
+node kill -KILL "$(pid_in n1 libvirtd)" "$guest"
 shows 'everything is killed at once' says '^killed both' kill both
 shows 'the controller comes, and does not lead yet' sends link up
 shows 'nothing starts (INV-VM-4)' says '^quiet' quiet 4 20 running
@@ -155,10 +89,7 @@ shows 'once' one_guest
 shows 'a complete list of nothing' sends empty 7
 shows 'leaves nothing' says '^report' report 20 gone
 shows 'no guest' not guest_pid
-no_device() { [ -z "$(on ip -o link show | grep -e ' u[btx]0' || true)" ]; }
+no_device() { [ -z "$(node ip -o link show | grep -e ' u[btx]0' || true)" ]; }
 shows 'no device of ours' soon no_device
 shows 'no log' test -z "$(find "$disk/log/consoles" -type f)"
-exec 9>&-
-grep -e ' error ' "$state/log" | sed 's/^/# /' || true
-echo "1..$count"
-[ $failed = 0 ]
+end_node

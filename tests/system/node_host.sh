@@ -4,67 +4,14 @@
 # (INV-VM-1), speaks only with its own addresses (INV-NET-12, seen with the rules off), and leaves
 # nothing when erased. Usage: node_host.sh BUILD. Prints TAP.
 set -eu
-root=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
 build=${1:?node_host.sh BUILD}
-if [ "$(id -u)" != 0 ]; then
-    echo '1..0 # SKIP needs root'
-    exit 0
-fi
-UDATSU_LAB_LABEL=$(printf 'h%03x' $(($$ % 4096)))
-export UDATSU_LAB_LABEL
-lab=$root/deploy/lab
-state=/var/tmp/udatsu-lab-$UDATSU_LAB_LABEL
-disk=$state/machines/n1
-trap '"$lab/down.sh"' EXIT
-trap 'exit 1' HUP INT TERM
-
-count=0
-failed=0
-shows() { # sentence, command...
-    count=$((count + 1))
-    sentence=$1
-    shift
-    if "$@" >"$state/said" 2>&1; then
-        printf 'ok %d - %s\n' $count "$sentence"
-    else
-        printf 'not ok %d - %s\n' $count "$sentence"
-        sed 's/^/# /' "$state/said" | tail -n 10
-        printf '# last answer: %s\n' "${answer:-}"
-        failed=$((failed + 1))
-    fi
-}
-not() { ! "$@"; }
-soon() { # command...; the deadline is a bound, not a measure
-    left=600
-    until "$@"; do
-        left=$((left - 1))
-        [ $left -gt 0 ] || return 1
-        sleep 0.1
-    done
-}
-on() { "$lab/enter.sh" n1 "$@"; }
-lines() { wc -l <"$state/answers"; }
-more_lines() { [ "$(lines)" -gt "$1" ]; }
-# One line to the driver, and its one line of answer into $answer.
-tell() { # words...
-    before=$(lines)
-    echo "$*" >&9
-    soon more_lines "$before" || return 1
-    answer=$(tail -n 1 "$state/answers")
-}
-says() { # pattern, words...: the answer to the words matches
-    pattern=$1
-    shift
-    tell "$@" && echo "$answer" | grep -q -e "$pattern"
-}
-pid_in() { cat "$disk/init/$1.pid"; }
-other_pid() { [ "$(pid_in "$1")" != "$2" ]; }
-guest_pid() { on pgrep -f 'guest=00010009'; }
+label=h
+. "$(dirname -- "$0")/node_lib.sh"
 console_has() { # instance, text
     tell console "$1" 0 && echo "$answer" | grep -q -e "$2"
 }
 # A neighbour on the tenant's network, in a network namespace of its own on the node.
-neighbour() { on ip netns exec neighbour "$@"; }
+neighbour() { node ip netns exec neighbour "$@"; }
 in_guest() { # command for the test image's shell
     printf '%s\n' "$1" | neighbour timeout 20 busybox nc 10.5.0.2 7777
 }
@@ -86,28 +33,12 @@ forge_mac='(ip link set eth0 down; ip link set eth0 address 52:54:00:00:66:66; i
 forge_arp='ip addr add 10.5.0.77/32 dev eth0; arping -c 3 -w 3 -U -I eth0 10.5.0.77; ip addr del 10.5.0.77/32 dev eth0'
 ARP_FORGED='arp and arp[14:4] = 0x0a05004d'
 
-"$lab/programs.sh" "$build"
-cp "$build/tests/system/host_drive" "$state/bin/"
-"$lab/net.sh"
-"$lab/machine.sh" n1
-"$lab/guest/make.sh" "$build/guest"
-digest() { sed -n "s/^$1 //p" "$build/guest/images"; }
-kernel=$(digest kernel)
-initrd=$(digest test.initrd)
-cp "$build/guest/$kernel" "$build/guest/$initrd" "$disk/images/"
-mkdir -p "$disk/log/consoles"
+begin_node host_drive test.initrd
 # A file that lies about its name.
 liar=$(printf '%064d' 7)
 echo 'not what the name says' >"$disk/images/$liar"
 
-mkfifo "$state/words"
-: >"$state/answers"
-on /usr/libexec/udatsu/host_drive /usr/libexec/udatsu/udatsu-host 1 uid=0 gid=0 \
-    images=/var/lib/udatsu/images consoles=/var/log/udatsu/consoles \
-    libvirt=/run/libvirt/libvirt-sock underlay=10.99.0.101 \
-    <"$state/words" >>"$state/answers" 2>"$state/log" &
-exec 9>"$state/words"
-soon grep -q '^ready' "$state/answers"
+begin_driver /usr/libexec/udatsu/host_drive /usr/libexec/udatsu/udatsu-host 1
 
 start20="start 20 3 1 1 1 $kernel $initrd 7 10.5.0.2 4100"
 shows 'libvirt is found' says '^event up' await up
@@ -120,7 +51,7 @@ shows 'a newer peer list takes the place of the old' \
     says 'segment=7:4100:2$' ensure 7 4100 2 10.99.0.103
 shows 'the old peer is gone' not sh -c "'$lab/enter.sh' n1 bridge fdb | grep -q 10.99.0.102"
 shows 'neither device has an address' \
-    test -z "$(on ip -o addr show | grep -e ' u[bx]0' || true)"
+    test -z "$(node ip -o addr show | grep -e ' u[bx]0' || true)"
 shows 'a missing image is refused' says 'failure=4 ' \
     start 20 3 1 1 1 "$(printf '%064d' 1)" "$initrd" 7 10.5.0.2 4100
 shows 'a damaged image is refused (INV-VM-6)' says 'failure=3 ' \
@@ -132,7 +63,7 @@ shows 'a guest starts' says 'failure=0 .*instance=20:running:1:1:1$' $start20
 shows 'a real kernel boots' soon console_has 20 'UDATSU-GUEST-READY .*10.5.0.2/24'
 shows 'it is observed' says 'instance=20:running:1:1:1 segment=7:4100:2$' observe
 shows 'its QEMU has the user of its tenant (INV-SEC-2)' \
-    test "$(on stat -c %u "/proc/$(guest_pid)")" = 200003
+    test "$(node stat -c %u "/proc/$(guest_pid)")" = 200003
 shows 'its memory is limited' \
     sh -c "'$lab/enter.sh' n1 sh -c 'cat /sys/fs/cgroup/memory/machine/*/memory.limit_in_bytes' | grep -qx $(((96 + 160) << 20))"
 shows 'its tap has a pace' sh -c "'$lab/enter.sh' n1 tc qdisc show | grep -q 'tbf .* dev ut0'"
@@ -140,26 +71,26 @@ shows 'its tap has a pace' sh -c "'$lab/enter.sh' n1 tc qdisc show | grep -q 'tb
 shows 'a second start is refused (INV-VM-1)' says 'failure=13 ' $start20
 
 # A neighbour on the bridge, as another guest of the tenant would be.
-bridge=$(on ip -o link show type bridge | sed -n 's/^[0-9]*: \(ub[^:]*\):.*/\1/p')
-tap=$(on ip -o link show | sed -n 's/^[0-9]*: \(ut[^:]*\):.*/\1/p')
-mac=$(on sed 's/^fe:/52:/' "/sys/class/net/$tap/address")
+bridge=$(node ip -o link show type bridge | sed -n 's/^[0-9]*: \(ub[^:]*\):.*/\1/p')
+tap=$(node ip -o link show | sed -n 's/^[0-9]*: \(ut[^:]*\):.*/\1/p')
+mac=$(node sed 's/^fe:/52:/' "/sys/class/net/$tap/address")
 forge_mac=$(echo "$forge_mac" | sed "s/MAC/$mac/")
-on ip netns add neighbour
-on ip link add peer1 type veth peer name peer0 netns neighbour
-on ip link set peer1 master "$bridge" up
-on ip -n neighbour addr add 10.5.0.9/24 dev peer0
-on ip -n neighbour link set peer0 up
+node ip netns add neighbour
+node ip link add peer1 type veth peer name peer0 netns neighbour
+node ip link set peer1 master "$bridge" up
+node ip -n neighbour addr add 10.5.0.9/24 dev peer0
+node ip -n neighbour link set peer0 up
 shows 'a neighbour reaches the guest' soon neighbour ping -c 1 -W 1 10.5.0.2
 shows 'a forged address is not seen (INV-NET-12)' \
     not seen_by_neighbour 'src host 10.5.0.66' "$forge_address"
 shows 'a forged MAC is not seen' not seen_by_neighbour 'ether src 52:54:00:00:66:66' "$forge_mac"
 shows 'a forged ARP is not seen' not seen_by_neighbour "$ARP_FORGED" "$forge_arp"
-on ip addr add 10.5.0.200/32 dev lo
+node ip addr add 10.5.0.200/32 dev lo
 # A machine answers for any address of its own on any of its interfaces, unless it is told not to.
 machine_answers() { in_guest 'arping -c 2 -w 3 -I eth0 10.5.0.200' | grep -q 'Received [1-9]'; }
 shows 'the machine that the guest runs on does not answer it' not machine_answers
 
-on nft delete table bridge udatsu
+node nft delete table bridge udatsu
 shows 'with the rules off the forged address is seen' \
     seen_by_neighbour 'src host 10.5.0.66' "$forge_address"
 shows 'with the rules off the forged MAC is seen' \
@@ -173,22 +104,22 @@ qemu=$(guest_pid)
 shows 'host is killed and comes back' says '^ready' restart
 shows 'it finds libvirt' says '^event up' await up
 shows 'it finds the guest' says 'instance=20:running:1:1:1' observe
-libvirtd=$(pid_in libvirtd)
-on kill -KILL "$libvirtd"
+libvirtd=$(pid_in n1 libvirtd)
+node kill -KILL "$libvirtd"
 shows 'it sees libvirtd die' says '^event down' await down
-shows 'a killed libvirtd comes back' soon other_pid libvirtd "$libvirtd"
+shows 'a killed libvirtd comes back' soon other_pid n1 libvirtd "$libvirtd"
 shows 'and is found again' says '^event up' await up
 shows 'with the guest' says 'instance=20:running:1:1:1' observe
 shows 'which is the same process' test "$(guest_pid)" = "$qemu"
 # shellcheck disable=SC2086
 shows 'and is still not started twice (INV-VM-1)' says 'failure=13 ' $start20
 
-on virsh -q -c 'qemu+unix:///system?socket=/run/libvirt/libvirt-sock' create /dev/stdin <<XML >/dev/null
+node virsh -q -c 'qemu+unix:///system?socket=/run/libvirt/libvirt-sock' create /dev/stdin <<XML >/dev/null
 <domain type='qemu'><name>foreign</name><memory unit='MiB'>32</memory>
 <os><type arch='x86_64' machine='q35'>hvm</type></os></domain>
 XML
 shows 'a foreign domain is not told of' says '^told failure=0 reason= instance=20:running:1:1:1 segment' observe
-on kill -KILL "$(guest_pid)"
+node kill -KILL "$(guest_pid)"
 shows 'the end of a killed guest is told' says '^event ended instance=20 why=2$' await ended
 shows 'its log and rules are leftovers' says 'instance=20:leftovers' observe
 # shellcheck disable=SC2086
@@ -199,11 +130,8 @@ shows 'it is erased' says 'failure=0 ' erase 20
 shows 'twice is as good as once' says 'failure=0 ' erase 20
 shows 'the segment is dropped' says 'failure=0 ' drop 7 4100
 shows 'nothing is left' says '^told failure=0 reason=$' observe
-shows 'no rule of the tap' not on nft list chain bridge udatsu "$tap"
+shows 'no rule of the tap' not node nft list chain bridge udatsu "$tap"
 shows 'no log' test -z "$(find "$disk/log/consoles" -type f)"
-shows 'no device of ours' test -z "$(on ip -o link show | grep -e ' u[btx]0' || true)"
-shows 'the foreign domain was left alone' on pgrep -f 'guest=foreign'
-exec 9>&-
-grep -e ' error ' "$state/log" | sed 's/^/# /' || true
-echo "1..$count"
-[ $failed = 0 ]
+shows 'no device of ours' test -z "$(node ip -o link show | grep -e ' u[btx]0' || true)"
+shows 'the foreign domain was left alone' node pgrep -f 'guest=foreign'
+end_node

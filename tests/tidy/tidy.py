@@ -30,7 +30,7 @@ PURE_EXCEPTIONS = {
 ADAPTERS = [
     (r"raft\.h|raft/.*", r"controller/replica\w*\.[ch]"),
     (r"rocksdb/.*", r"controller/store\w*\.c"),
-    (r"microhttpd\.h", r"controller/api_http\.c"),
+    (r"microhttpd\.h", r"controller/api_http\w*\.[ch]"),
     (r"libvirt/.*", r"node-agent/host_domain\w*\.[ch]"),
     (r"netlink/.*", r"node-agent/host_net\.c"),
     (r"nanomsg/.*", r"host/bus\.c"),
