@@ -1,32 +1,36 @@
 #!/bin/sh
 # The benchmarks, as JSON on stdout (what is done goes to stderr):
-#   bench.sh [--rounds N] [--kills N] [--nodes N] [--keep]
+#   bench.sh [--rounds N] [--seconds N] [--kills N] [--nodes N] [--keep]
 # A cell of three controllers without nodes and a three-member etcd, each member in a network
 # namespace of its own on the lab's management bridge, all six logs on one file system. Every round
 # begins with a fresh cell and a fresh etcd and measures both in turn, so that both see the same
 # noise; clients sit on the bridge and talk to the leader. Medians of ratios, never of one side.
 #
 # The happy path: build → [cell and etcd → 1, 64, 256 in flight and batched, each side in turn →
-# every acknowledged create is listed by all three replicas]* → kills of the leader's engine →
-# scheduler → one JSON document. What can go wrong: a create that one replica lacks, a refusal, a
-# connection that ends → exit 7 or 1 and no figures; everything made here is removed either way.
+# every acknowledged create is listed by all three replicas]* → kills of the leader's engine → the
+# same for the creates between kills → scheduler → one JSON document. What can go wrong: a create
+# that one replica lacks → exit 7; a round in which a leader changed or a connection ended → measured
+# again, three times at most; anything else → exit 1. Without figures then, and everything made here
+# is removed either way.
 set -eu
 . "$(dirname -- "$0")/lib.sh"
 here=$root/deploy/lab
 rounds=5
 kills=30
 scheduler_nodes=10000
+seconds=4 # Both sides get the same.
 keep=no
 only=
 results=
 while [ $# -gt 0 ]; do
     case $1 in
     --rounds) rounds=${2:?--rounds needs a number} && shift 2 ;;
+    --seconds) seconds=${2:?--seconds needs a number} && shift 2 ;;
     --kills) kills=${2:?--kills needs a number} && shift 2 ;;
     --nodes) scheduler_nodes=${2:?--nodes needs a number} && shift 2 ;;
     --keep) keep=yes && shift ;;
     --only) only=${2:?} results=${3:?} && shift 3 ;; # One round: how this script calls itself.
-    *) fail 'usage: ./lab bench [--rounds N] [--kills N] [--nodes N] [--keep]' ;;
+    *) fail 'usage: ./lab bench [--rounds N] [--seconds N] [--kills N] [--nodes N] [--keep]' ;;
     esac
 done
 need_root
@@ -35,13 +39,22 @@ bench=$root/build/tests/bench
 out=$state/bench
 idempotency=200000
 
-# Both sides get the same seconds; the most a run makes keeps a round below the tables' rows.
-seconds=4
+# The most that a run makes keeps a round below the tables' rows.
 in_flights='1 64 256'
 most_of() { case $1 in 1) echo 3000 ;; 64) echo 12000 ;; 256) echo 20000 ;; esac; }
 most_batched=25600
 
 step() { say "== $*"; }
+# Runs a bench program and keeps what it printed, if it succeeded; a pipe would lose its status.
+record() { # file, command...
+    file=$1
+    shift
+    said=0
+    "$@" >"$out/said" || said=$?
+    cat "$out/said" >&2
+    [ $said != 0 ] || cat "$out/said" >>"$file"
+    return $said
+}
 # The clients sit there, in a group of their own that weighs as much as a member's.
 on_bridge() {
     sh -c 'group=$1 && shift
@@ -159,14 +172,27 @@ etcd_leads() {
 
 measure_etcd() { # in flight
     on_bridge "$bench/bench_etcd" "$(etcd_address "$(etcd_leads)"):2379" "$1" \
-        "$([ "$1" -lt 4 ] && echo 1 || echo 4)" $seconds 200000
+        "$([ "$1" -lt 4 ] && echo 1 || echo 4)" "$seconds" 200000
 }
 
 measure_api() { # in flight, batch, most, prefix
     # shellcheck disable=SC2046
     on_bridge "$bench/bench_api" create endpoint="$(api_of "$(leader)")" \
         $(papers "$state/desk/bench") tenant=bench image=plain in_flight="$1" batch="$2" \
-        seconds=$seconds most="$3" prefix="$4" names="$out/names"
+        seconds="$seconds" most="$3" prefix="$4" names="$out/names"
+}
+
+measure_lists() {
+    # shellcheck disable=SC2046
+    on_bridge "$bench/bench_api" list $(everybody) $(papers "$state/desk/bench") tenant=bench \
+        names="$out/names"
+}
+# What was acknowledged, held to each replica's own list. Exit 7: something was lost.
+hold_to_lists() { # file
+    record "$1" measure_lists || {
+        [ $said != 7 ] || say 'a replica lacks an acknowledged create: no figures'
+        exit $said
+    }
 }
 
 round() { # number
@@ -175,14 +201,11 @@ round() { # number
     etcd_up
     rm -f "$out/names"
     for in_flight in $in_flights; do
-        measure_etcd "$in_flight" | tee -a "$out/figures" >&2
-        measure_api "$in_flight" 1 "$(most_of "$in_flight")" "s$in_flight" |
-            tee -a "$out/figures" >&2
+        record "$out/figures" measure_etcd "$in_flight"
+        record "$out/figures" measure_api "$in_flight" 1 "$(most_of "$in_flight")" "s$in_flight"
     done
-    measure_api 256 128 $most_batched b | tee -a "$out/figures" >&2
-    # shellcheck disable=SC2046
-    on_bridge "$bench/bench_api" list $(everybody) $(papers "$state/desk/bench") tenant=bench \
-        names="$out/names" | tee -a "$out/figures" >&2 || fail 'a replica lacks a create: void'
+    record "$out/figures" measure_api 256 128 $most_batched b
+    hold_to_lists "$out/figures"
     etcd_down
     jq -c ". + {round: $1, load: $(cut -d' ' -f1 /proc/loadavg)}" "$out/figures" >>"$results"
     rm -f "$out/figures"
@@ -206,11 +229,18 @@ settled() {
         [ -n "$(leader)" ]
 }
 
-failover() { # number
-    wait_until 60 settled || fail 'the cell does not come back'
+leads() { victim=$(engine_of "$(leader)") && [ -n "$victim" ]; }
+measure_failover() { # number
     # shellcheck disable=SC2046
     on_bridge "$bench/bench_api" failover $(everybody) $(papers "$state/desk/bench") \
-        tenant=bench image=plain prefix="f$1" pid="$(engine_of "$(leader)")" first="$1"
+        tenant=bench image=plain prefix="f$1" pid="$victim" first="$1"
+}
+# Writes twice, before the kill and after it; both were acknowledged.
+failover() { # number
+    wait_until 60 settled || fail 'the cell does not come back'
+    wait_until 60 leads || fail 'nobody leads'
+    record "$results" measure_failover "$1"
+    printf 'f%s-%06d\n' "$1" 0 "$1" 1 >>"$out/names"
 }
 
 # ---- All ----
@@ -226,10 +256,12 @@ results=$(mktemp)
 number=1
 void=0
 while [ $number -le "$rounds" ]; do
-    if "$0" --only $number "$results"; then
-        number=$((number + 1))
-        continue
-    fi
+    status=0
+    "$0" --seconds "$seconds" --only $number "$results" || status=$?
+    case $status in
+    0) number=$((number + 1)) && continue ;;
+    7) exit 7 ;;
+    esac
     # On a busy machine a leader can change under a run; such a round counts for neither side.
     void=$((void + 1))
     [ $void -le 3 ] || fail 'too many void rounds'
@@ -240,11 +272,15 @@ if [ "$kills" -gt 0 ]; then
     cell_up
     number=1
     while [ $number -le "$kills" ]; do
-        failover $number | tee -a "$results" >&2
+        failover $number
         number=$((number + 1))
     done
+    wait_until 60 settled || fail 'the cell does not come back'
+    hold_to_lists "$results"
 fi
 step "scheduler, $scheduler_nodes nodes"
-"$bench/bench_scheduler" "$scheduler_nodes" | tee -a "$results" >&2
-python3 "$root/tests/bench/report.py" "$results" $void "$(git -C "$root" rev-parse --short HEAD 2>/dev/null || echo none)"
+mkdir -p "$out"
+record "$results" "$bench/bench_scheduler" "$scheduler_nodes"
+python3 "$root/tests/bench/report.py" "$results" $void \
+    "$(git -C "$root" rev-parse --short HEAD 2>/dev/null || echo none)"
 rm -f "$results"

@@ -60,6 +60,11 @@ awk -v "under=$state/" 'index($2, under) == 1 { print $2 }' /proc/self/mounts | 
     while read -r place; do
         umount -l "$place"
     done
+losetup --noheadings --raw --output NAME,BACK-FILE 2>/dev/null |
+    awk -v "under=$state/" 'index($2, under) == 1 { print $1 }' |
+    while read -r device; do
+        losetup --detach "$device"
+    done
 if [ $keep = no ] && [ -d "$state" ]; then
     rm -rf --one-file-system "$state"
 fi

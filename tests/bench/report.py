@@ -1,6 +1,9 @@
-"""Decides what ./lab bench prints: report.py RESULTS VOID GIT-HASH, where RESULTS holds one JSON object a
-line as the bench programs printed them and VOID counts the rounds that did not count. Ratios are taken within a round and their median is quoted;
-a floor that was not reached is said as plainly as one that was. Never drops a round."""
+"""Decides what ./lab bench prints: report.py RESULTS VOID GIT-HASH, where RESULTS holds one JSON
+object a line as the bench programs printed them and VOID counts the rounds that did not count.
+Ratios are taken within a round and their median is quoted; a floor that was not reached is said as
+plainly as one that was, and so is what the replicas listed of what was acknowledged. Never drops a
+round.
+"""
 import json
 import os
 import statistics
@@ -66,6 +69,24 @@ def compare(rows):
              for name, keys in sides.items()})
 
 
+def lists(rows):
+    """What every replica listed of what was acknowledged: in each round, and between kills."""
+    said = {}
+    for row in rows:
+        if row["bench"] == "api-list":
+            said.setdefault(row.get("round", "kills"), {})[row["endpoint"]] = row
+    rounds = [by for number, by in said.items() if number != "kills"]
+    answers = [row for by in said.values() for row in by.values()]
+    after = [row["acknowledged"] for row in said.get("kills", {}).values()]
+    return {
+        "rounds": len(rounds),
+        "replicas": min((len(by) for by in said.values()), default=0),
+        "acknowledged": sum(max(row["acknowledged"] for row in by.values()) for by in rounds),
+        "after_kills": max(after, default=0),
+        "missing": sum(row["acknowledged"] - row["listed"] for row in answers),
+    }
+
+
 def main():
     with open(sys.argv[1], encoding="utf-8") as file:
         rows = [json.loads(line) for line in file if line.strip()]
@@ -74,17 +95,20 @@ def main():
     kills = [row["ms"] for row in rows if row["bench"] == "failover"]
     report = {
         "git": sys.argv[3],
+        "rounds": len({row["round"] for row in rows if "round" in row}),
         "void_rounds": int(sys.argv[2]),
         "etcd": package("etcd-server"),
         "rocksdb": package("librocksdb7.8"),
         "libraft": package("libraft2"),
+        "compiler": version("gcc", "--version"),
         "kernel": os.uname().release,
         "cpus": os.cpu_count(),
         "load": [round(load, 2) for load in os.getloadavg()],
-        "load_of_rounds": sorted({row["round"]: row["load"] for row in rows
-                                  if "round" in row}.values()),
+        "load_of_rounds": list({row["round"]: row["load"] for row in rows
+                                if "round" in row}.values()),
         "tls": {"ours": "1.3, client certificates", "etcd": "none: generous to etcd"},
         "disk": "all six logs on one file system: not six failure domains",
+        "lists": lists(rows),
         "ratios": ratios,
         "sides": sides,
         "scheduler": [row for row in rows if row["bench"] == "scheduler"],

@@ -36,6 +36,15 @@ fi
 
 mount -t proc proc "$target/proc"
 mount --rbind /sys "$target/sys"
+# The cgroups again: through the cgroup namespace each shows the room's own group as its root.
+if [ -e "$room/groups" ]; then
+    mount -t tmpfs -o mode=755 cgroup "$target/sys/fs/cgroup"
+    while read -r group; do
+        controller=$(basename "$(dirname "$group")")
+        mkdir "$target/sys/fs/cgroup/$controller"
+        mount -t cgroup -o "$controller" cgroup "$target/sys/fs/cgroup/$controller"
+    done <"$room/groups"
+fi
 mount -t tmpfs -o mode=755 tmpfs "$target/dev"
 mkdir "$target/dev/net" "$target/dev/pts" "$target/dev/shm"
 for device in null zero full random urandom tty kvm net/tun loop-control \

@@ -1,6 +1,6 @@
 #!/bin/sh
 # The clean room: a fresh Debian 12 root, made with this machine's own package sources, in its own
-# mount and PID namespace (the network is shared), in which the project's commands are run as a
+# mount, PID and cgroup namespace (the network is shared), in which the project's commands are run as a
 # stranger would: from a fresh checkout, on a machine that has nothing. So no install step can be
 # missing. Nothing is kept from one run to the next.
 #
@@ -9,7 +9,7 @@
 # The happy path: state directory → debootstrap → checkout → namespaces → commands → removed.
 # What can go wrong: a command fails → its status is ours, the room is removed; a signal → the same;
 # kill -9 of this script → the namespaces die with it (parent-death signal), and the janitor, which
-# waits for the end of a pipe that only we hold open, removes the directory.
+# waits for the end of a pipe that only we hold open, removes the directory and the groups.
 set -eu
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 root=$(CDPATH='' cd -- "$here/../.." && pwd)
@@ -25,12 +25,26 @@ command -v debootstrap >/dev/null || {
 
 room=$(mktemp -d /var/tmp/udatsu-cleanroom.XXXXXX)
 mkfifo "$room/alive"
+# A group of its own in every controller: what is made in the room has its name in there only.
+group=udatsu-room-${room##*.}
+for controller in cpu cpuacct cpuset memory devices freezer blkio pids; do
+    directory=/sys/fs/cgroup/$controller
+    mountpoint -q "$directory" || continue
+    mkdir "$directory/$group"
+    printf '%s\n' "$directory/$group" >>"$room/groups"
+    [ $controller != cpuset ] || for of in cpus mems; do
+        cat "$directory/cpuset.$of" >"$directory/$group/cpuset.$of"
+    done
+done
 setsid sh -c '
     read -r _ <"$1/alive" || true
     for attempt in 1 2 3 4 5 6 7 8 9 10; do
-        rm -rf --one-file-system "$1" 2>/dev/null && exit 0
+        find /sys/fs/cgroup -depth -path "/sys/fs/cgroup/*/$2*" -type d -exec rmdir {} + 2>/dev/null
+        [ -n "$(find /sys/fs/cgroup -maxdepth 2 -name "$2")" ] ||
+            { rm -rf --one-file-system "$1" 2>/dev/null && exit 0; }
         sleep 1
-    done' janitor "$room" </dev/null >/dev/null 2>&1 &
+    done
+    rm -rf --one-file-system "$1"' janitor "$room" "$group" </dev/null >/dev/null 2>&1 &
 exec 9>"$room/alive"
 
 child=
@@ -64,8 +78,12 @@ for line in "$@"; do
 done
 
 # setpriv ends unshare with us, unshare ends the room's PID 1 with itself, PID 1 ends everybody.
-setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child --propagation private \
-    sh "$here/inside.sh" "$room" 9>&- &
+setpriv --pdeathsig KILL sh -c '
+    [ ! -e "$2/groups" ] || while read -r group; do
+        echo $$ >"$group/cgroup.procs"
+    done <"$2/groups"
+    exec unshare --mount --pid --cgroup --fork --kill-child --propagation private sh "$1" "$2"' \
+    room "$here/inside.sh" "$room" 9>&- &
 child=$!
 status=0
 wait "$child" || status=$?

@@ -1,0 +1,156 @@
+#!/bin/sh
+# The acceptance lines' own judges, held to what they must refuse: verdicts of lines that fail, hang
+# or cannot be run; a log of tests with a gap; figures that are missing or below a floor. Everything
+# here is made up; nothing of it is measured. Prints TAP.
+set -eu
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
+
+count=0
+failed=0
+shows() { # sentence, command...
+    count=$((count + 1))
+    sentence=$1
+    shift
+    if "$@" >"$work/said" 2>&1; then
+        printf 'ok %d - %s\n' $count "$sentence"
+    else
+        printf 'not ok %d - %s\n' $count "$sentence"
+        sed 's/^/# /' "$work/said" | tail -n 10
+        failed=$((failed + 1))
+    fi
+}
+refused() { # reason, command...: it fails and says so
+    reason=$1
+    shift
+    if "$@" >"$work/refused" 2>&1; then
+        cat "$work/refused"
+        return 1
+    fi
+    grep -F -- "$reason" "$work/refused" || {
+        cat "$work/refused"
+        return 1
+    }
+}
+
+# ---- The log of a run of tests ----
+
+simulated() { # a simulator's words: seeds, bad, count of one fault
+    printf 'faults\\n  process killed    %d\\n  torn write    4\\nchecks\\n  one leader    9\\n%d seeds, %d bad, 7 events\\n' \
+        "$3" "$1" "$2"
+}
+logged() { # name, program, result, start, stdout
+    printf '{"name":"udatsu:sim / %s","command":["/b/%s"],"result":"%s","starttime":%s,"stdout":"%s"}\n' \
+        "$@"
+}
+a_run() { # seeds, bad, one fault, result and start of the other test
+    mkdir -p "$work/b/meson-logs" "$work/b/meson-info"
+    printf '[{"name":"first","suite":["udatsu:sim"]},{"name":"other","suite":["udatsu:unit"]}]\n' \
+        >"$work/b/meson-info/intro-tests.json"
+    {
+        logged first sim-one OK 100.5 "$(simulated "$1" "$2" "$3")"
+        [ "$4" = absent ] || logged other sim-two "$4" "$5" "$(simulated 200 0 1)"
+    } >"$work/b/meson-logs/testlog.json"
+}
+ran() { python3 "$root/tests/accept/ran.py" --since 100 --simulators "$1" "$work/b"; }
+
+a_run 200 0 1 OK 101
+shows 'a whole run holds, and its tables are printed' ran sim-one,sim-two
+shows 'a simulator that nobody heard is missed' refused 'sim-three printed no run' ran sim-three
+a_run 199 0 1 OK 101
+shows '199 seeds are too few' refused 'sim-one printed no run of 200 seeds' ran sim-one
+a_run 200 1 1 OK 101
+shows 'a bad seed is refused' refused '1 of 200 seeds are bad' ran sim-one
+a_run 200 0 0 OK 101
+shows 'a fault that never came up is refused' refused 'fault never came up: process killed' ran sim-one
+a_run 200 0 1 absent 0
+shows 'a test that did not run is missed' refused 'did not run: other' ran sim-one
+a_run 200 0 1 SKIP 101
+shows 'a skip is refused' refused 'skip: other' ran sim-one
+a_run 200 0 1 OK 99
+shows 'the log of an older run is refused' refused 'is of an older run: other' ran sim-one
+rm "$work/b/meson-logs/testlog.json"
+shows 'no log is refused' refused 'no log of a run' ran sim-one
+
+# ---- Figures ----
+
+side() { # bench, in flight, batch, per second, p50
+    printf '{"bench":"%s","in_flight":%d,%s"per_second":%s,"p50_ms":%s,"p99_ms":9,"round":%d,"load":1.5}\n' \
+        "$1" "$2" "${3:+\"batch\":$3,}" "$4" "$5" "$round"
+}
+listed() { # how many, what else
+    for replica in a b c; do
+        printf '{"bench":"api-list","endpoint":"%s","acknowledged":%d,"listed":%d%s}\n' \
+            $replica 60 "$1" "$2"
+    done
+}
+results() { # rounds, kills, most of a kill, batched a second, listed after the kills
+    for round in $(seq "$1"); do
+        for in_flight in 1 64 256; do
+            side etcd-txn $in_flight '' 1000 2
+            side api-create $in_flight 1 4000 1
+        done
+        side api-create 256 128 "$4" 1
+        listed 60 ",\"round\":$round,\"load\":1.5"
+    done
+    for _ in $(seq "$2"); do printf '{"bench":"failover","ms":%s}\n' "$3"; done
+    listed "$5" ''
+    printf '{"bench":"scheduler","nodes":10000,"at_80":{"p50_ns":1},"at_92":{"p50_ns":1},"first_reject":{"vcpus_percent":1},"demand_60":{"vcpus_touched_percent":1}}\n'
+}
+judged() { # as results
+    results "$@" >"$work/results"
+    python3 "$root/tests/bench/report.py" "$work/results" 0 none >"$work/figures" &&
+        "$root/tests/accept/house/10-bench.sh" "$work/figures"
+}
+shows 'a batched rate below its floor is refused' \
+    refused 'does not hold: at least 10 times etcd at 256 in flight, batched (9)' \
+    judged 5 30 800 9000 60
+shows 'a slow failover is refused' \
+    refused 'does not hold: failover p99 is at most a second (1001' judged 5 30 1001 20000 60
+shows 'fewer rounds are refused' refused 'of five rounds and thirty kills' judged 4 30 800 20000 60
+shows 'fewer kills are refused' refused 'of five rounds and thirty kills' judged 5 29 800 20000 60
+shows 'a create that a replica lacks is refused' \
+    refused 'does not hold: every acknowledged create' judged 5 30 800 20000 59
+shows 'what the report writes is what the line reads' judged 5 30 800 20000 60
+cp "$work/figures" "$work/whole"
+without() { # jq filter that takes something away
+    jq "del($1)" "$work/whole" >"$work/less" && "$root/tests/accept/house/10-bench.sh" "$work/less"
+}
+for figure in .load .etcd .ratios.p50_at_1 .ratios.rate_at_256 .ratios.rate_batched \
+    .failover_ms.p99 .sides.etcd_256 .lists .scheduler; do
+    shows "figures without $figure are refused" refused 'does not hold' without $figure
+done
+
+# ---- Verdicts ----
+
+line() { # number and name, commands...
+    file=$work/house/tests/accept/play/$1.sh
+    shift
+    printf '#!/bin/sh\n# what it shows\n' >"$file"
+    printf '%s\n' "$@" >>"$file"
+    chmod +x "$file"
+}
+verdicts() { UDATSU_LAB_LABEL=zzzz "$work/house/deploy/lab/accept.sh" play "$@"; }
+if [ "$(id -u)" = 0 ]; then
+    mkdir -p "$work/house/deploy/lab" "$work/house/tests/accept/play"
+    cp "$root/deploy/lab/accept.sh" "$root/deploy/lab/lib.sh" "$root/deploy/lab/down.sh" \
+        "$work/house/deploy/lab/"
+    line 01-holds 'echo fine'
+    line 02-fails 'echo "does not hold: the sky is green"' 'echo later' 'exit 1'
+    line 03-silent 'exit 3'
+    line 04-not-to-be-run ':'
+    chmod -x "$work/house/tests/accept/play/04-not-to-be-run.sh"
+    line 05-holds-too ':'
+    shows 'a line that holds passes' verdicts 1
+    shows 'a line that failed says why, and the exit code says so' \
+        refused 's) because does not hold: the sky is green' verdicts 2
+    shows 'a line that says nothing fails' refused 'because it said nothing, status 3' verdicts 3
+    shows 'a line that cannot be run fails' refused '4 FAILED' verdicts 4
+    shows 'a line that is not there fails' refused '6 FAILED: there is no such line' verdicts 1 6
+    shows 'what follows a line that failed is run' refused '5 passed: what it shows' verdicts
+    shows 'the last line counts' refused 'play: 2 of 5 lines passed' verdicts
+fi
+printf '1..%d\n' $count
+[ $failed = 0 ]
