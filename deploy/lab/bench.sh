@@ -66,6 +66,7 @@ on_bridge() {
 finish() {
     status=$?
     trap - EXIT
+    rm -f "$results"
     [ $status = 0 ] || "$here/logs.sh" 15 >&2 || true
     if [ $keep = no ]; then
         "$here/down.sh" || status=1
@@ -283,4 +284,3 @@ mkdir -p "$out"
 record "$results" "$bench/bench_scheduler" "$scheduler_nodes"
 python3 "$root/tests/bench/report.py" "$results" $void \
     "$(git -C "$root" rev-parse --short HEAD 2>/dev/null || echo none)"
-rm -f "$results"

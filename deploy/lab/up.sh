@@ -31,8 +31,10 @@ need_root
 
 step() { say "== $*"; }
 
+step 'packages'
+"$root/deploy/install.sh" # First: what this machine offers is asked with some of them.
 "$here/doctor.sh"
-step 'packages and build'
+step 'build'
 "$here/build.sh" build
 for program in parent link keys setup api engine agent host lab-init; do
     [ -n "$(find build -name "udatsu-$program" -type f -perm -u+x | head -n 1)" ] ||
