@@ -1,6 +1,6 @@
 /* Decides what api does with what engine says, and when it ends. Never decides an answer.
  *
- * The happy path: api_open before the sandbox → TOLD goes to the desk, DOORS to the door, the bus
+ * The happy path: api_open before the sandbox → TOLDS go to the desk, DOORS to the door, the bus
  * rings for the streams, a timer watches the deadlines.
  * What can go wrong: engine's channel closes → all that wait are told that the outcome is unknown,
  * and the bus is given up (its publisher is gone for good; streams then only poll); a frame that
@@ -21,8 +21,17 @@ struct api {
     struct bus *bus; /* NULL: none. */
     bool heard;      /* The bus has rung: its publisher was there when we came. */
     uv_timer_t timer;
+    uv_prepare_t turn;
     uint32_t ticks;
+    uint32_t handles; /* Of the loop, that are not closed yet. */
 };
+
+/* Whatever this turn asked leaves before the loop waits. */
+static void on_turn(uv_prepare_t *turn)
+{
+    struct api *api = turn->data;
+    desk_send(api->service.desk);
+}
 
 static void on_timer(uv_timer_t *timer)
 {
@@ -47,8 +56,8 @@ static void on_frame(void *context, struct channel *channel, const Wire__Frame *
     if (channel_other(channel) != PROGRAM_ENGINE) {
         return; /* A late signature of keys, or parent. */
     }
-    if (frame->body_case == WIRE__FRAME__BODY_TOLD) {
-        desk_answer(api->service.desk, frame->told);
+    if (frame->body_case == WIRE__FRAME__BODY_TOLDS) {
+        desk_answer(api->service.desk, frame->tolds);
     } else if (frame->body_case == WIRE__FRAME__BODY_DOORS) {
         door_least(api->service.door, frame->doors);
     }
@@ -125,7 +134,12 @@ RESULT api_open(
     }
     (void)uv_timer_init(&child->loop, &api->timer); /* Cannot fail. */
     api->timer.data = api;
+    (void)uv_prepare_init(&child->loop, &api->turn); /* Nor this. */
+    api->turn.data = api;
+    api->handles = 2;
     int failed = uv_timer_start(&api->timer, on_timer, STREAM_TICK_MS, STREAM_TICK_MS);
+    CHECK(failed == 0);
+    failed = uv_prepare_start(&api->turn, on_turn);
     CHECK(failed == 0);
     *api_out = api;
     return OK;
@@ -134,6 +148,9 @@ RESULT api_open(
 static void on_closed(uv_handle_t *handle)
 {
     struct api *api = handle->data;
+    if (--api->handles > 0) {
+        return;
+    }
     service_close(&api->service);
     free(api);
 }
@@ -149,4 +166,5 @@ void api_close(struct api *api)
     http_close(api->service.http);
     api_tls_stop();
     uv_close((uv_handle_t *)&api->timer, on_closed);
+    uv_close((uv_handle_t *)&api->turn, on_closed);
 }

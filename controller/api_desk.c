@@ -5,9 +5,11 @@
 #include "controller/api_desk.h"
 
 #include "base/check.h"
+#include "host/channel_list.h"
 #include "host/clock.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { SLOT_BITS = 12 };
 _Static_assert(DESK_ASKS == 1 << SLOT_BITS, "a handle's low bits are its slot");
@@ -28,6 +30,8 @@ struct desk {
     uint32_t first_free; /* slot + 1; 0: full. */
     uint32_t waiting;
     struct ask asks[DESK_ASKS];
+    struct channel_list list;            /* What desk_send will say. */
+    uint64_t listed[CHANNEL_LIST_ITEMS]; /* The handles in it. */
 };
 
 struct desk *desk_open(struct child *child)
@@ -35,6 +39,7 @@ struct desk *desk_open(struct child *child)
     struct desk *desk = calloc(1, sizeof(*desk));
     CHECK(desk != NULL); /* At start; without it there is no api. */
     desk->child = child;
+    desk->list.body = WIRE__FRAME__BODY_ASKS;
     for (uint32_t i = DESK_ASKS; i > 0; i--) {
         desk->asks[i - 1].next_free = desk->first_free;
         desk->first_free = i;
@@ -82,8 +87,7 @@ enum desk_outcome desk_ask(
 {
     CHECK(told != NULL);
     CHECK(request->body_case != WIRE__REQUEST__BODY__NOT_SET);
-    struct channel *engine = desk->child->to[PROGRAM_ENGINE];
-    if (engine == NULL) {
+    if (desk->child->to[PROGRAM_ENGINE] == NULL) {
         return DESK_DOWN;
     }
     struct ask *ask = ask_take(desk);
@@ -93,14 +97,14 @@ enum desk_outcome desk_ask(
     Wire__Ask body = WIRE__ASK__INIT;
     body.handle = ask->handle;
     body.request = request;
-    Wire__Frame frame = WIRE__FRAME__INIT;
-    frame.body_case = WIRE__FRAME__BODY_ASK;
-    frame.ask = &body;
-    struct result sent = channel_send(engine, &frame);
-    if (sent.code != 0) {
-        ask_give(desk, ask);
-        return sent.code == FAILURE_BAD_INPUT ? DESK_TOO_LARGE : DESK_DOWN;
+    if (!channel_list_add(&desk->list, &body)) {
+        desk_send(desk);
+        if (!channel_list_add(&desk->list, &body)) {
+            ask_give(desk, ask);
+            return DESK_TOO_LARGE;
+        }
     }
+    desk->listed[desk->list.count - 1] = ask->handle;
     ask->deadline_ms = clock_boot_ms() + wait_ms;
     ask->told = told;
     ask->owner = owner;
@@ -135,19 +139,44 @@ static void ask_end(struct desk *desk, struct ask *ask, const Wire__Answer *answ
     }
 }
 
-void desk_answer(struct desk *desk, const Wire__Told *told)
+void desk_send(struct desk *desk)
 {
-    CHECK(told != NULL);
-    struct ask *ask = ask_find(desk, told->handle);
-    if (ask == NULL || told->answer == NULL) {
-        return; /* Too late, or nothing said: the deadline speaks. */
+    struct channel *engine = desk->child->to[PROGRAM_ENGINE];
+    uint32_t count = desk->list.count;
+    struct result sent =
+        engine == NULL ? FAIL(FAILURE_CLOSED) : channel_list_send(&desk->list, engine);
+    if (sent.code == 0) {
+        return;
     }
-    ask_end(desk, ask, told->answer);
+    /* They wait no longer; whoever asks again finds the list empty. */
+    uint64_t unsent[CHANNEL_LIST_ITEMS];
+    memcpy(unsent, desk->listed, sizeof(unsent));
+    desk->list.count = 0;
+    desk->list.size = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        struct ask *ask = ask_find(desk, unsent[i]);
+        if (ask != NULL) {
+            ask_end(desk, ask, NULL);
+        }
+    }
+}
+
+void desk_answer(struct desk *desk, const Wire__Tolds *tolds)
+{
+    for (size_t i = 0; i < tolds->n_tolds; i++) {
+        const Wire__Told *told = tolds->tolds[i];
+        struct ask *ask = ask_find(desk, told->handle);
+        if (ask != NULL && told->answer != NULL) { /* Else too late, or nothing said. */
+            ask_end(desk, ask, told->answer);
+        }
+    }
 }
 
 void desk_engine_gone(struct desk *desk)
 {
     uint64_t last = desk->generation; /* Those asked by the told ones now are not meant. */
+    desk->list.count = 0;
+    desk->list.size = 0;
     for (uint32_t i = 0; i < DESK_ASKS; i++) {
         struct ask *ask = &desk->asks[i];
         if (ask->handle != 0 && ask->handle >> SLOT_BITS <= last) {

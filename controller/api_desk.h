@@ -1,9 +1,9 @@
 /* Questions that wait for engine: a bounded table of handles and deadlines.
  *
- * The happy path: desk_ask → ASK on engine's channel → TOLD with the same handle → `told` with the
- * answer, in the same turn.
- * What can go wrong: the table is full → DESK_FULL; engine's channel is down or its queue is full →
- * DESK_DOWN, nothing was sent; engine dies or stays silent past the deadline → `told` without an
+ * The happy path: desk_ask → desk_send once a turn, ASKS on engine's channel → TOLDS with the same
+ * handles → `told` with the answer, in the same turn.
+ * What can go wrong: the table is full → DESK_FULL; engine's channel is down → DESK_DOWN, nothing
+ * was sent; its queue is full, engine dies or stays silent past the deadline → `told` without an
  * answer: the outcome is unknown. An answer that comes later finds its handle gone. */
 #ifndef CONTROLLER_API_DESK_H
 #define CONTROLLER_API_DESK_H
@@ -40,7 +40,10 @@ enum desk_outcome desk_ask(
 /* The owner is gone; 0 and handles that ended are accepted. */
 void desk_forget(struct desk *desk, uint64_t ask);
 
-void desk_answer(struct desk *desk, const Wire__Told *told);
+/* Before the loop waits: what was asked in this turn goes out. Asks that cannot leave end without
+ * an answer. */
+void desk_send(struct desk *desk);
+void desk_answer(struct desk *desk, const Wire__Tolds *tolds);
 void desk_engine_gone(struct desk *desk);
 void desk_tick(struct desk *desk);
 

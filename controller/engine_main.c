@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "controller/server.h"
 #include "host/bus.h"
+#include "host/channel_list.h"
 #include "host/child.h"
 #include "host/clock.h"
 #include "host/log.h"
@@ -32,7 +33,7 @@ struct engine_process {
     struct server *server;
     struct bus *bus;
     uv_timer_t tick;
-    uv_check_t turn;
+    uv_prepare_t turn;
     uv_work_t flush;
     struct store *flush_store;
     struct result flush_result;
@@ -42,6 +43,9 @@ struct engine_process {
     char bus_path[PATH_SIZE];
     size_t memory_size;
     bool worked; /* Something came in since the last turn. */
+    struct channel_list answers;
+    uint8_t bell[2048]; /* The newest event of this turn, encoded. */
+    size_t bell_size;
     bool peers_told;
     uint64_t peers_count;
     struct server_mark *mark;
@@ -78,15 +82,32 @@ static void on_send(void *context, Wire__Frame *frame)
     to(context, PROGRAM_LINK, frame);
 }
 
+static void answers_send(struct engine_process *self)
+{
+    struct channel *api = self->child.to[PROGRAM_API];
+    if (api == NULL) { /* It is being restarted; who asked asks again. */
+        self->answers.count = 0;
+        self->answers.size = 0;
+        return;
+    }
+    struct result sent = channel_list_send(&self->answers, api);
+    if (sent.code != 0) {
+        log_line(LOG_LEVEL_WARN, "channel-send", "to=api failure=%s", result_name(sent));
+    }
+}
+
 static void on_answer(void *context, uint64_t handle, Wire__Answer *answer)
 {
+    struct engine_process *self = context;
     Wire__Told told = WIRE__TOLD__INIT;
     told.handle = handle;
     told.answer = answer;
-    Wire__Frame frame = WIRE__FRAME__INIT;
-    frame.body_case = WIRE__FRAME__BODY_TOLD;
-    frame.told = &told;
-    to(context, PROGRAM_API, &frame);
+    if (!channel_list_add(&self->answers, &told)) {
+        answers_send(self);
+        if (!channel_list_add(&self->answers, &told)) {
+            log_line(LOG_LEVEL_WARN, "answer-too-large", "handle=%" PRIu64, handle);
+        }
+    }
 }
 
 static void on_keys(void *context, Wire__Frame *frame)
@@ -97,12 +118,17 @@ static void on_keys(void *context, Wire__Frame *frame)
 static void on_event(void *context, const Wire__EventView *event)
 {
     struct engine_process *self = context;
-    uint8_t room[2048];
-    size_t size = 0;
-    if (self->bus != NULL && wire_encode_into(event, room, sizeof(room), &size)) {
-        struct result published = bus_publish(self->bus, slice_of(room, size));
+    (void)wire_encode_into(event, self->bell, sizeof(self->bell), &self->bell_size);
+}
+
+/* One message a turn: it carries the newest event, and whoever wants those before it asks. */
+static void bell_ring(struct engine_process *self)
+{
+    if (self->bus != NULL && self->bell_size > 0) {
+        struct result published = bus_publish(self->bus, slice_of(self->bell, self->bell_size));
         (void)published; /* Who missed it sees the gap in the indexes and asks. */
     }
+    self->bell_size = 0;
 }
 
 static void on_halt(void *context, const char *why)
@@ -173,8 +199,10 @@ static void on_frame(void *context, struct channel *channel, const Wire__Frame *
     self->worked = true;
     switch (channel_other(channel)) {
     case PROGRAM_API:
-        if (frame->ask->request != NULL) {
-            server_ask(self->server, now_ms, wall_ms, frame->ask);
+        for (size_t i = 0; i < frame->asks->n_asks; i++) {
+            if (frame->asks->asks[i]->request != NULL) {
+                server_ask(self->server, now_ms, wall_ms, frame->asks->asks[i]);
+            }
         }
         return;
     case PROGRAM_LINK:
@@ -249,14 +277,16 @@ static void on_tick(uv_timer_t *timer)
     }
 }
 
-/* After every poll: the turn's input is over. */
-static void on_turn(uv_check_t *check)
+/* Before every poll: the turn's input is over, and what it made leaves. */
+static void on_turn(uv_prepare_t *turn)
 {
-    struct engine_process *self = check->data;
+    struct engine_process *self = turn->data;
     if (self->worked) {
         self->worked = false;
         server_turn(self->server, clock_boot_ms(), clock_wall_ms());
     }
+    answers_send(self);
+    bell_ring(self);
 }
 
 /* ---- Birth ---- */
@@ -394,6 +424,7 @@ int main(int argc, char **argv)
 {
     static struct engine_process self;
     log_start("engine");
+    self.answers.body = WIRE__FRAME__BODY_TOLDS;
     child_start(&self.child, PROGRAM_ENGINE, argc, argv);
     open_files(&self);
     const struct sandbox_path paths[] = {
@@ -409,13 +440,13 @@ int main(int argc, char **argv)
     child_confine(&self.child, &sandbox);
     open_server(&self);
     if (uv_timer_init(&self.child.loop, &self.tick) != 0 ||
-        uv_check_init(&self.child.loop, &self.turn) != 0) {
+        uv_prepare_init(&self.child.loop, &self.turn) != 0) {
         die("engine-loop", "init");
     }
     self.tick.data = &self;
     self.turn.data = &self;
     if (uv_timer_start(&self.tick, on_tick, LIMIT_TICK_MS, LIMIT_TICK_MS) != 0 ||
-        uv_check_start(&self.turn, on_turn) != 0) {
+        uv_prepare_start(&self.turn, on_turn) != 0) {
         die("engine-loop", "start");
     }
     const struct channel_hooks hooks = {

@@ -328,9 +328,14 @@ RESULT channel_send_parts(struct channel *channel, struct slice head, struct sli
     return sent;
 }
 
+bool channel_may_send(const struct channel *channel, Wire__Frame__BodyCase body)
+{
+    return frame_may_pass(channel->self, channel->other, body);
+}
+
 static RESULT encode(struct channel *channel, Wire__Frame *frame, struct slice *bytes_out)
 {
-    CHECK(frame_may_pass(channel->self, channel->other, frame->body_case)); /* INV-SEC-21 */
+    CHECK(channel_may_send(channel, frame->body_case)); /* INV-SEC-21 */
     frame->format = FRAME_FORMAT;
     size_t used = 0;
     if (!wire_encode_into(frame, channel->out, LIMIT_FRAME, &used)) {

@@ -62,6 +62,8 @@ RESULT channel_open(
 enum program channel_other(const struct channel *channel);
 /* Encodes and sends, or queues. `frame->format` is set here. CHECKs that self may send it. */
 RESULT channel_send(struct channel *channel, Wire__Frame *frame);
+/* May our end say this to the other? */
+bool channel_may_send(const struct channel *channel, Wire__Frame__BodyCase body);
 /* A frame that is already encoded, in two parts. The caller has checked the rule of its body. */
 RESULT channel_send_parts(struct channel *channel, struct slice head, struct slice rest);
 /* Sends a frame and waits for the next frame from the peer, without the loop: for the one peer that

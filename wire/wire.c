@@ -192,3 +192,40 @@ bool wire_encode_into(const void *message, uint8_t *room, size_t size, size_t *u
     CHECK(*used_out == needed);
     return true;
 }
+
+static size_t varint_put(uint8_t *to, size_t value)
+{
+    size_t used = 0;
+    for (; value >= 0x80; value >>= 7) {
+        to[used++] = (uint8_t)(value | 0x80);
+    }
+    to[used++] = (uint8_t)value;
+    return used;
+}
+
+size_t wire_head(unsigned int field, size_t size, uint8_t room[static WIRE_HEAD_MAX])
+{
+    enum { LENGTH_DELIMITED = 2 };
+    CHECK(field > 0 && field < 1U << 28);
+    CHECK(size <= UINT32_MAX);
+    size_t used = varint_put(room, (size_t)field << 3 | LENGTH_DELIMITED);
+    used += varint_put(room + used, size);
+    CHECK(used <= WIRE_HEAD_MAX);
+    return used;
+}
+
+bool wire_list_add(const void *item, uint8_t *room, size_t size, size_t *used)
+{
+    uint8_t head[WIRE_HEAD_MAX];
+    size_t inner = protobuf_c_message_get_packed_size(item);
+    size_t head_size = wire_head(1, inner, head);
+    CHECK(*used <= size);
+    if (size - *used < head_size + inner) {
+        return false;
+    }
+    memcpy(room + *used, head, head_size);
+    size_t packed = protobuf_c_message_pack(item, room + *used + head_size);
+    CHECK(packed == inner);
+    *used += head_size + inner;
+    return true;
+}

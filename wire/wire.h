@@ -28,4 +28,13 @@ RESULT wire_encode(const void *message, struct arena *arena, struct slice *bytes
 /* Encodes into `room`; false when it does not fit. */
 bool wire_encode_into(const void *message, uint8_t *room, size_t size, size_t *used_out);
 
+/* What stands before the bytes of a message or bytes field: its tag and `size`. Returns how many
+ * bytes that took. */
+enum { WIRE_HEAD_MAX = 10 };
+size_t wire_head(unsigned int field, size_t size, uint8_t room[static WIRE_HEAD_MAX]);
+
+/* Appends to `room` what one more `item` adds to a message whose only field is `repeated … = 1`:
+ * the whole is that message's encoding. False, and nothing changed: it does not fit. */
+bool wire_list_add(const void *item, uint8_t *room, size_t size, size_t *used);
+
 #endif

@@ -107,10 +107,14 @@ static void ask(struct plane *plane, uint32_t number, uint32_t machine)
     Wire__Request bytes = *plane_request_wire(request, attempt);
     wire.request = &bytes;
     frame.format = FRAME_FORMAT;
-    frame.body_case = WIRE__FRAME__BODY_ASK;
-    frame.ask = &wire;
+    Wire__Ask *list[] = { &wire };
+    Wire__Asks asks = WIRE__ASKS__INIT;
+    asks.n_asks = 1;
+    asks.asks = list;
+    frame.body_case = WIRE__FRAME__BODY_ASKS;
+    frame.asks = &asks;
     const Wire__Frame *arrived = plane_decode(plane, plane_encode(plane, &frame));
-    plane_controller_ask(plane, machine, arrived->ask);
+    plane_controller_ask(plane, machine, arrived->asks->asks[0]);
 }
 
 /* ---- Waiting ---- */
@@ -186,8 +190,12 @@ void plane_client_answer(
     told.handle = handle;
     told.answer = &copy;
     frame.format = FRAME_FORMAT;
-    frame.body_case = WIRE__FRAME__BODY_TOLD;
-    frame.told = &told;
+    Wire__Told *list[] = { &told };
+    Wire__Tolds tolds = WIRE__TOLDS__INIT;
+    tolds.n_tolds = 1;
+    tolds.tolds = list;
+    frame.body_case = WIRE__FRAME__BODY_TOLDS;
+    frame.tolds = &tolds;
     plane_post(
         plane,
         plane_below(plane, 3),
@@ -216,11 +224,12 @@ static void answered(struct plane *plane, const struct plane_event *event)
         return; /* Its twin was answered first. */
     }
     const Wire__Frame *frame = plane_decode(plane, slice_of(event->bytes, event->size));
+    const Wire__Answer *answer = frame->tolds->tolds[0]->answer;
     if (request->act == PLANE_ACT_READ) {
         request->index = attempts[number].index;
     }
     request->unsure = request->unsure || client->waiting > 0; /* Its twin may still be done. */
-    bool over = plane_request_answered(plane, request, frame->told->answer);
+    bool over = plane_request_answered(plane, request, answer);
     plane_trace(
         plane,
         "client %llu: m%u answers %s %s: %u at %llu",
@@ -228,11 +237,10 @@ static void answered(struct plane *plane, const struct plane_event *event)
         event->machine,
         plane_act_name(request->act),
         request->name,
-        frame->told->answer->reject,
-        (unsigned long long)frame->told->answer->index);
+        answer->reject,
+        (unsigned long long)answer->index);
     if (over) {
-        newest_index =
-            frame->told->answer->index > newest_index ? frame->told->answer->index : newest_index;
+        newest_index = answer->index > newest_index ? answer->index : newest_index;
         client->request = 0;
         client->waiting = 0;
         client->ask_ms = plane->now_ms + plane_below(plane, 500);

@@ -54,8 +54,12 @@ static void told(struct bench *bench, uint64_t handle, Wire__Answer *answer)
     answer->index = 10 + atomic_load(&bench->events);
     body.handle = handle;
     body.answer = answer;
-    frame.body_case = WIRE__FRAME__BODY_TOLD;
-    frame.told = &body;
+    Wire__Told *list[] = { &body };
+    Wire__Tolds tolds = WIRE__TOLDS__INIT;
+    tolds.n_tolds = 1;
+    tolds.tolds = list;
+    frame.body_case = WIRE__FRAME__BODY_TOLDS;
+    frame.tolds = &tolds;
     CHECK(channel_send(bench->engine, &frame).code == 0);
 }
 
@@ -147,14 +151,11 @@ static void answer_status(struct bench *bench, uint64_t handle)
     told(bench, handle, &answer);
 }
 
-static void on_ask(void *context, struct channel *channel, const Wire__Frame *frame)
+static void on_ask(struct bench *bench, const Wire__Ask *ask)
 {
-    struct bench *bench = context;
-    (void)channel;
-    CHECK(frame->body_case == WIRE__FRAME__BODY_ASK);
     atomic_fetch_add(&bench->asked, 1);
-    uint64_t handle = frame->ask->handle;
-    const Wire__Request *request = frame->ask->request;
+    uint64_t handle = ask->handle;
+    const Wire__Request *request = ask->request;
     if (request->body_case == WIRE__REQUEST__BODY_GET) {
         answer_get(bench, handle, request);
     } else if (request->body_case == WIRE__REQUEST__BODY_EVENT_READ) {
@@ -181,6 +182,15 @@ static void on_ask(void *context, struct channel *channel, const Wire__Frame *fr
     } else {
         Wire__Answer answer = WIRE__ANSWER__INIT;
         told(bench, handle, &answer);
+    }
+}
+
+static void on_frame(void *context, struct channel *channel, const Wire__Frame *frame)
+{
+    (void)channel;
+    CHECK(frame->body_case == WIRE__FRAME__BODY_ASKS);
+    for (size_t i = 0; i < frame->asks->n_asks; i++) {
+        on_ask(context, frame->asks->asks[i]);
     }
 }
 
@@ -329,7 +339,7 @@ static void open_channels(struct bench *bench)
 {
     int pair[2];
     CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) == 0);
-    struct channel_hooks ours = { .context = bench, .on_frame = on_ask, .on_close = on_gone };
+    struct channel_hooks ours = { .context = bench, .on_frame = on_frame, .on_close = on_gone };
     api_side = api_hooks(bench->api);
     struct channel_hooks theirs = api_side;
     theirs.on_close = on_api_close;

@@ -78,10 +78,14 @@ static enum desk_outcome ask(uint64_t wait_ms, uint32_t tag, uint64_t *ask_out)
 static void answer(uint64_t handle)
 {
     Wire__Answer body = WIRE__ANSWER__INIT;
-    Wire__Told frame = WIRE__TOLD__INIT;
-    frame.handle = handle;
-    frame.answer = &body;
-    desk_answer(desk, &frame);
+    Wire__Told one = WIRE__TOLD__INIT;
+    Wire__Told *list[] = { &one };
+    Wire__Tolds tolds = WIRE__TOLDS__INIT;
+    one.handle = handle;
+    one.answer = &body;
+    tolds.n_tolds = 1;
+    tolds.tolds = list;
+    desk_answer(desk, &tolds);
 }
 
 Test(api_desk, an_answer_finds_its_question_once, .init = begin, .fini = end)
@@ -146,6 +150,48 @@ Test(
     cr_assert_eq(ask(1000, 1, &kept), DESK_DOWN);
     child.to[PROGRAM_ENGINE] = engine;
     cr_assert_eq(ask(1000, 1, &kept), DESK_SENT);
+}
+
+/* Messages that wait at the far end, taken from it. */
+static uint32_t messages(void)
+{
+    static uint8_t room[128 * 1024];
+    uint32_t count = 0;
+    while (recv(far_end, room, sizeof(room), MSG_DONTWAIT) > 0) {
+        count++;
+    }
+    return count;
+}
+
+Test(api_desk, what_one_turn_asks_leaves_in_one_message, .init = begin, .fini = end)
+{
+    uint64_t handle = 0;
+    for (uint32_t i = 0; i < 100; i++) {
+        cr_assert_eq(ask(1000, i, &handle), DESK_SENT);
+    }
+    cr_assert_eq(messages(), 0);
+    desk_send(desk);
+    cr_assert_eq(messages(), 1);
+    desk_send(desk);
+    cr_assert_eq(messages(), 0, "nothing is said twice");
+}
+
+Test(api_desk, what_a_dead_engine_was_asked_the_next_one_never_hears, .init = begin, .fini = end)
+{
+    uint64_t handle = 0;
+    cr_assert_eq(ask(1000, 1, &handle), DESK_SENT);
+    desk_engine_gone(desk);
+    cr_assert_eq(unanswered, 1);
+    desk_send(desk);
+    cr_assert_eq(messages(), 0);
+    cr_assert_eq(ask(1000, 2, &handle), DESK_SENT);
+    struct channel *engine = child.to[PROGRAM_ENGINE];
+    child.to[PROGRAM_ENGINE] = NULL; /* It goes between the ask and the turn's end. */
+    desk_send(desk);
+    child.to[PROGRAM_ENGINE] = engine;
+    cr_assert_eq(unanswered, 2);
+    desk_send(desk);
+    cr_assert_eq(messages(), 0);
 }
 
 Test(api_desk, a_full_table_refuses_the_newest, .init = begin, .fini = end)

@@ -2,6 +2,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "host/channel.h"
+#include "host/channel_list.h"
 #include "wire/wire.h"
 
 #include <criterion/criterion.h>
@@ -25,8 +26,8 @@ static void on_frame(void *context, struct channel *channel, const Wire__Frame *
 {
     struct seen *seen = context;
     seen->frames++;
-    if (frame->body_case == WIRE__FRAME__BODY_TOLD) {
-        seen->last_handle = frame->told->handle;
+    if (frame->body_case == WIRE__FRAME__BODY_TOLDS) {
+        seen->last_handle = frame->tolds->tolds[frame->tolds->n_tolds - 1]->handle;
     }
     if (frame->body_case == WIRE__FRAME__BODY_REJOIN) {
         seen->fd = channel_take_descriptor(channel);
@@ -117,8 +118,12 @@ static size_t told(uint64_t handle, uint8_t *room, size_t size)
     Wire__Told body = WIRE__TOLD__INIT;
     body.handle = handle;
     Wire__Frame frame = WIRE__FRAME__INIT;
-    frame.body_case = WIRE__FRAME__BODY_TOLD;
-    frame.told = &body;
+    Wire__Told *list[] = { &body };
+    Wire__Tolds tolds = WIRE__TOLDS__INIT;
+    tolds.n_tolds = 1;
+    tolds.tolds = list;
+    frame.body_case = WIRE__FRAME__BODY_TOLDS;
+    frame.tolds = &tolds;
     return encode(&frame, room, size);
 }
 
@@ -243,8 +248,12 @@ static struct result ask(struct stage *stage, uint64_t handle, const char *key)
     body.handle = handle;
     body.request = &request;
     Wire__Frame frame = WIRE__FRAME__INIT;
-    frame.body_case = WIRE__FRAME__BODY_ASK;
-    frame.ask = &body;
+    Wire__Ask *list[] = { &body };
+    Wire__Asks asks = WIRE__ASKS__INIT;
+    asks.n_asks = 1;
+    asks.asks = list;
+    frame.body_case = WIRE__FRAME__BODY_ASKS;
+    frame.asks = &asks;
     return channel_send(stage->channel, &frame);
 }
 
@@ -324,7 +333,7 @@ Test(channel, a_question_gets_its_answer_or_a_deadline)
     size_t size = told(9, room, sizeof(room));
     cr_assert_eq(send(stage.ends[1], room, size, 0), (ssize_t)size);
     cr_assert_eq(channel_ask(stage.channel, NULL, 1000, &answer).code, 0);
-    cr_assert_eq(answer->told->handle, 9);
+    cr_assert_eq(answer->tolds->tolds[0]->handle, 9);
     cr_assert_eq(stage.seen.frames, 0); /* The hook did not see it. */
     stage_close(&stage);
 }
@@ -408,4 +417,52 @@ Test(envelope, no_broken_outside_is_read)
     static const uint8_t good[] = { 0x08, 0x01, 0x5a, 0x00 };
     struct envelope envelope;
     cr_assert(envelope_read(slice_of(good, sizeof(good)), &envelope));
+}
+
+/* The list is put together by hand: the decoder, which is canonical, is the judge of its bytes. */
+Test(channel, words_of_a_turn_travel_in_one_message_in_order)
+{
+    struct stage stage;
+    static struct channel_list list = { .body = WIRE__FRAME__BODY_TOLDS };
+    stage_open(&stage, PROGRAM_ENGINE, PROGRAM_API, false);
+    cr_assert_eq(channel_list_send(&list, stage.channel).code, 0); /* Nothing to say. */
+    for (uint64_t handle = 1; handle <= CHANNEL_LIST_ITEMS; handle++) {
+        Wire__Told told = WIRE__TOLD__INIT;
+        told.handle = handle << 20;
+        cr_assert(channel_list_add(&list, &told));
+    }
+    Wire__Told more = WIRE__TOLD__INIT;
+    cr_assert_not(channel_list_add(&list, &more)); /* Its bound. */
+    cr_assert_eq(channel_list_send(&list, stage.channel).code, 0);
+    uint8_t room[16 * 1024];
+    ssize_t size = recv(stage.ends[1], room, sizeof(room), 0);
+    cr_assert_gt(size, 0);
+    cr_assert_eq(recv(stage.ends[1], room, sizeof(room), MSG_DONTWAIT), -1); /* Only one. */
+    static uint8_t memory[256 * 1024];
+    struct arena arena;
+    arena_init(&arena, memory, sizeof(memory));
+    Wire__Frame *frame = NULL;
+    cr_assert_eq(
+        wire_decode(&wire__frame__descriptor, slice_of(room, (size_t)size), &arena, &frame).code,
+        0);
+    cr_assert_eq(frame->body_case, WIRE__FRAME__BODY_TOLDS);
+    cr_assert_eq(frame->tolds->n_tolds, CHANNEL_LIST_ITEMS);
+    for (uint64_t i = 0; i < CHANNEL_LIST_ITEMS; i++) {
+        cr_assert_eq(frame->tolds->tolds[i]->handle, (i + 1) << 20);
+    }
+    stage_close(&stage);
+}
+
+Test(channel, a_word_that_fits_no_message_is_refused_and_changes_nothing)
+{
+    static struct channel_list list = { .body = WIRE__FRAME__BODY_TOLDS };
+    static char reason[LIMIT_FRAME];
+    memset(reason, 'r', sizeof(reason) - 1);
+    Wire__Answer answer = WIRE__ANSWER__INIT;
+    answer.request_id = reason;
+    Wire__Told told = WIRE__TOLD__INIT;
+    told.answer = &answer;
+    cr_assert_not(channel_list_add(&list, &told));
+    cr_assert_eq(list.count, 0);
+    cr_assert_eq(list.size, 0);
 }

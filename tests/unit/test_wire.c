@@ -111,9 +111,9 @@ Test(frame, every_body_has_its_rule)
 
 Test(frame, nobody_says_what_is_not_his)
 {
-    cr_assert(frame_may_pass(PROGRAM_API, PROGRAM_ENGINE, WIRE__FRAME__BODY_ASK));
+    cr_assert(frame_may_pass(PROGRAM_API, PROGRAM_ENGINE, WIRE__FRAME__BODY_ASKS));
     cr_assert_not(frame_may_pass(PROGRAM_API, PROGRAM_ENGINE, WIRE__FRAME__BODY_RAFT));
-    cr_assert_not(frame_may_pass(PROGRAM_LINK, PROGRAM_ENGINE, WIRE__FRAME__BODY_ASK));
+    cr_assert_not(frame_may_pass(PROGRAM_LINK, PROGRAM_ENGINE, WIRE__FRAME__BODY_ASKS));
     cr_assert_not(frame_may_pass(PROGRAM_AGENT, PROGRAM_KEYS, WIRE__FRAME__BODY_ISSUE_ASK));
     cr_assert(
         frame_may_arrive(WIRE__KIND__KIND_NODE, PROGRAM_ENGINE, WIRE__FRAME__BODY_NODE_REPORT));
