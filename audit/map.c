@@ -1,10 +1,11 @@
-/* Decides how a proof is written down. Never decides whether it holds: see verify.c. */
+/* Decides how a proof is written down, and how the map of an earlier moment is found again. Never
+ * decides whether it holds: see verify.c. */
 #include "audit/map.h"
 
+#include "audit/leaf.h"
 #include "base/check.h"
 #include "wire/wire.h"
 
-#include <audit.pb-c.h>
 #include <string.h>
 
 struct map {
@@ -42,6 +43,45 @@ static void point_at(struct audit_path *path, ProtobufCBinaryData nodes[static A
     for (uint32_t i = 0; i < path->count; i++) {
         nodes[i] = (ProtobufCBinaryData){ AUDIT_HASH, path->node[i] };
     }
+}
+
+bool audit_map_rewind(struct audit_map_entry *entries, uint64_t count, const Wire__Leaf *leaf)
+{
+    CHECK(audit_leaf_valid(leaf));
+    uint64_t low = 0;
+    uint64_t high = count;
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        if (entries[middle].tenant < leaf->tenant) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    if (low == count || entries[low].tenant != leaf->tenant) {
+        return false;
+    }
+    struct audit_chain *chain = &entries[low].chain;
+    if (leaf->tenant_seq < chain->count) {
+        *chain = (struct audit_chain){ .count = leaf->tenant_seq };
+        if (leaf->tenant_seq > 0) {
+            CHECK(leaf->tenant_prev.len == AUDIT_HASH);
+            memcpy(chain->last, leaf->tenant_prev.data, AUDIT_HASH);
+        }
+    }
+    return true;
+}
+
+uint64_t audit_map_settle(struct audit_map_entry *entries, uint64_t count)
+{
+    uint64_t kept = 0;
+    for (uint64_t i = 0; i < count; i++) {
+        if (entries[i].chain.count > 0) {
+            entries[kept++] = entries[i];
+        }
+    }
+    CHECK(kept <= count);
+    return kept;
 }
 
 bool audit_map_prove(

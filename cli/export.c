@@ -4,17 +4,19 @@
  *
  * The happy path: the newest checkpoint is fetched first, so that every leaf below its size exists;
  * then the leaves in order, page by page; then the checkpoint and, for one tenant, its proof.
- * What can go wrong: there is no checkpoint yet → exit 8; a page holds something else than leaves
- * in order → exit 9; the disk is full → the half-written file is removed. */
+ * What can go wrong: there is no checkpoint yet, or it signs nothing of the tenant → exit 8; a page
+ * holds something else than leaves in order → exit 9; the disk is full → the half-written file is
+ * removed. */
 #include "audit/export.h"
 #include "audit/leaf.h"
 #include "base/check.h"
-#include "base/id.h"
 #include "cli/base64.h"
 #include "cli/leaf.h"
 #include "cli/session.h"
 #include "cli/words.h"
+#include "wire/wire.h"
 
+#include <audit.pb-c.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -23,19 +25,22 @@
 
 enum {
     EXPORT_PAGE = 200,
-    EXPORT_PAGES = 1 << 28, /* A page has at least one leaf; bounds the loop, not the log. */
+    EXPORT_PAGES = 1 << 28, /* Each goes on by at least one leaf; bounds the loop, not the log. */
 };
 
 struct export
 {
     struct session *session;
-    const char *tenant; /* NULL: the whole log. */
+    const char *tenant; /* As it was said; NULL: nothing was said. */
+    struct audit_scope scope;
     FILE *file;
     uint64_t size; /* Leaves that the checkpoint signs. */
     uint64_t next_seq;
     uint64_t leaves;           /* Written. */
     struct json_t *checkpoint; /* Owned. */
-    uint8_t bytes[AUDIT_LINE_MAX];
+    uint8_t proof[AUDIT_PROOF_MAX];
+    size_t proof_size;
+    uint8_t bytes[AUDIT_LEAF_MAX];
     char line[AUDIT_LINE_MAX];
 };
 
@@ -101,12 +106,49 @@ static enum exit_status fetch_checkpoint(struct export *export)
     return EXIT_DONE;
 }
 
-/* The header's origin is the first line of the note; its scope the tenant's id. */
+/* A tenant's own proof says whose export this is: its user need not name the tenant, and whoever
+ * names one gets the one that was meant. Without a proof it is the whole log. */
+static enum exit_status read_scope(struct export *export)
+{
+    const char *map = doc_text(doc_get(export->checkpoint, "tenant_map"));
+    _Alignas(16) uint8_t memory[8 * 1024];
+    struct arena arena;
+    Wire__TenantMapProof *proof = NULL;
+    CHECK(export->proof_size == 0);
+    if (map == NULL || *map == '\0') {
+        if (export->tenant == NULL) {
+            export->scope.all = true;
+            return EXIT_DONE;
+        }
+        problem_say(
+            export->session->err,
+            say("no checkpoint signs anything of this tenant yet",
+                "このテナントの記録はまだ署名されていない"),
+            NULL,
+            "udatsu audit checkpoint",
+            NULL);
+        return EXIT_INCONCLUSIVE;
+    }
+    arena_init(&arena, memory, sizeof(memory));
+    if (!hex_decode(map, export->proof, sizeof(export->proof), &export->proof_size) ||
+        wire_decode(
+            &wire__tenant_map_proof__descriptor,
+            slice_of(export->proof, export->proof_size),
+            &arena,
+            &proof)
+                .code != 0 ||
+        proof->entry == NULL) {
+        return broken(export, "tenant_map");
+    }
+    export->scope.tenant = proof->entry->tenant;
+    return EXIT_DONE;
+}
+
+/* The header's origin is the first line of the note. */
 static enum exit_status put_header(struct export *export)
 {
     const char *note = doc_text(doc_get(export->checkpoint, "note"));
     char origin[AUDIT_ORIGIN_MAX];
-    struct audit_scope scope = { .all = export->tenant == NULL };
     CHECK(note != NULL);
     size_t size = strcspn(note, "\n");
     if (size >= sizeof(origin)) {
@@ -115,23 +157,7 @@ static enum exit_status put_header(struct export *export)
     }
     memcpy(origin, note, size);
     origin[size] = '\0';
-    if (export->tenant != NULL && strcmp(export->tenant, "provider") != 0) {
-        char path[HTTP_URL_MAX] = "/v1/tenants/";
-        struct json_t *doc = NULL;
-        size_t used = strlen(path);
-        if (!http_escape(export->tenant, path + used, sizeof(path) - used)) {
-            return session_no_memory(export->session);
-        }
-        struct call call = { .method = "GET", .path = path };
-        enum exit_status status = session_call(export->session, &call, &doc);
-        const char *id = doc_text(doc_get(doc, "id"));
-        bool good = id != NULL && id_parse(ID_TENANT, id, &scope.tenant);
-        doc_free(doc);
-        if (status != EXIT_DONE || !good) {
-            return status != EXIT_DONE ? status : broken(export, "id");
-        }
-    }
-    return put(export, audit_export_header(origin, scope, export->line));
+    return put(export, audit_export_header(origin, export->scope, export->line));
 }
 
 /* One leaf of a page. Past the checkpoint it is left for the next export. */
@@ -162,12 +188,9 @@ static enum exit_status put_page(struct export *export, bool *past)
 {
     char path[HTTP_URL_MAX];
     struct json_t *page = NULL;
+    uint64_t first = export->next_seq;
     (void)snprintf(
-        path,
-        sizeof(path),
-        "/v1/audit/leaves?first=%" PRIu64 "&limit=%d",
-        export->next_seq,
-        EXPORT_PAGE);
+        path, sizeof(path), "/v1/audit/leaves?first=%" PRIu64 "&limit=%d", first, EXPORT_PAGE);
     if (export->tenant != NULL && !request_query(path, "tenant", export->tenant)) {
         return session_no_memory(export->session);
     }
@@ -175,12 +198,17 @@ static enum exit_status put_page(struct export *export, bool *past)
     enum exit_status status = session_call(export->session, &call, &page);
     const struct json_t *items = doc_get(page, "items");
     CHECK(!*past);
-    if (status == EXIT_DONE && doc_count(items) == 0) {
-        *past = true;
-    }
     for (size_t i = 0; status == EXIT_DONE && i < doc_count(items) && !*past; i++) {
         status = put_leaf(export, doc_at(items, i), past);
     }
+    /* A page of somebody else's leaves is empty, and still not the last. */
+    uint64_t next = 0;
+    bool more = doc_number(doc_get(page, "next"), &next);
+    if (status == EXIT_DONE && more && next <= first) {
+        status = broken(export, say("pages go round in circles", "ページが進まない"));
+    }
+    export->next_seq = more && next > export->next_seq ? next : export->next_seq;
+    *past = *past || !more;
     doc_free(page);
     return status;
 }
@@ -188,18 +216,14 @@ static enum exit_status put_page(struct export *export, bool *past)
 static enum exit_status put_end(struct export *export)
 {
     const char *note = doc_text(doc_get(export->checkpoint, "note"));
-    const char *map = doc_text(doc_get(export->checkpoint, "tenant_map"));
-    size_t size = 0;
     CHECK(note != NULL);
     enum exit_status status = put(export, audit_export_checkpoint(slice_text(note), export->line));
-    if (status != EXIT_DONE || export->tenant == NULL || map == NULL || *map == '\0') {
+    if (status != EXIT_DONE || export->scope.all) {
         return status;
     }
-    if (!hex_decode(map, export->bytes, AUDIT_PROOF_MAX, &size)) {
-        return broken(export, "tenant_map");
-    }
-    CHECK(size <= AUDIT_PROOF_MAX);
-    return put(export, audit_export_tenant_map(slice_of(export->bytes, size), export->line));
+    CHECK(export->proof_size > 0);
+    struct slice proof = slice_of(export->proof, export->proof_size);
+    return put(export, audit_export_tenant_map(proof, export->line));
 }
 
 static enum exit_status put_all(struct export *export)
@@ -239,6 +263,7 @@ enum exit_status run_audit_export(struct session *session)
     export->session = session;
     export->tenant = args_text(&session->invocation, "tenant"); /* Only when it was said here. */
     enum exit_status status = fetch_checkpoint(export);
+    status = status == EXIT_DONE ? read_scope(export) : status;
     if (status == EXIT_DONE) {
         export->file = fopen(path, "wxe"); /* Evidence is never overwritten. */
         status = export->file == NULL ? no_room(export) : put_all(export);

@@ -222,8 +222,9 @@ static void write_answer_schema(struct out *out, const struct api_route *route)
     out_key(out, "items");
     schema_reference(out, name);
     out_object_end(out);
-    out_key(out, "next_page");
-    schema_simple(out, "string", NULL);
+    bool leaves = route->shape == API_SHAPE_LEAVES; /* Their pages go on by sequence. */
+    out_key(out, leaves ? "next" : "next_page");
+    schema_simple(out, leaves ? "integer" : "string", NULL);
     out_object_end(out);
     out_object_end(out);
 }

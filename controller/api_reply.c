@@ -113,6 +113,10 @@ static void write_items(enum api_shape shape, const Wire__Answer *answer, struct
         }
     }
     out_array_end(out);
+    if (shape == API_SHAPE_LEAVES && answer->next_after != 0) {
+        out_key(out, "next"); /* Where the next page begins; a page may be empty before that. */
+        out_number(out, answer->next_after);
+    }
     out_object_end(out);
 }
 

@@ -46,6 +46,7 @@ static void perform(struct server *server, const struct effect *effect, struct w
     case EFFECT_SEND: server->host.send(server->host.context, effect->frame); return;
     case EFFECT_KEYS: server->host.keys(server->host.context, effect->frame); return;
     case EFFECT_READ_LEAVES: mirror_read_leaves(server, effect); return;
+    case EFFECT_PROVE: mirror_prove(server, effect); return;
     case EFFECT_SUBMIT:
     case EFFECT_MEMBER_ADD:
     case EFFECT_MEMBER_REMOVE:

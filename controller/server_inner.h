@@ -9,6 +9,8 @@ enum {
     SERVER_MIRROR_MS = 50, /* Rows are mirrored at least this often while something changed. */
     SERVER_FLUSH_MS = 5000,
     SERVER_WISHES = 16, /* Calls of consensus that one step may ask for. */
+    MIRROR_TAG_LEAF = 0x4c,
+    MIRROR_KEY_SIZE = 9,
 };
 
 struct server {
@@ -44,6 +46,12 @@ struct result mirror_drain(struct server *server, bool force);
 struct result mirror_reach(struct server *server, uint64_t index);
 void mirror_leaf(struct server *server, uint64_t seq, struct slice leaf);
 void mirror_read_leaves(struct server *server, const struct effect *effect);
+/* The key under which a row, or a leaf, lies. */
+struct slice mirror_key(uint8_t tag, uint64_t id, uint8_t room[static MIRROR_KEY_SIZE]);
+
+/* ---- server_proof.c ---- */
+/* Answers the checkpoint with the tenant's place in the map that it signs. */
+void mirror_prove(struct server *server, const struct effect *effect);
 
 /* ---- server.c ---- */
 void server_step(struct server *server, struct engine_event *event);

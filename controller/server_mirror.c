@@ -8,15 +8,15 @@
 #include <audit.pb-c.h>
 #include <string.h>
 
-enum { TAG_LEAF = 0x4c, KEY_SIZE = 9, LEAVES_BYTES_MAX = 96 * 1024, LEAVES_LOOK = 20000 };
+enum { LEAVES_BYTES_MAX = 96 * 1024, LEAVES_LOOK = 20000 };
 
-static struct slice key_of(uint8_t tag, uint64_t id, uint8_t room[static KEY_SIZE])
+struct slice mirror_key(uint8_t tag, uint64_t id, uint8_t room[static MIRROR_KEY_SIZE])
 {
     room[0] = tag;
     for (unsigned int i = 0; i < 8; i++) {
         room[1 + i] = (uint8_t)(id >> (56U - 8U * i));
     }
-    return slice_of(room, KEY_SIZE);
+    return slice_of(room, MIRROR_KEY_SIZE);
 }
 
 static uint64_t id_of(struct slice key)
@@ -39,7 +39,7 @@ struct restore {
 static bool restore_row(void *context, struct slice key, struct slice value)
 {
     struct restore *restore = context;
-    if (key.size != KEY_SIZE) {
+    if (key.size != MIRROR_KEY_SIZE) {
         restore->result = FAIL(FAILURE_CORRUPT);
         return false;
     }
@@ -80,8 +80,8 @@ static void drain_table(struct server *server, enum state_table table)
     struct state *state = engine_state(server->engine);
     struct row_head *head = NULL;
     while ((head = table_dirty_take(&state->tables[table], DIRTY_MIRROR)) != NULL) {
-        uint8_t room[KEY_SIZE];
-        struct slice key = key_of((uint8_t)table, head->id, room);
+        uint8_t room[MIRROR_KEY_SIZE];
+        struct slice key = mirror_key((uint8_t)table, head->id, room);
         if (head->removed) {
             if (!server->store_unfit) {
                 store_delete(server->store, key);
@@ -140,9 +140,9 @@ struct result mirror_reach(struct server *server, uint64_t index)
 
 void mirror_leaf(struct server *server, uint64_t seq, struct slice leaf)
 {
-    uint8_t room[KEY_SIZE];
+    uint8_t room[MIRROR_KEY_SIZE];
     if (!server->store_unfit) {
-        store_put(server->store, key_of(TAG_LEAF, seq, room), leaf);
+        store_put(server->store, mirror_key(MIRROR_TAG_LEAF, seq, room), leaf);
     }
     server->mirror_dirty = true;
 }
@@ -202,8 +202,8 @@ static bool take_leaf(void *context, struct slice key, struct slice value)
  * next page begins; 0: this was the last. */
 void mirror_read_leaves(struct server *server, const struct effect *effect)
 {
-    uint8_t tag = TAG_LEAF;
-    uint8_t room[KEY_SIZE];
+    uint8_t tag = MIRROR_TAG_LEAF;
+    uint8_t room[MIRROR_KEY_SIZE];
     (void)mirror_drain(server, true); /* What was not mirrored yet is simply not listed yet. */
     struct search search = { .server = server, .effect = effect, .answer = effect->answer };
     search.limit = effect->leaves->limit == 0 || effect->leaves->limit > LIMIT_LIST_PAGE
@@ -215,12 +215,12 @@ void mirror_read_leaves(struct server *server, const struct effect *effect)
     struct result scanned = store_scan(
         server->store,
         slice_of(&tag, 1),
-        key_of(TAG_LEAF, effect->leaves->first, room),
+        mirror_key(MIRROR_TAG_LEAF, effect->leaves->first, room),
         take_leaf,
         &search);
     uint64_t size = state_cell(engine_state(server->engine))->frontier.size;
-    if (scanned.code == 0 && search.next < size && search.answer->n_leaves > 0) {
-        search.answer->next_after = search.next;
+    if (scanned.code == 0 && search.next < size) {
+        search.answer->next_after = search.next; /* Also of a page on which nothing was wanted. */
     }
     server_answer(server, effect->handle, effect->origin, search.answer);
 }

@@ -21,6 +21,7 @@ enum effect_kind {
     EFFECT_MEMBER_REMOVE,
     EFFECT_HAND_OVER,   /* Give leadership away: this replica is unfit. */
     EFFECT_READ_LEAVES, /* Leaves are in the store: the shell reads them and answers. */
+    EFFECT_PROVE,       /* The same for a checkpoint: it adds the proof of tenant `node`. */
     EFFECT_RING,        /* Ask keys of principals changed: doors are told anew. */
 };
 

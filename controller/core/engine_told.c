@@ -225,8 +225,9 @@ void asks_console(struct engine *engine, uint64_t node, const Wire__NodeConsoleT
 
 /* ---- Audit and events ---- */
 
-/* The checkpoint in force, with the map that it signs. */
-static void answer_checkpoint(struct engine *engine, uint32_t slot)
+/* The checkpoint in force. A tenant's comes with the proof of its place in the map that is signed:
+ * the leaves that it takes are in the store, so the shell adds it and answers. */
+static void answer_checkpoint(struct engine *engine, uint32_t slot, uint64_t tenant)
 {
     const struct cell_row *cell = state_cell(&engine->state);
     Wire__Answer *answer = asks_answer_to(engine, slot);
@@ -234,7 +235,16 @@ static void answer_checkpoint(struct engine *engine, uint32_t slot)
     wire__checkpoint_view__init(answer->checkpoint);
     answer->checkpoint->note = cell->checkpoint_note;
     answer->checkpoint->size = cell->checkpoint_size;
-    asks_answer(engine, slot, answer);
+    if (tenant == 0 || cell->checkpoint_size == 0) {
+        asks_answer(engine, slot, answer);
+        return;
+    }
+    struct effect *effect = effects_add(engine->effects, EFFECT_PROVE);
+    effect->handle = engine->asks[slot].handle;
+    effect->origin = engine->asks[slot].origin;
+    effect->node = tenant;
+    effect->answer = answer;
+    asks_forget(engine, slot);
 }
 
 /* Whose leaves may be seen: 0 and true: everybody's. */
@@ -281,7 +291,7 @@ void asks_audit(struct engine *engine, uint32_t slot, const Wire__Request *reque
         return;
     }
     if (request->audit_read->checkpoint) {
-        answer_checkpoint(engine, slot);
+        answer_checkpoint(engine, slot, tenant);
         return;
     }
     const struct user_row *actor =

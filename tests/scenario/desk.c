@@ -225,6 +225,7 @@ static void carry_out(struct desk *desk, const struct effect *effect)
         desk->asked_keys[desk->asked_keys_count++] = kept(desk, &effect->frame->base);
         return;
     case EFFECT_SUBMIT: keep_submit(desk, effect); return;
+    case EFFECT_PROVE: /* The store is the shell's: tests/unit/test_server.c. */
     case EFFECT_READ_LEAVES:
         desk->leaves_read++;
         desk->leaves_tenant = effect->node;

@@ -127,7 +127,8 @@ struct desk {
     uint32_t frames_count;
     const Wire__Frame **asked_keys;
     uint32_t asked_keys_count;
-    uint32_t leaves_read; /* READ_LEAVES effects seen; the last one's tenant is leaves_tenant. */
+    uint32_t leaves_read; /* READ_LEAVES and PROVE effects seen; the last one's tenant is
+                             leaves_tenant. */
     uint64_t leaves_tenant;
     uint32_t member_adds;
     uint32_t member_removes;

@@ -3,6 +3,7 @@
 
 #include "audit/export.h"
 #include "audit/leaf.h"
+#include "audit/map.h"
 #include "audit/note.h"
 #include "base/check.h"
 #include "base/id.h"
@@ -262,7 +263,7 @@ Test(cli_join, an_answer_with_another_ca_is_not_adopted)
 enum { LEAVES = 5, SIGNED = 4 };
 
 static char page_body[LEAVES * 600];
-static char checkpoint_body[2048];
+static char checkpoint_body[4096];
 static char key_line[AUDIT_KEY_LINE_MAX];
 
 static void sign_note(const char *body, char note[static 1024])
@@ -289,9 +290,13 @@ static void sign_note(const char *body, char note[static 1024])
     gnutls_privkey_deinit(key);
 }
 
-/* A log of LEAVES leaves of the provider, the first SIGNED of them under a checkpoint. */
-static void make_log(void)
+/* A log of LEAVES leaves of one owner, the first SIGNED of them under a checkpoint; a tenant's
+ * comes with its proof. */
+static void make_log(uint64_t tenant)
 {
+    uint8_t proof[AUDIT_PROOF_MAX];
+    char proof_hex[2 * AUDIT_PROOF_MAX + 1] = "";
+    size_t proof_size = 0;
     struct audit_frontier frontier = { 0 };
     struct audit_chain chain = { 0 };
     struct audit_checkpoint checkpoint = { .size = SIGNED, .log_time_ms = 7 };
@@ -303,6 +308,7 @@ static void make_log(void)
         struct audit_leaf made;
         char hex[2 * AUDIT_LEAF_MAX + 1];
         uint8_t digest[32] = { 1 };
+        leaf.tenant = tenant;
         leaf.wall_ms = 1000 * i;
         leaf.log_time_ms = i;
         leaf.actor_kind = WIRE__KIND__KIND_CELL;
@@ -322,7 +328,9 @@ static void make_log(void)
             hex);
         if (i + 1 == SIGNED) {
             struct audit_frontier map = { 0 };
-            audit_map_append(&map, 0, &chain);
+            struct audit_map_entry entry = { tenant, chain };
+            audit_map_append(&map, tenant, &chain);
+            cr_assert(audit_map_prove(&entry, 1, tenant, proof, &proof_size));
             audit_root(&map, checkpoint.map_root);
             audit_root(&frontier, checkpoint.root);
         }
@@ -339,8 +347,15 @@ static void make_log(void)
             *at == '\n' ? "\\n" : "%c",
             *at);
     }
+    if (tenant != 0) {
+        hex_encode(slice_of(proof, proof_size), proof_hex);
+    }
     (void)snprintf(
-        checkpoint_body + used, sizeof(checkpoint_body) - used, "\",\"size\":%d}", (int)SIGNED);
+        checkpoint_body + used,
+        sizeof(checkpoint_body) - used,
+        "\",\"size\":%d,\"tenant_map\":\"%s\"}",
+        (int)SIGNED,
+        proof_hex);
 }
 
 Test(cli_join, an_export_verifies_without_the_cell_and_not_after_one_byte_changed)
@@ -350,7 +365,7 @@ Test(cli_join, an_export_verifies_without_the_cell_and_not_after_one_byte_change
     char key[64];
     char line[256];
     static char text[64 * 1024];
-    make_log();
+    make_log(0);
     (void)snprintf(file, sizeof(file), "%s/export", cell_folder);
     (void)snprintf(key, sizeof(key), "%s/log.pub", cell_folder);
     cell_write(key, key_line);
@@ -381,7 +396,7 @@ Test(cli_join, an_export_verifies_without_the_cell_and_not_after_one_byte_change
     cr_assert_not_null(strstr(cell_err, "leaf 2"), "%s", cell_err);
     /* Another key, no key, no file. */
     *at = *at == '1' ? '2' : '1';
-    make_log();
+    make_log(0);
     cell_write(key, key_line);
     cr_assert_eq(cell_run(line), EXIT_INTEGRITY);
     (void)unlink(key);
@@ -389,10 +404,43 @@ Test(cli_join, an_export_verifies_without_the_cell_and_not_after_one_byte_change
     (void)unlink(file);
 }
 
+Test(cli_join, a_tenants_export_goes_over_pages_of_others_and_verifies)
+{
+    struct server server;
+    char file[64];
+    char key[64];
+    char line[256];
+    make_log(id_make(1, 9));
+    (void)snprintf(file, sizeof(file), "%s/export-tenant", cell_folder);
+    (void)snprintf(key, sizeof(key), "%s/log.pub", cell_folder);
+    cell_write(key, key_line);
+    const struct step steps[] = {
+        { 200, NULL, checkpoint_body }, { 200, NULL, "{\"items\":[],\"next\":1}" },
+        { 200, NULL, page_body },       { 200, NULL, checkpoint_body },
+        { 200, NULL, page_body },       { 200, NULL, "{\"note\":\"n\",\"size\":4}" },
+    };
+    cell_start(&server, steps, 6);
+    cell_use(&server, NULL);
+    (void)snprintf(line, sizeof(line), "udatsu --tenant acme audit export %s", file);
+    /* Pages begin where the last one ended: leaf 0 comes too late now, and is not written. */
+    cr_assert_eq(cell_run(line), EXIT_INTEGRITY, "%s", cell_out);
+    cr_assert_eq(access(file, F_OK), -1); /* Half an export proves nothing. */
+    (void)snprintf(line, sizeof(line), "udatsu audit export %s", file); /* The tenant's own user. */
+    cr_assert_eq(cell_run(line), EXIT_DONE, "%s", cell_err);
+    (void)snprintf(line, sizeof(line), "udatsu audit verify %s --key %s -o json", file, key);
+    cr_assert_eq(cell_run(line), EXIT_DONE, "%s", cell_err);
+    cr_assert_not_null(strstr(cell_out, "\"signed_leaves\": 4"));
+    (void)unlink(file);
+    (void)snprintf(line, sizeof(line), "udatsu --tenant young audit export %s", file);
+    cr_assert_eq(cell_run(line), EXIT_INCONCLUSIVE, "%s", cell_err);
+    cell_stop(&server);
+    (void)unlink(key);
+}
+
 Test(cli_join, leaves_are_shown_with_names_and_times)
 {
     struct server server;
-    make_log();
+    make_log(0);
     const struct step steps[] = { { 200, NULL, page_body },
                                   { 200, NULL, "{\"items\":[{\"leaf\":\"ff\"}]}" } };
     cell_start(&server, steps, 2);
