@@ -231,9 +231,10 @@ static const struct flag no_flags[] = { END };
 static const struct column controller_columns[] = {
     COL("name", "NAME", "名前"), COL("role", "ROLE", "役割"), COL("leader", "LEADER", "リーダー"),
     COL("reachable", "REACHABLE", "到達"), COL("fit", "FIT", "健全"),
-    COL("applied_index", "APPLIED", "適用"), COL("place.rack", "RACK", "ラック"),
+    COL("applied_index", "APPLIED", "適用"), COL("digest_index", "DIGEST AT", "照合位置"),
+    COL("digest", "DIGEST", "ダイジェスト"), COL("place.rack", "RACK", "ラック"),
     WIDE("api_address", "API", "API"), WIDE("link_address", "LINK", "リンク"),
-    WIDE("digest", "DIGEST", "ダイジェスト"), WIDE("id", "ID", "ID"), LAST
+    WIDE("id", "ID", "ID"), LAST
 };
 static const struct column node_columns[] = {
     COL("name", "NAME", "名前"), COL("liveness", "LIVENESS", "生存"),

@@ -43,6 +43,7 @@ static const char *const query_events[] = { "after", "limit", NULL };
 static const char *const query_leaves[] = {
     "first", "limit", "tenant", "actor", "from_at", "to_at", NULL,
 };
+static const char *const query_tenant[] = { "tenant", NULL };
 static const char *const query_capacity[] = { "lose_rack", NULL };
 
 /* One row, one capability. */
@@ -181,6 +182,7 @@ static const struct api_route routes[] = {
       ENGINE(AUDIT_READ, audit_read), .query = query_leaves, .item = "LeafView", READ(LEAVES) },
     { API_METHOD_GET, "/v1/audit/checkpoint", "audit-checkpoint", "The newest signed checkpoint",
       OWN_READ, ENGINE(AUDIT_READ, audit_read), .preset = "checkpoint", .preset_value = 1,
+      .query = query_tenant,
       .item = "CheckpointView", READ(CHECKPOINT) },
     { API_METHOD_GET, "/v1/audit/access", "audit-access", "Every principal and what it can do",
       PROVIDER, ENGINE(ACCESS_READ, access_read), .item = "AccessView", READ(ACCESS) },

@@ -89,6 +89,7 @@ void engine_restored(struct engine *engine, uint64_t index)
     engine->applied = index;
     engine->events_floor = index;
     engine->events_first = engine->events_next;
+    standing_applied(engine);
     state_recount(&engine->state);
     nodes_sync(&engine->nodes, &engine->state);
 }
@@ -163,27 +164,6 @@ bool engine_alone(const struct engine *engine)
     return true;
 }
 
-static void live_controller(const void *context, uint64_t id, Wire__ControllerView *view)
-{
-    const struct engine *engine = context;
-    if (id == engine->conf.self) {
-        view->applied_index = engine->applied;
-        view->fit = engine->fit;
-        view->reachable = true;
-        return;
-    }
-    for (size_t i = 0; i < COUNT_OF(engine->others); i++) {
-        const struct controller_soft *other = &engine->others[i];
-        if (other->id == id && other->standing) {
-            view->applied_index = other->applied;
-            view->digest_index = other->digest_index;
-            view->fit = other->fit;
-            view->clock_offset_ms = other->wall_offset_ms;
-            view->reachable = other->up;
-        }
-    }
-}
-
 static uint64_t live_renewed(const void *context, uint64_t node)
 {
     const struct engine *engine = context;
@@ -202,22 +182,12 @@ struct view_live engine_live(struct engine *engine)
         .state = &engine->state,
         .arena = engine->effects->arena,
         .renewed_ms_ago = live_renewed,
-        .controller = live_controller,
+        .controller = standing_view,
         .context = engine,
     };
 }
 
 /* ---- Committed ---- */
-
-static void note_digest(struct engine *engine)
-{
-    if (engine->applied % ENGINE_DIGEST_EVERY != 0) {
-        return;
-    }
-    size_t at = engine->applied / ENGINE_DIGEST_EVERY % ENGINE_DIGESTS;
-    engine->digests[at] = engine->state.digest;
-    engine->digest_index[at] = engine->applied;
-}
 
 static void applied(struct engine *engine, const struct engine_event *event)
 {
@@ -237,7 +207,7 @@ static void applied(struct engine *engine, const struct engine_event *event)
         engine->lead_base_log = cell->log_time_ms;
         engine->lead_base_ms = engine->now_ms;
     }
-    note_digest(engine);
+    standing_applied(engine);
     nodes_sync(&engine->nodes, &engine->state);
     bool assigned = false;
     uint32_t made = engine->effects->count; /* What follows adds more; these are apply's. */
@@ -257,107 +227,7 @@ static void applied(struct engine *engine, const struct engine_event *event)
     asks_watch(engine);
 }
 
-/* ---- Other controllers ---- */
-
-/* What this controller says of the digest at an index that we know too; false: nothing. */
-static bool digest_said(
-    const struct engine *engine, const struct controller_soft *other, uint64_t *digest_out)
-{
-    size_t at = other->digest_index / ENGINE_DIGEST_EVERY % ENGINE_DIGESTS;
-    *digest_out = other->digest;
-    return other->id != 0 && other->standing && other->digest_index != 0 &&
-           engine->digest_index[at] == other->digest_index && engine->digests[at] != other->digest;
-}
-
-static bool votes(const struct engine *engine, uint64_t id)
-{
-    for (uint32_t i = 0; i < engine->members_count; i++) {
-        if (engine->members[i].id == id) {
-            return engine->members[i].voter == 2;
-        }
-    }
-    return false;
-}
-
-/* INV-REF-1: equal index, equal digest. A majority of voters that agree with one another, and not
- * with us, is right. */
-static void compare(struct engine *engine)
-{
-    uint32_t voters = 0;
-    for (uint32_t i = 0; i < engine->members_count; i++) {
-        voters += engine->members[i].voter == 2 ? 1 : 0;
-    }
-    for (size_t i = 0; i < COUNT_OF(engine->others); i++) {
-        const struct controller_soft *one = &engine->others[i];
-        uint64_t digest = 0;
-        uint32_t against = 0;
-        if (!digest_said(engine, one, &digest)) {
-            continue;
-        }
-        for (size_t k = 0; k < COUNT_OF(engine->others); k++) {
-            const struct controller_soft *other = &engine->others[k];
-            uint64_t its = 0;
-            bool says = digest_said(engine, other, &its) && its == digest &&
-                        other->digest_index == one->digest_index && votes(engine, other->id);
-            against += says ? 1 : 0;
-        }
-        if (voters > 1 && against > voters / 2) {
-            engine->diverged = true;
-        }
-    }
-}
-
-static void standing_said(struct engine *engine, uint64_t peer, const Wire__Standing *said)
-{
-    struct controller_soft *other = engine_other(engine, peer);
-    if (other == NULL || said->digest.len != 8) {
-        return;
-    }
-    uint64_t digest = 0;
-    for (unsigned int i = 0; i < 8; i++) {
-        digest |= (uint64_t)said->digest.data[i] << (8U * i);
-    }
-    other->standing = true;
-    other->applied = said->applied_index;
-    other->digest_index = said->digest_index;
-    other->digest = digest;
-    other->fit = said->fit;
-    other->feature_level = said->feature_level;
-    other->said_ms = engine->now_ms;
-    other->wall_offset_ms = said->wall_ms > engine->wall_ms ? said->wall_ms - engine->wall_ms
-                                                            : engine->wall_ms - said->wall_ms;
-    compare(engine);
-    processes_said(engine, WIRE__KIND__KIND_CONTROLLER, peer, said->n_processes, said->processes);
-}
-
-static void stand(struct engine *engine)
-{
-    uint64_t newest = engine->applied / ENGINE_DIGEST_EVERY;
-    size_t at = newest % ENGINE_DIGESTS;
-    bool known = newest != 0 && engine->digest_index[at] == newest * ENGINE_DIGEST_EVERY;
-    uint8_t *digest = engine_take(engine, 8);
-    for (unsigned int i = 0; i < 8; i++) {
-        digest[i] = (uint8_t)((known ? engine->digests[at] : 0) >> (8U * i));
-    }
-    for (size_t i = 0; i < COUNT_OF(engine->others); i++) {
-        if (engine->others[i].id == 0 || !engine->others[i].up) {
-            continue;
-        }
-        Wire__Frame *frame = engine_frame(
-            engine, WIRE__KIND__KIND_CONTROLLER, engine->others[i].id, WIRE__FRAME__BODY_STANDING);
-        frame->standing = engine_take(engine, sizeof(*frame->standing));
-        wire__standing__init(frame->standing);
-        frame->standing->applied_index = engine->applied;
-        frame->standing->digest_index = known ? newest * ENGINE_DIGEST_EVERY : 0;
-        frame->standing->digest.data = digest;
-        frame->standing->digest.len = 8;
-        frame->standing->fit = engine->fit;
-        frame->standing->poisoned = engine->poisoned != 0;
-        frame->standing->wall_ms = engine->wall_ms;
-        frame->standing->feature_level = 1;
-        processes_stand(engine, frame->standing);
-    }
-}
+/* ---- Other machines ---- */
 
 /* INV-SEC-3: a certificate of an older epoch, or of a machine that is no more, opens no door. */
 static bool machine_known(const struct engine *engine, const Wire__Identity *peer)
@@ -404,6 +274,7 @@ static void linked(struct engine *engine, const struct engine_event *event)
     struct controller_soft *other = engine_other(engine, event->peer);
     if (other != NULL) {
         other->up = event->up;
+        other->standing = other->standing && event->up; /* What it said may hold no more. */
     }
     if (!event->up) {
         asks_peer_gone(engine, event->peer);
@@ -482,7 +353,7 @@ void engine_step(struct engine *engine, const struct engine_event *event, struct
         nodes_clock(engine);
         lead_clock(engine);
         if (engine->now_ms / 1000 != (engine->now_ms - LIMIT_TICK_MS) / 1000) {
-            stand(engine);
+            standing_tell(engine);
         }
         break;
     case ENGINE_MORE:

@@ -24,8 +24,8 @@ enum {
     ENGINE_WORDS = 1024, /* Commands of the plane itself waiting for an entry. */
     ENGINE_WORD_BYTES = 4096,
     ENGINE_EVENTS = 4096, /* Events kept for resuming clients. */
-    ENGINE_DIGESTS = 8,   /* Digests kept for comparison, one for every 256th index. */
-    ENGINE_DIGEST_EVERY = 256,
+    ENGINE_DIGESTS =
+        4096,           /* Of the newest entries: others speak of what they applied a second ago. */
     ENGINE_REPLANS = 3, /* Times a conflict between plan and apply is planned again. */
     ENGINE_ARENA = 8 * 1024 * 1024,
 };

@@ -234,6 +234,14 @@ void asks_console_read(struct engine *engine, uint32_t slot, const Wire__Request
 void asks_audit(struct engine *engine, uint32_t slot, const Wire__Request *request);
 void asks_events(struct engine *engine, uint32_t slot, const Wire__Request *request);
 
+/* ---- engine_standing.c ---- */
+void standing_applied(struct engine *engine); /* An entry was applied. */
+void standing_said(struct engine *engine, uint64_t peer, const Wire__Standing *said);
+void standing_tell(struct engine *engine); /* To every controller that is linked. */
+void standing_view(
+    const void *context, struct arena *arena, uint64_t id, Wire__ControllerView *view);
+const char *standing_hex(struct arena *arena, uint64_t digest); /* "": no room. */
+
 /* ---- engine_reads.c ---- */
 void reads_arrive(struct engine *engine, uint32_t slot);
 void reads_turn(struct engine *engine);

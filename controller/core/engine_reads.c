@@ -60,13 +60,7 @@ static void answer_now(struct engine *engine, uint32_t slot, bool stale)
         status->fit = engine->fit;
         status->poisoned = engine->poisoned != 0; /* INV-LOG-8: it is known by name. */
         status->poisoned_index = engine->poisoned;
-        uint8_t hex = 0;
-        char *digest = engine_take(engine, 17);
-        for (unsigned int i = 0; i < 16; i++) {
-            hex = (uint8_t)((engine->state.digest >> (4U * (15U - i))) & 15U);
-            digest[i] = "0123456789abcdef"[hex];
-        }
-        status->digest = digest;
+        status->digest = standing_hex(engine->effects->arena, engine->state.digest);
     }
     asks_answer(engine, slot, answer);
 }

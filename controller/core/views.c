@@ -83,7 +83,7 @@ Wire__ControllerView *views_controller(
     view->leader = state_cell(live->state)->leader == row->head.id;
     view->created_at = row->created_at;
     if (live->controller != NULL) {
-        live->controller(live->context, row->head.id, view);
+        live->controller(live->context, live->arena, row->head.id, view);
     }
     return view;
 }

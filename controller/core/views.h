@@ -13,7 +13,8 @@ struct view_live {
     /* 0 when unknown; asked by id. */
     uint64_t (*renewed_ms_ago)(const void *context, uint64_t node);
     /* Fills what consensus and the others' standing say of a controller. */
-    void (*controller)(const void *context, uint64_t id, Wire__ControllerView *view);
+    void (*controller)(
+        const void *context, struct arena *arena, uint64_t id, Wire__ControllerView *view);
     const void *context;
 };
 

@@ -95,4 +95,10 @@ say "$leader is back with every entry; 4 instances run; the ledger equals the in
 "$udatsu" audit verify "$state/audit" --key "$state/desk/log.pub" >/dev/null ||
     broken 'the audit export does not verify'
 say 'the audit export verifies without the cluster'
+for tenant in acme beta; do
+    as $tenant audit export "$state/audit-$tenant" >/dev/null
+    "$udatsu" audit verify "$state/audit-$tenant" --key "$state/desk/log.pub" >/dev/null ||
+        broken "$tenant's own audit export does not prove itself complete"
+done
+say "each tenant's own audit export proves itself complete"
 printf 'elections after the first: %d (before one leader was killed on purpose)\n' "$elections"

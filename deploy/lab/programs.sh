@@ -7,7 +7,7 @@ set -eu
 build=${1:?programs.sh BUILD}
 mkdir -p "$state/bin" "$state/machines"
 chmod 755 "$state" "$state/bin" "$state/machines"
-find "$build" -path '*/tests/*' -prune -o -type f -name 'udatsu*' -perm -u+x -print |
+find "$build/" -path '*/tests/*' -prune -o -type f -name 'udatsu*' -perm -u+x -print |
     while read -r program; do
         # A running program keeps its old file.
         cp "$program" "$state/bin/.new"

@@ -37,7 +37,7 @@ step 'packages'
 step 'build'
 "$here/build.sh" build
 for program in parent link keys setup api engine agent host lab-init; do
-    [ -n "$(find build -name "udatsu-$program" -type f -perm -u+x | head -n 1)" ] ||
+    [ -n "$(find build/ -name "udatsu-$program" -type f -perm -u+x | head -n 1)" ] ||
         fail "the build has no udatsu-$program; docs/STATE.md says what is there"
 done
 

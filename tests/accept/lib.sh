@@ -58,17 +58,10 @@ engine_of() { # machine: its engine's pid as seen from here, to be killed withou
         fi
     done
 }
-# What each controller says of itself: applied index and digest, from its own applied state.
-stands() {
-    for number in 1 2 3; do
-        UDATSU_ENDPOINTS=https://10.98.0.$((10 + number)):8443 \
-            "$udatsu" -o json cluster status --consistency stale 2>/dev/null |
-            jq -r '"\(.applied_index) \(.digest) \(.poisoned)"'
-    done
-}
-# Equal digests at an equal index; two of different indexes say nothing.
+# All three are reachable and fit, have applied the same entries, and said equal digests of an equal
+# index: what an auditor sees in `controller ls`.
 controllers_agree() {
-    said=$(stands)
-    [ "$(printf '%s\n' "$said" | wc -l)" = 3 ] && [ "$(printf '%s\n' "$said" | sort -u | wc -l)" = 1 ] &&
-        [ "$(count controller 'select(.reachable and .fit) | .name')" = 3 ]
+    said=$(items controller 'select(.reachable and .fit and .digest != "") |
+        "\(.applied_index) \(.digest_index) \(.digest)"')
+    [ "$(printf '%s\n' "$said" | wc -l)" = 3 ] && [ "$(printf '%s\n' "$said" | sort -u | wc -l)" = 1 ]
 }

@@ -189,8 +189,10 @@ Test(api_request, path_query_preset_and_body_meet_in_one_message, .init = begin)
     cr_assert_not_null(request, "%s", problem.detail);
     cr_assert_eq(request->audit_read->from_at, UINT64_C(1767225600000));
     cr_assert_eq(request->audit_read->first, 3);
-    request = make(API_METHOD_GET, "/v1/audit/checkpoint", NULL, "", "");
+    request = make(API_METHOD_GET, "/v1/audit/checkpoint?tenant=acme", NULL, "", "");
+    cr_assert_not_null(request, "%s", problem.detail);
     cr_assert(request->audit_read->checkpoint);
+    cr_assert_str_eq(request->audit_read->tenant, "acme");
 }
 
 Test(api_request, a_list_carries_its_selector, .init = begin)

@@ -4,6 +4,7 @@
 #include "tests/unit/core_lab.h"
 #include "wire/frame.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* ---- Allocations of a step are counted; there must be none. ---- */
@@ -199,15 +200,55 @@ Test(core_replica, it_stops_only_against_a_majority_that_agrees_with_itself)
     desk_members(desk, true, desk->controller);
     struct quota_amounts cap = say_amounts(1, SAY_GIB, 1, 1);
     cr_assert_eq(say_tenant(desk, desk->operator_person, "t", NULL, &cap)->reject, 0);
-    while (desk->index < ENGINE_DIGEST_EVERY) {
-        cr_assert_eq(say_quota(desk, desk->operator_person, "t", NULL, &cap)->reject, 0);
-    }
-    stands(desk, desk->others[0], ENGINE_DIGEST_EVERY, 1111);
+    stands(desk, desk->others[0], desk->index, 1111);
     cr_assert_not(engine_diverged(desk->first.engine)); /* One alone may be the wrong one. */
-    stands(desk, desk->others[1], ENGINE_DIGEST_EVERY, 2222);
+    stands(desk, desk->others[1], desk->index, 2222);
     cr_assert_not(engine_diverged(desk->first.engine)); /* They do not agree either. */
-    stands(desk, desk->others[1], ENGINE_DIGEST_EVERY, 1111);
+    stands(desk, desk->others[1], desk->index, 1111);
     cr_assert(engine_diverged(desk->first.engine));
+    desk_close(desk);
+}
+
+static const Wire__ControllerView *view_of(struct desk *desk, uint64_t id)
+{
+    const Wire__Answer *all =
+        say_list(desk, desk->operator_person, WIRE__KIND__KIND_CONTROLLER, "");
+    char text[ID_TEXT_SIZE];
+    id_format(ID_CONTROLLER, id, text);
+    for (size_t i = 0; i < all->n_items; i++) {
+        if (strcmp(all->items[i]->controller->id, text) == 0) {
+            return all->items[i]->controller;
+        }
+    }
+    return NULL;
+}
+
+Test(core_replica, an_auditor_sees_each_replicas_digest_and_of_which_index)
+{
+    struct desk_conf conf = { .members = 1 };
+    struct desk *desk = desk_open(&conf);
+    const Wire__Answer *joined = say_join(desk, WIRE__KIND__KIND_CONTROLLER, "c2", "r1");
+    cr_assert(id_parse(ID_CONTROLLER, joined->join->id, &desk->others[0]));
+    struct quota_amounts cap = say_amounts(1, SAY_GIB, 1, 1);
+    cr_assert_eq(say_tenant(desk, desk->operator_person, "t", NULL, &cap)->reject, 0);
+    uint64_t digest = desk_state(desk)->digest;
+    char text[17];
+    (void)snprintf(text, sizeof(text), "%016llx", (unsigned long long)digest);
+    cr_assert_str_eq(view_of(desk, desk->others[0])->digest, ""); /* It has said nothing yet. */
+    desk_link(desk, WIRE__KIND__KIND_CONTROLLER, desk->others[0], true);
+    stands(desk, desk->others[0], desk->index, digest);
+    const Wire__ControllerView *ours = view_of(desk, desk->controller);
+    cr_assert_eq(ours->digest_index, desk->index);
+    cr_assert_str_eq(ours->digest, text);
+    const Wire__ControllerView *its = view_of(desk, desk->others[0]);
+    cr_assert_eq(its->digest_index, desk->index);
+    cr_assert_str_eq(its->digest, text);
+    stands(desk, desk->others[0], desk->index, digest + 1);
+    cr_assert_str_neq(
+        view_of(desk, desk->others[0])->digest, text); /* It is shown as it was said. */
+    desk_link(desk, WIRE__KIND__KIND_CONTROLLER, desk->others[0], false);
+    cr_assert_str_eq(
+        view_of(desk, desk->others[0])->digest, ""); /* And not longer than it lasts. */
     desk_close(desk);
 }
 

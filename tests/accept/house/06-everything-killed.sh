@@ -91,3 +91,26 @@ must 'who recomputes every hash makes the same file' cmp "$export_file" "$export
 must 'one byte changed: it fails and names the leaf' fails_naming byte leaf
 must 'a leaf changed and all hashes recomputed: it fails and names the checkpoint' \
     fails_naming leaf checkpoint
+
+as_user() { # tenant, arguments: as its own user, who need not name the tenant
+    desk=$state/desk/$1
+    shift
+    UDATSU_CERT=$desk/cert.pem UDATSU_KEY=$desk/key.pem "$udatsu" "$@"
+}
+own_export() { as_user "$1" audit export "$export_file-$1" >/dev/null; } # tenant
+cut_short() { # tenant: its last leaf is withheld
+    last=$(grep -n '^{"leaf"' "$export_file-$1" | tail -n 1 | cut -d : -f 1)
+    sed "${last}d" "$export_file-$1" >"$export_file-$1.short"
+    ! alone "$export_file-$1.short" && grep incomplete "$export_file-$1.short.verdict"
+}
+foreign() { # another tenant's is as if it were not there: 4
+    as_user acme --tenant beta audit export "$export_file-foreign" >/dev/null 2>&1 || [ $? = 4 ]
+    [ ! -e "$export_file-foreign" ]
+}
+for tenant in acme beta; do
+    must "$tenant exports its own log" own_export $tenant
+    must "$tenant: the export proves itself complete in an empty namespace" \
+        alone "$export_file-$tenant"
+    must "$tenant: a withheld leaf is missed" cut_short $tenant
+done
+must "nobody exports another tenant's log" foreign
