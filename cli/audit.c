@@ -53,8 +53,7 @@ enum exit_status run_audit_ls(struct session *session)
         status = EXIT_INTEGRITY;
     }
     if (status == EXIT_DONE) {
-        bool printed =
-            output_list(session->out, session->settings.output, invocation->verb->columns, rows);
+        bool printed = output_list(session->out, session->settings.output, session->columns, rows);
         status = session_printed(session, printed);
     }
     doc_free(rows);

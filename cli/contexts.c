@@ -54,12 +54,11 @@ enum exit_status run_context_ls(struct session *session)
         good = doc_append(rows, row_of(doc_member_key(m), doc_member_value(m), current));
     }
     enum exit_status status = EXIT_DONE;
-    CHECK(session->invocation.verb->columns != NULL);
+    CHECK(session->columns != NULL);
     if (!good) {
         status = broken(session);
     } else {
-        bool printed = output_list(
-            session->out, session->settings.output, session->invocation.verb->columns, rows);
+        bool printed = output_list(session->out, session->settings.output, session->columns, rows);
         status = session_printed(session, printed);
     }
     doc_free(rows);

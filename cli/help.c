@@ -53,6 +53,19 @@ static bool print_flags(FILE *out, const char *title, const struct flag *flags)
     return good;
 }
 
+static bool print_columns(FILE *out, const struct column *columns)
+{
+    if (columns == NULL) {
+        return true;
+    }
+    bool good = fprintf(out, "\n%s\n ", say("Columns", "列")) > 0;
+    for (; columns->path != NULL && good; columns++) {
+        CHECK(columns->path[0] != '\0');
+        good = fprintf(out, " %s", columns->path) > 0;
+    }
+    return good && fputc('\n', out) != EOF;
+}
+
 static bool print_verb(FILE *out, const struct verb *verb)
 {
     CHECK(verb->noun != NULL);
@@ -67,6 +80,7 @@ static bool print_verb(FILE *out, const struct verb *verb)
                     verb->operands,
                     say(verb->en, verb->ja)) > 0;
     return good && print_flags(out, say("Flags", "フラグ"), verb->flags) &&
+           print_columns(out, verb->columns) &&
            print_flags(out, say("Global flags", "共通フラグ"), global_flags);
 }
 

@@ -2,7 +2,7 @@
 #include "cli/output.h"
 
 #include "base/check.h"
-#include "cli/grid.h"
+#include "cli/columns.h"
 #include "cli/words.h"
 #include "cli/yaml.h"
 
@@ -74,43 +74,32 @@ static void cell_text(
     }
 }
 
-static uint32_t columns_shown(const struct column *columns, bool wide)
-{
-    uint32_t count = 0;
-    CHECK(columns != NULL);
-    for (; columns->path != NULL; columns++) {
-        count += !columns->wide || wide ? 1U : 0U;
-    }
-    CHECK(count <= GRID_COLUMNS);
-    return count;
-}
-
-static bool grid_rows(
-    struct grid *grid, bool wide, const struct column *columns, const struct json_t *items)
+static bool grid_rows(struct grid *grid, const struct column *columns, const struct json_t *items)
 {
     CHECK(grid != NULL);
     bool good = true;
     char cell[GRID_CELL];
     for (const struct column *c = columns; c->path != NULL && good; c++) {
-        good = (c->wide && !wide) || grid_put(grid, say(c->en, c->ja));
+        good = grid_put(grid, say(c->en, c->ja));
     }
     for (size_t i = 0; i < doc_count(items) && good; i++) {
         for (const struct column *c = columns; c->path != NULL && good; c++) {
-            if (!c->wide || wide) {
-                cell_text(c, doc_at(items, i), true, cell);
-                good = grid_put(grid, cell);
-            }
+            cell_text(c, doc_at(items, i), true, cell);
+            good = grid_put(grid, cell);
         }
     }
     return good;
 }
 
-static bool print_table(
-    FILE *out, bool wide, const struct column *columns, const struct json_t *items)
+static bool print_table(FILE *out, const struct column *columns, const struct json_t *items)
 {
-    CHECK(columns != NULL);
-    struct grid *grid = grid_new(columns_shown(columns, wide));
-    bool good = grid != NULL && grid_rows(grid, wide, columns, items) && grid_print(out, grid);
+    uint32_t count = 0;
+    while (columns[count].path != NULL) {
+        count++;
+    }
+    CHECK(count > 0);
+    struct grid *grid = grid_new(count);
+    bool good = grid != NULL && grid_rows(grid, columns, items) && grid_print(out, grid);
     grid_free(grid);
     return good;
 }
@@ -183,7 +172,7 @@ bool output_list(
     CHECK(doc_kind(items) == DOC_LIST);
     switch (format) {
     case OUTPUT_TABLE:
-    case OUTPUT_WIDE: return print_table(out, format == OUTPUT_WIDE, columns, items);
+    case OUTPUT_WIDE: return print_table(out, columns, items);
     case OUTPUT_JSON: return doc_print(out, items, true);
     case OUTPUT_YAML: return yaml_print(out, items);
     case OUTPUT_CSV: return print_csv(out, columns, items);
@@ -233,15 +222,21 @@ bool output_one(
 }
 
 static bool print_section(
-    FILE *out, const char *title, const char *noun, const struct json_t *items, bool wide)
+    FILE *out,
+    const char *title,
+    const char *noun,
+    const struct json_t *items,
+    enum output_format format)
 {
+    struct columns columns;
     CHECK(title != NULL);
     if (doc_count(items) == 0) {
         return fprintf(out, "\n%s: -\n", title) > 0;
     }
     const struct verb *ls = verbs_find(noun, "ls");
     CHECK(ls != NULL);
-    return fprintf(out, "\n%s\n", title) > 0 && print_table(out, wide, ls->columns, items);
+    columns_usual(ls->columns, format, false, &columns);
+    return fprintf(out, "\n%s\n", title) > 0 && print_table(out, columns.list, items);
 }
 
 /* The object's members without its two lists. */
@@ -266,7 +261,6 @@ bool output_cluster(FILE *out, enum output_format format, const struct json_t *o
         return output_one(out, format, NULL, object);
     }
     struct json_t *heads = heads_of(object);
-    bool wide = format == OUTPUT_WIDE;
     bool good = heads != NULL && yaml_print(out, heads);
     doc_free(heads);
     CHECK(out != NULL);
@@ -276,6 +270,6 @@ bool output_cluster(FILE *out, enum output_format format, const struct json_t *o
                say("Controllers", "コントローラ"),
                "controller",
                doc_get(object, "members"),
-               wide) &&
-           print_section(out, say("Alarms", "警報"), "alarm", doc_get(object, "alarms"), wide);
+               format) &&
+           print_section(out, say("Alarms", "警報"), "alarm", doc_get(object, "alarms"), format);
 }

@@ -6,7 +6,8 @@
 #include "cli/settings.h"
 #include "cli/verbs.h"
 
-/* `items` is a list of objects; the columns may be NULL only for forms that need none. */
+/* `items` is a list of objects; all these columns are printed, and they may be NULL only for forms
+ * that need none. */
 bool output_list(
     FILE *out, enum output_format format, const struct column *columns, const struct json_t *items);
 /* One object in full. */

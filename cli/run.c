@@ -26,20 +26,34 @@ static bool key_of(struct session *session, char room[static LIMIT_IDEMPOTENCY_K
     return client_key_make(room);
 }
 
-static enum exit_status print_operation(struct session *session, const struct json_t *operation)
+/* One object as the only row of a table. */
+static enum exit_status print_row(struct session *session, const struct json_t *object)
 {
-    enum output_format format = session->settings.output;
-    const struct column *columns = session->invocation.verb->columns;
-    CHECK(operation != NULL);
-    bool table = format == OUTPUT_TABLE || format == OUTPUT_WIDE;
-    if (!table || columns == NULL || doc_get(operation, "state") == NULL) {
-        return session_printed(session, output_one(session->out, format, columns, operation));
-    }
     struct json_t *list = doc_list();
-    bool printed = doc_append(list, doc_share((struct json_t *)(uintptr_t)operation)) &&
-                   output_list(session->out, format, columns, list);
+    CHECK(session->columns != NULL);
+    bool printed = doc_append(list, doc_share((struct json_t *)(uintptr_t)object)) &&
+                   output_list(session->out, session->settings.output, session->columns, list);
     doc_free(list);
     return session_printed(session, printed);
+}
+
+/* An operation is a row for people; what is shown is shown in full unless columns were chosen. */
+static enum exit_status print_object(
+    struct session *session, const struct json_t *object, bool as_row)
+{
+    enum output_format format = session->settings.output;
+    CHECK(object != NULL);
+    bool table = format == OUTPUT_TABLE || format == OUTPUT_WIDE;
+    as_row = as_row || args_given(&session->invocation, "columns");
+    if (table && as_row && session->columns != NULL) {
+        return print_row(session, object);
+    }
+    return session_printed(session, output_one(session->out, format, session->columns, object));
+}
+
+static enum exit_status print_operation(struct session *session, const struct json_t *operation)
+{
+    return print_object(session, operation, doc_get(operation, "state") != NULL);
 }
 
 static enum exit_status run_write(struct session *session, const struct request *request)
@@ -77,14 +91,13 @@ static enum exit_status run_write(struct session *session, const struct request 
 static enum exit_status run_list(struct session *session, const struct request *request)
 {
     struct json_t *all = doc_list();
-    CHECK(session->invocation.verb->columns != NULL);
+    CHECK(session->columns != NULL);
     if (all == NULL) {
         return session_no_memory(session);
     }
     enum exit_status status = pages_read(session, request->path, all);
     if (status == EXIT_DONE) {
-        bool printed = output_list(
-            session->out, session->settings.output, session->invocation.verb->columns, all);
+        bool printed = output_list(session->out, session->settings.output, session->columns, all);
         status = session_printed(session, printed);
     }
     doc_free(all);
@@ -103,10 +116,10 @@ static enum exit_status run_read(struct session *session, const struct request *
     CHECK(doc != NULL);
     bool cluster = strcmp(verb->noun, "cluster") == 0;
     enum output_format format = session->settings.output;
-    bool printed = cluster ? output_cluster(session->out, format, doc)
-                           : output_one(session->out, format, verb->columns, doc);
+    status = cluster ? session_printed(session, output_cluster(session->out, format, doc))
+                     : print_object(session, doc, false);
     doc_free(doc);
-    return session_printed(session, printed);
+    return status;
 }
 
 /* explain capacity --lose rack=R, the way people say it. */

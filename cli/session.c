@@ -209,6 +209,33 @@ static enum exit_status dispatch(struct session *session)
     UNREACHABLE();
 }
 
+/* Before anything is asked for: a column that is not there must not cost a write. */
+static bool choose_columns(struct session *session)
+{
+    struct invocation *invocation = &session->invocation;
+    const struct verb *verb = invocation->verb;
+    const char *names = args_text(invocation, "columns");
+    enum output_format format = session->settings.output;
+    bool across = verb->path != NULL && strstr(verb->path, "[/tenants/{tenant}]") != NULL &&
+                  session->settings.tenant[0] == '\0';
+    if (names == NULL && verb->columns != NULL) {
+        columns_usual(verb->columns, format, across, &session->chosen);
+    } else if (names != NULL && !columns_asked(invocation, names, &session->chosen)) {
+        return false;
+    }
+    bool drawn = format == OUTPUT_TABLE || format == OUTPUT_WIDE || format == OUTPUT_CSV;
+    if (names != NULL && !drawn) {
+        (void)snprintf(
+            invocation->message,
+            ARGS_MESSAGE,
+            "%s",
+            say("--columns goes with -o table, wide or csv", "--columns は table wide csv 用"));
+        return false;
+    }
+    session->columns = verb->columns == NULL ? NULL : session->chosen.list;
+    return true;
+}
+
 enum exit_status session_run(int argc, char **argv, FILE *out, FILE *err)
 {
     struct session *session = calloc(1, sizeof(*session));
@@ -228,6 +255,8 @@ enum exit_status session_run(int argc, char **argv, FILE *out, FILE *err)
         bool printed = help_print(out, session->invocation.noun, session->invocation.verb);
         status = session_printed(session, printed);
     } else if (!settings_resolve(&session->invocation, &session->settings)) {
+        status = session_usage(session);
+    } else if (!choose_columns(session)) {
         status = session_usage(session);
     } else {
         status = dispatch(session);

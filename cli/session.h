@@ -4,15 +4,18 @@
 #define CLI_SESSION_H
 
 #include "cli/client.h"
+#include "cli/columns.h"
 #include "cli/problem.h"
 #include "cli/request.h"
 
 struct session {
     struct invocation invocation;
     struct settings settings;
-    struct client *client; /* Made when first needed; owned. */
-    FILE *out;             /* Data. */
-    FILE *err;             /* Everything else. */
+    const struct column *columns; /* Of the verb, those that are printed; NULL: it has none. */
+    struct columns chosen;        /* Where they lie. */
+    struct client *client;        /* Made when first needed; owned. */
+    FILE *out;                    /* Data. */
+    FILE *err;                    /* Everything else. */
 };
 
 /* Parses, resolves, runs. The whole command. */

@@ -18,16 +18,29 @@
     { name, 0, type, PLACE_LOCAL, "", false, true, value, en, ja }
 #define END { NULL, 0, FLAG_SWITCH, PLACE_LOCAL, NULL, false, false, NULL, NULL, NULL }
 
-#define COL(path, en, ja)       { path, en, ja, COLUMN_TEXT, false }
-#define WIDE(path, en, ja)      { path, en, ja, COLUMN_TEXT, true }
-#define SIZE(path, en, ja)      { path, en, ja, COLUMN_BYTES, false }
-#define COUNT(path, en, ja)     { path, en, ja, COLUMN_COUNT, false }
-#define LAST { NULL, NULL, NULL, COLUMN_TEXT, false }
+#define COL(path, en, ja)       { path, en, ja, COLUMN_TEXT, COLUMN_ALWAYS }
+#define WIDE(path, en, ja)      { path, en, ja, COLUMN_TEXT, COLUMN_WIDE }
+#define ACROSS(path, en, ja)    { path, en, ja, COLUMN_TEXT, COLUMN_ACROSS }
+#define SIZE(path, en, ja)      { path, en, ja, COLUMN_BYTES, COLUMN_ALWAYS }
+#define TIME(path, en, ja)      { path, en, ja, COLUMN_TIME, COLUMN_ALWAYS }
+#define COUNT(path, en, ja)     { path, en, ja, COLUMN_COUNT, COLUMN_ALWAYS }
+#define LAST { NULL, NULL, NULL, COLUMN_TEXT, COLUMN_ALWAYS }
 
 #define PROJECT QUERY("project", FLAG_TEXT, "project", "PROJECT", \
     "project; the tenant's default one if absent", "プロジェクト(省略時は既定)")
 #define STALE QUERY("consistency", FLAG_CHOICE, "consistency", "linearizable|stale", \
     "stale: answer from applied state, saying its age", "stale: 適用済みの状態から答える")
+#define TOKEN_FILE LOCAL("token-file", FLAG_TEXT, "FILE", "file with the token; - or absent: standard input", \
+    "トークンのファイル(- または省略で標準入力)")
+#define CONFIG MUST("config", FLAG_TEXT, "FILE", "this machine's configuration", "この機械の設定ファイル")
+#define LINK NEED("link-address", FLAG_TEXT, "link_address", "HOST:PORT", "its management address", \
+    "管理網の宛先")
+#define SETUP LOCAL("setup", FLAG_TEXT, "PATH", "udatsu-setup; the one beside this program if absent", \
+    "udatsu-setup の場所(省略時は隣)")
+#define TTL BODY("ttl", FLAG_SECONDS, "ttl_seconds", "TIME", "life of the token; 1h if absent, at most 1d", \
+    "トークンの有効期間(既定1h、最大1d)")
+#define ACCOUNT { "project", 0, FLAG_TEXT, PLACE_PATH, "project", false, false, "PROJECT", \
+    "the account of a project", "プロジェクトの口座" }
 #define QUANTITIES "vcpus=N,memory=SIZE,instances=N,networks=N"
 
 const struct flag global_flags[] = {
@@ -35,6 +48,8 @@ const struct flag global_flags[] = {
       "show help", "使い方を表示" },
     { "output", 'o', FLAG_CHOICE, PLACE_LOCAL, "", false, false,
       "table|wide|json|jsonl|yaml|csv|name", "output format", "出力形式" },
+    LOCAL("columns", FLAG_TEXT, "COLUMN,COLUMN", "only these columns, in this order",
+          "この列だけをこの順で"),
     LOCAL("context", FLAG_TEXT, "NAME", "context to use", "使うコンテキスト"),
     LOCAL("endpoints", FLAG_TEXT, "URL,URL", "API addresses, tried in turn", "APIの宛先(順に試す)"),
     LOCAL("ca", FLAG_TEXT, "FILE", "the cell's CA certificate, PEM", "セルのCA証明書(PEM)"),
@@ -60,57 +75,40 @@ static const struct flag machine_token_flags[] = {
     BODY("rack", FLAG_TEXT, "place.rack", "RACK", "rack it stands in", "設置ラック"),
     BODY("site", FLAG_TEXT, "place.site", "SITE", "site it stands on", "設置サイト"),
     BODY("country", FLAG_TEXT, "place.country", "CC", "country it stands in", "設置国"),
-    BODY("ttl", FLAG_SECONDS, "ttl_seconds", "TIME", "life of the token; 1h if absent, at most 1d",
-         "トークンの有効期間(既定1h、最大1d)"),
-    END
+    TTL, END
 };
 static const struct flag user_token_flags[] = {
-    BODY("ttl", FLAG_SECONDS, "ttl_seconds", "TIME", "life of the token; 1h if absent, at most 1d",
-         "トークンの有効期間(既定1h、最大1d)"),
-    END
+    TTL, END
 };
 static const struct flag controller_join_flags[] = {
-    LOCAL("token-file", FLAG_TEXT, "FILE", "file with the token; - or absent: standard input",
-          "トークンのファイル(- または省略で標準入力)"),
-    MUST("config", FLAG_TEXT, "FILE", "this machine's configuration", "この機械の設定ファイル"),
+    TOKEN_FILE,
+    CONFIG,
     NEED("api-address", FLAG_TEXT, "api_address", "HOST:PORT", "where clients will reach it",
          "クライアント向けの宛先"),
-    NEED("link-address", FLAG_TEXT, "link_address", "HOST:PORT", "its management address",
-         "管理網の宛先"),
-    LOCAL("setup", FLAG_TEXT, "PATH", "udatsu-setup; the one beside this program if absent",
-          "udatsu-setup の場所(省略時は隣)"),
-    END
+    LINK,
+    SETUP, END
 };
 static const struct flag node_join_flags[] = {
-    LOCAL("token-file", FLAG_TEXT, "FILE", "file with the token; - or absent: standard input",
-          "トークンのファイル(- または省略で標準入力)"),
-    MUST("config", FLAG_TEXT, "FILE", "this machine's configuration", "この機械の設定ファイル"),
-    NEED("link-address", FLAG_TEXT, "link_address", "HOST:PORT", "its management address",
-         "管理網の宛先"),
+    TOKEN_FILE,
+    CONFIG,
+    LINK,
     NEED("underlay-address", FLAG_TEXT, "underlay_address", "ADDRESS",
          "its address between nodes", "ノード間網の宛先"),
-    LOCAL("setup", FLAG_TEXT, "PATH", "udatsu-setup; the one beside this program if absent",
-          "udatsu-setup の場所(省略時は隣)"),
-    END
+    SETUP, END
 };
 static const struct flag enroll_flags[] = {
-    LOCAL("token-file", FLAG_TEXT, "FILE", "file with the token; - or absent: standard input",
-          "トークンのファイル(- または省略で標準入力)"),
+    TOKEN_FILE,
     MUST("out", FLAG_TEXT, "DIR", "where key.pem, cert.pem and ca.pem go",
          "key.pem cert.pem ca.pem の出力先"),
-    LOCAL("setup", FLAG_TEXT, "PATH", "udatsu-setup; the one beside this program if absent",
-          "udatsu-setup の場所(省略時は隣)"),
-    END
+    SETUP, END
 };
 static const struct flag cluster_init_flags[] = {
-    MUST("config", FLAG_TEXT, "FILE", "this machine's configuration", "この機械の設定ファイル"),
+    CONFIG,
     MUST("cell", FLAG_NUMBER, "N", "number of the cell, 1 to 65535", "セル番号(1〜65535)"),
     LOCAL("operator", FLAG_TEXT, "NAME", "the first operator's name", "最初の運用者の名前"),
     MUST("operator-out", FLAG_TEXT, "DIR", "where the first operator's files go",
          "最初の運用者の証明書などの出力先"),
-    LOCAL("setup", FLAG_TEXT, "PATH", "udatsu-setup; the one beside this program if absent",
-          "udatsu-setup の場所(省略時は隣)"),
-    END
+    SETUP, END
 };
 static const struct flag tenant_create_flags[] = {
     BODY("floor", FLAG_QUANTITIES, "floor", QUANTITIES, "guaranteed", "保証する下限"),
@@ -127,13 +125,11 @@ static const struct flag user_create_flags[] = {
     END
 };
 static const struct flag quota_flags[] = {
-    { "project", 0, FLAG_TEXT, PLACE_PATH, "project", false, false, "PROJECT",
-      "the account of a project", "プロジェクトの口座" },
+    ACCOUNT,
     END
 };
 static const struct flag quota_set_flags[] = {
-    { "project", 0, FLAG_TEXT, PLACE_PATH, "project", false, false, "PROJECT",
-      "the account of a project", "プロジェクトの口座" },
+    ACCOUNT,
     BODY("floor", FLAG_QUANTITIES, "floor", QUANTITIES, "guaranteed", "保証する下限"),
     BODY("cap", FLAG_QUANTITIES, "cap", QUANTITIES, "never more than", "上限"),
     END
@@ -260,7 +256,8 @@ static const struct column user_columns[] = {
     WIDE("epoch", "EPOCH", "世代"), WIDE("id", "ID", "ID"), LAST
 };
 static const struct column network_columns[] = {
-    COL("name", "NAME", "名前"), COL("cidr", "CIDR", "範囲"), COL("project", "PROJECT", "プロジェクト"),
+    ACROSS("tenant", "TENANT", "テナント"), COL("name", "NAME", "名前"),
+    COL("cidr", "CIDR", "範囲"), COL("project", "PROJECT", "プロジェクト"),
     COL("addresses_used", "ADDRESSES", "使用数"), COL("created_at", "CREATED", "作成"),
     WIDE("vni", "VNI", "VNI"), WIDE("id", "ID", "ID"), LAST
 };
@@ -270,11 +267,10 @@ static const struct column image_columns[] = {
     WIDE("id", "ID", "ID"), LAST
 };
 static const struct column instance_columns[] = {
-    COL("name", "NAME", "名前"), COL("state", "STATE", "状態"), COL("node", "NODE", "ノード"),
-    COL("vcpus", "VCPUS", "vCPU"), SIZE("memory_bytes", "MEMORY", "メモリ"),
+    ACROSS("tenant", "TENANT", "テナント"), COL("name", "NAME", "名前"),
+    COL("state", "STATE", "状態"), COL("node", "NODE", "ノード"), COL("vcpus", "VCPUS", "vCPU"), SIZE("memory_bytes", "MEMORY", "メモリ"),
     COL("nics.0.address", "ADDRESS", "アドレス"), COL("reason", "REASON", "理由"),
-    WIDE("tenant", "TENANT", "テナント"), WIDE("project", "PROJECT", "プロジェクト"),
-    WIDE("image", "IMAGE", "イメージ"),
+    WIDE("project", "PROJECT", "プロジェクト"), WIDE("image", "IMAGE", "イメージ"),
     WIDE("desired", "DESIRED", "目標"), WIDE("attempts", "ATTEMPTS", "試行"),
     WIDE("generation", "GENERATION", "世代"), WIDE("id", "ID", "ID"), LAST
 };
@@ -285,7 +281,7 @@ static const struct column operation_columns[] = {
     WIDE("initiator", "INITIATOR", "依頼者"), WIDE("done_at", "DONE", "完了"), LAST
 };
 static const struct column event_columns[] = {
-    COL("index", "INDEX", "番号"), { "at", "AT", "時刻", COLUMN_TIME, false }, COL("name", "EVENT", "事象"),
+    COL("index", "INDEX", "番号"), TIME("at", "AT", "時刻"), COL("name", "EVENT", "事象"),
     COL("tenant", "TENANT", "テナント"), COL("subject", "SUBJECT", "対象"),
     COL("reason", "REASON", "理由"), LAST
 };

@@ -47,12 +47,18 @@ enum column_form {
     COLUMN_TIME = 4,  /* Milliseconds since 1970; people read RFC 3339. */
 };
 
+enum column_when {
+    COLUMN_ALWAYS = 1,
+    COLUMN_WIDE = 2,   /* Only with -o wide. */
+    COLUMN_ACROSS = 3, /* In a list over all tenants, and with -o wide. */
+};
+
 struct column {
     const char *path; /* "place.rack"; NULL ends a list. */
     const char *en;
     const char *ja;
     enum column_form form;
-    bool wide; /* Only with -o wide. */
+    enum column_when when;
 };
 
 /* Who serves a verb. */

@@ -308,10 +308,11 @@ static void print_sample(enum output_format format)
     static const char text[] = "[{\"name\":\"n1\",\"liveness\":\"alive\",\"memory_bytes\":1536,"
                                "\"place\":{\"rack\":\"=r,1\"},\"vcpus\":2}]";
     struct json_t *items = doc_parse(text, strlen(text));
-    const struct verb *verb = verbs_find("node", "ls");
+    struct columns columns;
+    columns_usual(verbs_find("node", "ls")->columns, format, false, &columns);
     FILE *out = fmemopen(out_text, sizeof(out_text), "w");
     memset(out_text, 0, sizeof(out_text));
-    cr_assert(output_list(out, format, verb->columns, items));
+    cr_assert(output_list(out, format, columns.list, items));
     (void)fclose(out);
     doc_free(items);
 }
@@ -344,6 +345,30 @@ Test(cli, one_answer_has_seven_forms)
     cr_assert_not_null(strstr(out_text, "\"name\""));
 }
 
+Test(cli, columns_are_chosen_before_anything_is_asked_for)
+{
+    static const char *const refused[] = {
+        "udatsu node ls --columns name,nothing", "udatsu node ls --columns name,NAME",
+        "udatsu node ls --columns name,",        "udatsu node ls --columns name -o json",
+        "udatsu cluster status --columns name",
+    };
+    for (size_t i = 0; i < COUNT_OF(refused); i++) {
+        cr_assert_eq(run(refused[i]), EXIT_USAGE, "%s", refused[i]);
+        cr_assert_not_null(strstr(err_text, "--columns"), "%s", refused[i]);
+    }
+    struct invocation invocation;
+    struct columns columns;
+    cr_assert(parse("udatsu vm ls --columns ADDRESS,name,id", &invocation));
+    cr_assert(columns_asked(&invocation, args_text(&invocation, "columns"), &columns));
+    cr_assert_str_eq(columns.list[0].path, "nics.0.address");
+    cr_assert_str_eq(columns.list[2].path, "id");
+    cr_assert_null(columns.list[3].path);
+    columns_usual(invocation.verb->columns, OUTPUT_TABLE, false, &columns);
+    cr_assert_str_eq(columns.list[0].path, "name");
+    columns_usual(invocation.verb->columns, OUTPUT_TABLE, true, &columns);
+    cr_assert_str_eq(columns.list[0].path, "tenant", "whose it is, in a list over all tenants");
+}
+
 Test(cli, yaml_quotes_what_could_be_taken_for_something_else)
 {
     static const char text[] =
@@ -366,6 +391,8 @@ Test(cli, help_completion_and_manual_come_from_the_table)
     cr_assert_null(strstr(out_text, "node ls"));
     cr_assert_eq(run("udatsu instance create --help --lang ja"), EXIT_DONE);
     cr_assert_not_null(strstr(out_text, "(必須)"));
+    cr_assert_eq(run("udatsu instance ls --help"), EXIT_DONE);
+    cr_assert_not_null(strstr(out_text, " nics.0.address "));
     cr_assert_eq(run("udatsu help frobnicate"), EXIT_USAGE);
     cr_assert_eq(run("udatsu completion bash"), EXIT_DONE);
     cr_assert_not_null(strstr(out_text, "'instance create') words='--image "));

@@ -172,6 +172,75 @@ Test(cli_client, pages_are_followed_to_the_end)
     cell_stop(&server);
 }
 
+Test(cli_client, a_list_over_all_tenants_says_whose_each_line_is)
+{
+    static const struct step steps[] = {
+        { 200, NULL, "{\"items\":[{\"name\":\"vm\",\"tenant\":\"acme\",\"state\":\"running\"}]}" },
+    };
+    struct server server;
+    cell_start(&server, steps, COUNT_OF(steps));
+    cell_use(&server, NULL);
+    cr_assert_eq(cell_run("udatsu instance ls"), EXIT_DONE);
+    cr_assert_eq(strncmp(cell_out, "TENANT  NAME  STATE", 19), 0, "%s", cell_out);
+    cr_assert_not_null(strstr(cell_out, "acme    vm    running"));
+    cr_assert_eq(cell_run("udatsu instance ls --tenant acme"), EXIT_DONE);
+    cr_assert_eq(strncmp(cell_out, "NAME  STATE", 11), 0, "%s", cell_out);
+    cr_assert_eq(cell_run("udatsu instance ls --columns state,name"), EXIT_DONE);
+    cr_assert_str_eq(cell_out, "STATE    NAME\nrunning  vm\n");
+    cr_assert_eq(cell_run("udatsu instance ls --columns state,name -o csv"), EXIT_DONE);
+    cr_assert_str_eq(cell_out, "state,name\r\nrunning,vm\r\n");
+    cell_stop(&server);
+}
+
+Test(cli_client, an_empty_list_is_a_head_for_people_and_empty_for_programs)
+{
+    static const struct step steps[] = { { 200, NULL, "{\"items\":[]}" } };
+    struct server server;
+    cell_start(&server, steps, COUNT_OF(steps));
+    cell_use(&server, NULL);
+    cr_assert_eq(cell_run("udatsu network ls --tenant a --columns name,cidr"), EXIT_DONE);
+    cr_assert_str_eq(cell_out, "NAME  CIDR\n");
+    cr_assert_eq(cell_run("udatsu network ls -o json --tenant a"), EXIT_DONE);
+    cr_assert_str_eq(cell_out, "[]\n");
+    cr_assert_eq(cell_run("udatsu network ls -o name --tenant a"), EXIT_DONE);
+    cr_assert_str_eq(cell_out, "");
+    cell_stop(&server);
+}
+
+/* 1,000 rows in two pages come out in order, each once. */
+Test(cli_client, a_thousand_rows_are_a_thousand_lines)
+{
+    enum { HALF = 500, ROW = 32 };
+    static char pages[2][HALF * ROW + 64];
+    for (int page = 0; page < 2; page++) {
+        size_t used = (size_t)snprintf(pages[page], ROW, "{\"items\":[");
+        for (int i = 0; i < HALF; i++) {
+            used += (size_t)snprintf(
+                pages[page] + used,
+                ROW,
+                "%s{\"name\":\"n%d\"}",
+                i == 0 ? "" : ",",
+                page * HALF + i);
+        }
+        (void)snprintf(pages[page] + used, ROW, "]%s}", page == 0 ? ",\"next_page\":\"p2\"" : "");
+    }
+    const struct step steps[] = { { 200, NULL, pages[0] }, { 200, NULL, pages[1] } };
+    struct server server;
+    cell_start(&server, steps, COUNT_OF(steps));
+    cell_use(&server, NULL);
+    cr_assert_eq(cell_run("udatsu node ls -o name"), EXIT_DONE);
+    const char *at = cell_out;
+    for (int i = 0; i < 2 * HALF; i++) {
+        char line[ROW];
+        size_t size = (size_t)snprintf(line, sizeof(line), "n%d\n", i);
+        cr_assert_eq(strncmp(at, line, size), 0, "line %d", i);
+        at += size;
+    }
+    cr_assert_eq(*at, '\0');
+    cr_assert_eq(server.seen_count, 2);
+    cell_stop(&server);
+}
+
 Test(cli_client, what_is_not_json_is_not_an_answer)
 {
     struct server server;
