@@ -100,6 +100,7 @@ static struct result try_once(
         .method = call->method,
         .body = call->body,
         .idempotency_key = call->key,
+        .if_match = call->if_match,
         .timeout_ms = call->answer_ms == 0 ? CLIENT_ANSWER_MS : call->answer_ms,
     };
     exchange_fill(client, url, &request);

@@ -17,7 +17,8 @@ struct call {
     const char *method;
     const char *path; /* With its query. */
     const char *body;
-    const char *key;    /* Idempotency key: needed for whatever changes something. */
+    const char *key;      /* Idempotency key: needed for whatever changes something. */
+    const char *if_match; /* NULL: none. */
     uint32_t window_ms; /* How long to go on trying, one round in any case; 0: CLIENT_WINDOW_MS. */
     uint32_t answer_ms; /* How long one try may take; 0: CLIENT_ANSWER_MS. */
 };

@@ -166,6 +166,9 @@ static bool headers_make(const struct http_request *request, struct curl_slist *
     if (request->idempotency_key != NULL) {
         good = good && header_add(headers, "Idempotency-Key", request->idempotency_key);
     }
+    if (request->if_match != NULL) {
+        good = good && header_add(headers, "If-Match", request->if_match);
+    }
     if (request->last_event_id != NULL) {
         good = good && header_add(headers, "Last-Event-ID", request->last_event_id);
     }

@@ -21,6 +21,7 @@ struct http_request {
     const char *url;
     const char *body;            /* JSON; NULL: none. */
     const char *idempotency_key; /* NULL: none. */
+    const char *if_match;        /* NULL: none. */
     const char *accept;          /* NULL: application/json. */
     const char *last_event_id;   /* NULL: none. */
     const char *ca;              /* Files, PEM; NULL or "": none. */

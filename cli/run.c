@@ -56,8 +56,34 @@ static enum exit_status print_operation(struct session *session, const struct js
     return print_object(session, operation, doc_get(operation, "state") != NULL);
 }
 
+/* If-Match: the revision that was named; else, where the cell wants to be told, "whatever there is
+ * now". NULL: nothing. False: the revision is no number. */
+static bool match_of(struct session *session, char room[static 32], const char **match_out)
+{
+    const char *text = args_text(&session->invocation, "revision");
+    const char *method = session->invocation.verb->method;
+    uint64_t revision = 0;
+    bool wanted = strcmp(method, "PUT") == 0 || strcmp(method, "DELETE") == 0;
+    *match_out = wanted ? "*" : NULL;
+    if (text == NULL) {
+        return true;
+    }
+    if (!args_number(text, &revision)) {
+        (void)snprintf(session->invocation.message, ARGS_MESSAGE, "--revision: %.60s", text);
+        return false;
+    }
+    (void)snprintf(room, 32, "\"r%" PRIu64 "\"", revision);
+    *match_out = room;
+    return true;
+}
+
 static enum exit_status run_write(struct session *session, const struct request *request)
 {
+    char room[32];
+    const char *match = NULL;
+    if (!match_of(session, room, &match)) {
+        return session_usage(session);
+    }
     char key[LIMIT_IDEMPOTENCY_KEY];
     enum exit_status status = session_confirm(session);
     if (status != EXIT_DONE) {
@@ -73,6 +99,7 @@ static enum exit_status run_write(struct session *session, const struct request 
         .path = request->path,
         .body = body,
         .key = key,
+        .if_match = match,
     };
     struct json_t *operation = NULL;
     status = session_call(session, &call, &operation);
@@ -258,7 +285,13 @@ enum exit_status run_api(struct session *session)
         free(text);
         return session_no_memory(session);
     }
-    struct call call = { .method = method, .path = path, .body = text, .key = write ? key : NULL };
+    struct call call = {
+        .method = method,
+        .path = path,
+        .body = text,
+        .key = write ? key : NULL,
+        .if_match = args_text(invocation, "if-match"),
+    };
     struct json_t *doc = NULL;
     enum exit_status status = session_call(session, &call, &doc);
     free(text);

@@ -41,6 +41,9 @@
     "トークンの有効期間(既定1h、最大1d)")
 #define ACCOUNT { "project", 0, FLAG_TEXT, PLACE_PATH, "project", false, false, "PROJECT", \
     "the account of a project", "プロジェクトの口座" }
+#define REVISION LOCAL("revision", FLAG_NUMBER, "N", \
+    "only if it still stands at this revision, as show says", \
+    "この版(show の revision)のままのときだけ")
 #define QUANTITIES "vcpus=N,memory=SIZE,instances=N,networks=N"
 
 const struct flag global_flags[] = {
@@ -132,7 +135,7 @@ static const struct flag quota_set_flags[] = {
     ACCOUNT,
     BODY("floor", FLAG_QUANTITIES, "floor", QUANTITIES, "guaranteed", "保証する下限"),
     BODY("cap", FLAG_QUANTITIES, "cap", QUANTITIES, "never more than", "上限"),
-    END
+    REVISION, END
 };
 static const struct flag network_create_flags[] = {
     NEED("cidr", FLAG_TEXT, "cidr", "A.B.C.D/N", "IPv4 range, /16 to /29", "IPv4の範囲(/16〜/29)"),
@@ -140,6 +143,8 @@ static const struct flag network_create_flags[] = {
 };
 static const struct flag project_flags[] = { PROJECT, STALE, END };
 static const struct flag project_only_flags[] = { PROJECT, END };
+static const struct flag project_change_flags[] = { REVISION, PROJECT, END };
+static const struct flag tenant_delete_flags[] = { REVISION, END };
 static const struct flag image_create_flags[] = {
     NEED("kernel", FLAG_DIGEST, "kernel_sha256", "FILE|SHA256", "kernel, or its digest",
          "カーネルまたはそのダイジェスト"),
@@ -169,7 +174,7 @@ static const struct flag instance_create_flags[] = {
 };
 static const struct flag instance_stop_flags[] = {
     BODY("force", FLAG_SWITCH, "force", "", "do not ask the guest", "ゲストに問い合わせず止める"),
-    PROJECT, END
+    REVISION, PROJECT, END
 };
 static const struct flag instance_ls_flags[] = {
     { "label", 0, FLAG_LABEL, PLACE_QUERY, "label", true, false, "KEY=VALUE",
@@ -220,7 +225,8 @@ static const struct flag context_add_flags[] = {
     LOCAL("use", FLAG_SWITCH, "", "make it the current one", "既定にする"), END
 };
 static const struct flag api_flags[] = {
-    LOCAL("body", FLAG_TEXT, "JSON|@FILE|-", "body of the request", "要求の本文"), END
+    LOCAL("body", FLAG_TEXT, "JSON|@FILE|-", "body of the request", "要求の本文"),
+    LOCAL("if-match", FLAG_TEXT, "TAG|*", "the tag that it must still have", "一致すべきタグ"), END
 };
 static const struct flag no_flags[] = { END };
 
@@ -349,7 +355,7 @@ const struct verb verbs[] = {
       "list tenants", "テナントの一覧" },
     { "tenant", "show", READ, T, "TENANT", list_flags, tenant_columns,
       "show a tenant", "テナントの詳細" },
-    { "tenant", "delete", DELETE, T, "TENANT", no_flags, operation_columns,
+    { "tenant", "delete", DELETE, T, "TENANT", tenant_delete_flags, operation_columns,
       "delete an empty tenant", "空のテナントを消す" },
     { "project", "create", POST, T "/projects", "NAME", project_create_flags, operation_columns,
       "make a project", "プロジェクトを作る" },
@@ -380,7 +386,7 @@ const struct verb verbs[] = {
       "list networks", "ネットワークの一覧" },
     { "network", "show", READ, T "/networks/{name}", "NAME", project_flags, network_columns,
       "show a network", "ネットワークの詳細" },
-    { "network", "delete", DELETE, T "/networks/{name}", "NAME", project_only_flags,
+    { "network", "delete", DELETE, T "/networks/{name}", "NAME", project_change_flags,
       operation_columns, "delete an unused network", "使われていないネットワークを消す" },
     { "image", "create", POST, "/v1/images", "NAME", image_create_flags, operation_columns,
       "name an image by its digests", "イメージをダイジェストで登録する" },
@@ -392,13 +398,13 @@ const struct verb verbs[] = {
       "forget an unused image", "使われていないイメージの登録を消す" },
     { "instance", "create", POST, T "/instances", "NAME", instance_create_flags,
       operation_columns, "make an instance", "インスタンスを作る" },
-    { "instance", "start", POST, T "/instances/{name}:start", "NAME", project_only_flags,
+    { "instance", "start", POST, T "/instances/{name}:start", "NAME", project_change_flags,
       operation_columns, "start an instance", "インスタンスを起動する" },
     { "instance", "stop", DESTROY, T "/instances/{name}:stop", "NAME", instance_stop_flags,
       operation_columns, "stop an instance", "インスタンスを止める" },
-    { "instance", "reboot", POST, T "/instances/{name}:reboot", "NAME", project_only_flags,
+    { "instance", "reboot", POST, T "/instances/{name}:reboot", "NAME", project_change_flags,
       operation_columns, "reboot an instance", "インスタンスを再起動する" },
-    { "instance", "delete", DELETE, T "/instances/{name}", "NAME", project_only_flags,
+    { "instance", "delete", DELETE, T "/instances/{name}", "NAME", project_change_flags,
       operation_columns, "delete an instance", "インスタンスを消す" },
     { "instance", "ls", LIST, "/v1[/tenants/{tenant}]/instances", "", instance_ls_flags, instance_columns,
       "list instances", "インスタンスの一覧" },

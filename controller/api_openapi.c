@@ -156,9 +156,11 @@ static void write_parameters(
         out_pair(out, "pattern", "^[!-~]{1,63}$");
         out_object_end(out);
         out_object_end(out);
-        begin_parameter(out, "If-Match", "header", false);
-        schema_simple(out, "string", NULL);
-        out_object_end(out);
+        if (api_route_needs_match(route) || api_route_has_tag(route)) {
+            begin_parameter(out, "If-Match", "header", api_route_needs_match(route));
+            schema_simple(out, "string", NULL);
+            out_object_end(out);
+        }
     } else if (api_route_takes_stale(route)) {
         begin_parameter(out, "consistency", "query", false);
         out_object(out);

@@ -274,16 +274,27 @@ static bool make_labels(struct making *making)
     return true;
 }
 
-/* Strong tags only; "*" asks for nothing that engine would not check anyway. */
+/* One strong tag, or "*" for whatever there is now. What replaces or removes an object must say. */
 static bool make_if_match(struct making *making)
 {
+    const struct api_route *route = making->input->route;
     const char *header = making->input->if_match;
     size_t size = strlen(header);
+    if (size == 0 && api_route_needs_match(route)) {
+        problem_set(making->problem, 428, "precondition-required", "This change needs If-Match.");
+        making->problem->hint = "Send the ETag that you saw, or * for whatever there is now.";
+        return false;
+    }
     if (size == 0 || strcmp(header, "*") == 0) {
         return true;
     }
     if (size < 3 || size > 32 || header[0] != '"' || header[size - 1] != '"') {
         return problem_set(making->problem, 400, "malformed", "If-Match is one strong tag.");
+    }
+    if (!api_route_has_tag(route)) {
+        problem_set(making->problem, 412, reject_name(REJECT_PRECONDITION), "It has no ETag.");
+        making->problem->hint = "Send If-Match: *";
+        return false;
     }
     char *tag = arena_take(making->arena, size);
     if (tag == NULL) {

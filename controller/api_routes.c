@@ -311,6 +311,28 @@ static const char *const method_names[] = {
     [API_METHOD_DELETE] = "DELETE",
 };
 
+bool api_route_needs_match(const struct api_route *route)
+{
+    CHECK(route->method != API_METHOD_NONE);
+    return route->method == API_METHOD_PUT || route->method == API_METHOD_DELETE;
+}
+
+bool api_route_has_tag(const struct api_route *route)
+{
+    static const Wire__Request__BodyCase tagged[] = {
+        WIRE__REQUEST__BODY_QUOTA_SET,       WIRE__REQUEST__BODY_TENANT_DELETE,
+        WIRE__REQUEST__BODY_NETWORK_DELETE,  WIRE__REQUEST__BODY_INSTANCE_START,
+        WIRE__REQUEST__BODY_INSTANCE_STOP,   WIRE__REQUEST__BODY_INSTANCE_REBOOT,
+        WIRE__REQUEST__BODY_INSTANCE_DELETE,
+    };
+    for (size_t i = 0; i < COUNT_OF(tagged); i++) {
+        if (route->body == tagged[i]) {
+            return true;
+        }
+    }
+    return false;
+}
+
 const char *api_method_name(enum api_method method)
 {
     CHECK(method > 0 && method < COUNT_OF(method_names));

@@ -84,6 +84,10 @@ bool api_route_takes_query(const struct api_route *route, const char *name);
 /* May ?consistency be said: reads of rows. Logs (events, leaves, console) and waits have no other
  * state than the newest. */
 bool api_route_takes_stale(const struct api_route *route);
+/* Must If-Match be said: what takes the place of an object, or removes it. */
+bool api_route_needs_match(const struct api_route *route);
+/* Has its object an ETag, so that If-Match can name one; else only "*" can match. */
+bool api_route_has_tag(const struct api_route *route);
 const char *api_method_name(enum api_method method);
 /* False: a method we do not serve at all. */
 bool api_method_parse(const char *text, enum api_method *method_out);

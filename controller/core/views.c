@@ -190,6 +190,7 @@ Wire__QuotaView *views_quota(
         view->cap = quantities(live, &account->cap);
         view->used = quantities(live, &account->used);
         view->held = quantities(live, &account->held);
+        view->revision = tenant->revision;
     }
     return view;
 }

@@ -98,6 +98,10 @@ static enum MHD_Result on_request(
             sizeof(seen->key),
             MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Idempotency-Key"));
         keep(
+            seen->if_match,
+            sizeof(seen->if_match),
+            MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "If-Match"));
+        keep(
             seen->last_event_id,
             sizeof(seen->last_event_id),
             MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Last-Event-ID"));

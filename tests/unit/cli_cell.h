@@ -20,6 +20,7 @@ struct seen {
     char url[256];
     char key[80];
     char body[1024];
+    char if_match[32];
     char last_event_id[32];
 };
 

@@ -256,7 +256,7 @@ Test(api_request, each_wrong_query_is_refused, .init = begin)
 Test(api_request, a_body_where_none_is_wanted_is_refused, .init = begin)
 {
     cr_assert_null(make(API_METHOD_DELETE, "/v1/tenants/a", "{}", "k", ""));
-    cr_assert_not_null(make(API_METHOD_DELETE, "/v1/tenants/a", NULL, "k", ""));
+    cr_assert_not_null(make(API_METHOD_DELETE, "/v1/tenants/a", NULL, "k", "*"));
     cr_assert_null(
         make(API_METHOD_POST, "/v1/tenants/a/instances?project=p", "{\"project\":\"q\"}", "k", ""));
     cr_assert_str_eq(problem.pointer, "/project");
@@ -269,6 +269,29 @@ Test(api_request, only_strong_tags_pass_and_lose_their_quotes, .init = begin)
     cr_assert_str_eq(request->if_match, "r7");
     cr_assert_null(make(API_METHOD_DELETE, "/v1/tenants/a", NULL, "k", "W/\"r7\""));
     cr_assert_null(make(API_METHOD_DELETE, "/v1/tenants/a", NULL, "k", "r7"));
+}
+
+Test(api_request, what_replaces_or_removes_says_what_it_saw, .init = begin)
+{
+    for (size_t i = 0; i < api_routes_count(); i++) {
+        const struct api_route *route = api_route_at(i);
+        bool changes = route->method == API_METHOD_PUT || route->method == API_METHOD_DELETE;
+        cr_assert_eq(api_route_needs_match(route), changes, "%s", route->operation);
+    }
+    cr_assert_null(make(API_METHOD_PUT, "/v1/tenants/a/quota", NULL, "k", ""));
+    cr_assert_eq(problem.status, 428);
+    cr_assert_null(make(API_METHOD_DELETE, "/v1/images/i", NULL, "k", ""));
+    cr_assert_eq(problem.status, 428);
+    cr_assert_neq(strlen(problem.hint), 0);
+    Wire__Request *request = make(API_METHOD_DELETE, "/v1/images/i", NULL, "k", "*");
+    cr_assert_not_null(request);
+    cr_assert_str_eq(request->if_match, "", "whatever there is now");
+    /* A tag that nobody would look at must not look like a promise. */
+    cr_assert_null(make(API_METHOD_DELETE, "/v1/images/i", NULL, "k", "\"r1\""));
+    cr_assert_eq(problem.status, 412);
+    cr_assert_not_null(make(API_METHOD_POST, "/v1/tenants/a/instances/v:start", NULL, "k", ""));
+    request = make(API_METHOD_POST, "/v1/tenants/a/instances/v:start", NULL, "k", "\"r3\"");
+    cr_assert_str_eq(request->if_match, "r3");
 }
 
 Test(api_request, a_page_token_serves_only_the_question_it_belongs_to, .init = begin)

@@ -241,6 +241,33 @@ Test(cli_client, a_thousand_rows_are_a_thousand_lines)
     cell_stop(&server);
 }
 
+Test(cli_client, a_change_says_what_it_saw)
+{
+    static const struct step steps[] = { { 202, NULL, "{\"id\":\"o\",\"state\":\"done\"}" } };
+    static const struct {
+        const char *line;
+        const char *match;
+    } rows[] = {
+        { "udatsu tenant create a", "" },
+        { "udatsu tenant delete a --yes", "*" },
+        { "udatsu tenant delete a --yes --revision 7", "\"r7\"" },
+        { "udatsu vm start v --tenant a", "" },
+        { "udatsu vm start v --tenant a --revision 2", "\"r2\"" },
+        { "udatsu quota set a --cap vcpus=1", "*" },
+        { "udatsu api DELETE /v1/images/i --if-match *", "*" },
+        { "udatsu api DELETE /v1/images/i", "" },
+    };
+    struct server server;
+    cell_start(&server, steps, COUNT_OF(steps));
+    cell_use(&server, NULL);
+    for (uint32_t i = 0; i < COUNT_OF(rows); i++) {
+        cr_assert_eq(cell_run(rows[i].line), EXIT_DONE, "%s: %s", rows[i].line, cell_err);
+        cr_assert_str_eq(server.seen[i].if_match, rows[i].match, "%s", rows[i].line);
+    }
+    cr_assert_eq(cell_run("udatsu tenant delete a --yes --revision x"), EXIT_USAGE);
+    cell_stop(&server);
+}
+
 Test(cli_client, what_is_not_json_is_not_an_answer)
 {
     struct server server;

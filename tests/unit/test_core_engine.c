@@ -2,7 +2,6 @@
 #include "tests/unit/core_lab.h"
 #include "wire/frame.h"
 
-
 static const struct desk_conf three = { .members = DESK_MEMBERS };
 
 static void confirmed(struct desk *desk, uint64_t peer, uint64_t term, uint64_t nonce, bool yes)
