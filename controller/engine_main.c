@@ -154,39 +154,65 @@ static void *on_memory(void *context, void *old, size_t size)
 
 /* ---- Link's address book: whom this controller dials ---- */
 
-static void tell_peers(struct engine_process *self)
-{
-    enum { PEERS = LIMIT_CONTROLLERS * 4 };
-    static Wire__PeerAddress addresses[PEERS];
-    static Wire__Identity identities[PEERS];
+enum { PEERS = LIMIT_CONTROLLERS * 4 };
+
+struct address_book {
+    Wire__PeerAddress addresses[PEERS];
+    Wire__Identity identities[PEERS];
     Wire__PeerAddress *list[PEERS];
-    Wire__LinkPeers peers = WIRE__LINK_PEERS__INIT;
-    const struct state *state = engine_state(server_engine(self->server));
-    for (const struct controller_row *row = state_first(state, TABLE_CONTROLLER);
-         row != NULL && peers.n_dial < PEERS;
-         row = state_next(state, TABLE_CONTROLLER, row)) {
-        if (row->head.id == self->child.config->self->id || row->leaving) {
-            continue;
-        }
-        size_t at = peers.n_dial++;
-        wire__identity__init(&identities[at]);
-        identities[at].kind = WIRE__KIND__KIND_CONTROLLER;
-        identities[at].id = row->head.id;
-        wire__peer_address__init(&addresses[at]);
-        addresses[at].identity = &identities[at];
-        addresses[at].address = row->link_address;
-        list[at] = &addresses[at];
+    size_t count;
+};
+
+static void book_add(
+    struct address_book *book, const struct engine_process *self, uint64_t id, char *address)
+{
+    const struct controller_row *row =
+        state_find(engine_state(server_engine(self->server)), TABLE_CONTROLLER, id);
+    bool known = id == self->child.config->self->id || (row != NULL && row->leaving);
+    for (size_t i = 0; i < book->count; i++) {
+        known = known || book->identities[i].id == id;
     }
-    peers.dial = list;
-    if (peers.n_dial == 0 || (self->peers_told && peers.n_dial == self->peers_count)) {
+    if (known || book->count == PEERS) {
         return;
     }
+    size_t at = book->count++;
+    wire__identity__init(&book->identities[at]);
+    book->identities[at].kind = WIRE__KIND__KIND_CONTROLLER;
+    book->identities[at].id = id;
+    wire__peer_address__init(&book->addresses[at]);
+    book->addresses[at].identity = &book->identities[at];
+    book->addresses[at].address = address;
+    book->list[at] = &book->addresses[at];
+}
+
+/* The log's members too: after a cut of power the rows may be older than the members, and would
+ * only grow by what the members tell. */
+static void tell_peers(struct engine_process *self)
+{
+    static struct address_book book;
+    struct replica_status status;
+    const struct state *state = engine_state(server_engine(self->server));
+    book.count = 0;
+    for (struct controller_row *row = state_first(state, TABLE_CONTROLLER); row != NULL;
+         row = state_next(state, TABLE_CONTROLLER, row)) {
+        book_add(&book, self, row->head.id, row->link_address);
+    }
+    server_status(self->server, &status);
+    for (uint32_t i = 0; i < status.member_count; i++) {
+        book_add(&book, self, status.members[i].id, status.members[i].address);
+    }
+    if (book.count == 0 || (self->peers_told && book.count == self->peers_count)) {
+        return;
+    }
+    Wire__LinkPeers peers = WIRE__LINK_PEERS__INIT;
+    peers.n_dial = book.count;
+    peers.dial = book.list;
     Wire__Frame frame = WIRE__FRAME__INIT;
     frame.body_case = WIRE__FRAME__BODY_LINK_PEERS;
     frame.link_peers = &peers;
     to(self, PROGRAM_LINK, &frame);
     self->peers_told = self->child.to[PROGRAM_LINK] != NULL;
-    self->peers_count = peers.n_dial;
+    self->peers_count = book.count;
 }
 
 /* ---- The loop ---- */

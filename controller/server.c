@@ -296,15 +296,17 @@ void server_keys(struct server *server, uint64_t now_ms, uint64_t wall_ms, const
 void server_tick(struct server *server, uint64_t now_ms, uint64_t wall_ms)
 {
     now(server, now_ms, wall_ms);
+    /* A flush or compaction that failed behind our back shows here first. */
+    server->store_unfit = server->store_unfit || !store_fit(server->store);
     replica_tick(server->replica, now_ms);
     server_members_tell(server);
     struct engine_event event = { .kind = ENGINE_CLOCK };
     server_step(server, &event);
-    if (server->store_unfit && !server->flushing && store_reopen(server->store).code == 0) {
+    if (mirror_again(server)) {
         /* What was not flushed is gone from the mirror, but not from the log: start over from it.
          */
         server->host.halt(
-            server->host.context, "space is back; the mirror starts over from the log");
+            server->host.context, "the disk writes again; the mirror starts over from the log");
         return;
     }
     (void)mirror_drain(server, false); /* Unfitness shows in the next members_tell. */
@@ -337,23 +339,4 @@ bool server_poisoned(const struct server *server, uint64_t *index_out)
 {
     *index_out = server->poisoned ? server->conf.mark->index : 0;
     return server->poisoned;
-}
-
-struct store *server_flush_begin(struct server *server)
-{
-    if (server->flushing || server->store_unfit ||
-        store_flushed_index(server->store) == server->mirrored_index ||
-        server->now_ms - server->flushed_ms < SERVER_FLUSH_MS) {
-        return NULL;
-    }
-    server->flushing = true;
-    server->flushed_ms = server->now_ms;
-    return server->store;
-}
-
-void server_flush_end(struct server *server, struct result result)
-{
-    CHECK(server->flushing);
-    server->flushing = false;
-    server->store_unfit = server->store_unfit || result.code != 0;
 }

@@ -8,7 +8,8 @@
 enum {
     SERVER_MIRROR_MS = 50, /* Rows are mirrored at least this often while something changed. */
     SERVER_FLUSH_MS = 5000,
-    SERVER_WISHES = 16, /* Calls of consensus that one step may ask for. */
+    SERVER_REOPEN_MS = 500, /* An unfit mirror's disk is tried this often: it costs a sync. */
+    SERVER_WISHES = 16,     /* Calls of consensus that one step may ask for. */
     MIRROR_TAG_LEAF = 0x4c,
     MIRROR_KEY_SIZE = 9,
 };
@@ -33,6 +34,7 @@ struct server {
     uint64_t flushed_ms;
     bool poisoned;
     bool store_unfit;
+    uint64_t reopen_ms; /* When its disk was tried last. */
     enum replica_role role;
     uint64_t linked[LIMIT_CONTROLLERS * 2]; /* Controllers whose link is up; 0: free. */
 };
@@ -44,6 +46,9 @@ struct result mirror_drain(struct server *server, bool force);
 /* The same, and the store's index is exactly `index`: barriers and membership changes move no row.
  */
 struct result mirror_reach(struct server *server, uint64_t index);
+/* True once, when the disk of an unfit mirror takes writes again: this process has to start over.
+ */
+bool mirror_again(struct server *server);
 void mirror_leaf(struct server *server, uint64_t seq, struct slice leaf);
 void mirror_read_leaves(struct server *server, const struct effect *effect);
 /* The key under which a row, or a leaf, lies. */

@@ -147,6 +147,38 @@ void mirror_leaf(struct server *server, uint64_t seq, struct slice leaf)
     server->mirror_dirty = true;
 }
 
+/* ---- The disk ---- */
+
+/* INV-REF-2: an unfit mirror takes nothing until its disk does, and then begins at what it kept. */
+bool mirror_again(struct server *server)
+{
+    if (!server->store_unfit || server->flushing ||
+        server->now_ms - server->reopen_ms < SERVER_REOPEN_MS) {
+        return false;
+    }
+    server->reopen_ms = server->now_ms;
+    return store_reopen(server->store).code == 0;
+}
+
+struct store *server_flush_begin(struct server *server)
+{
+    if (server->flushing || server->store_unfit ||
+        store_flushed_index(server->store) == server->mirrored_index ||
+        server->now_ms - server->flushed_ms < SERVER_FLUSH_MS) {
+        return NULL;
+    }
+    server->flushing = true;
+    server->flushed_ms = server->now_ms;
+    return server->store;
+}
+
+void server_flush_end(struct server *server, struct result result)
+{
+    CHECK(server->flushing);
+    server->flushing = false;
+    server->store_unfit = server->store_unfit || result.code != 0;
+}
+
 /* ---- Leaves ---- */
 
 struct search {
@@ -156,6 +188,7 @@ struct search {
     size_t bytes;
     uint32_t limit;
     uint32_t looked;
+    bool damaged; /* A leaf that cannot be read. */
     uint64_t next;
 };
 
@@ -175,8 +208,11 @@ static bool take_leaf(void *context, struct slice key, struct slice value)
     Wire__Leaf *leaf = NULL;
     arena_reset(scratch);
     search->next = id_of(key);
-    if (search->looked++ == LEAVES_LOOK || search->answer->n_leaves == search->limit ||
-        wire_decode(&wire__leaf__descriptor, value, scratch, &leaf).code != 0) {
+    if (search->looked++ == LEAVES_LOOK || search->answer->n_leaves == search->limit) {
+        return false;
+    }
+    if (wire_decode(&wire__leaf__descriptor, value, scratch, &leaf).code != 0) {
+        search->damaged = true;
         return false;
     }
     if (!wanted(search, leaf)) {
@@ -198,13 +234,29 @@ static bool take_leaf(void *context, struct slice key, struct slice value)
     return true;
 }
 
+/* INV-AUD-1: a list with holes in it is not given out as the log. */
+static void refuse_leaves(struct server *server, Wire__Answer *answer, const char *detail)
+{
+    answer->n_leaves = 0;
+    answer->next_after = 0;
+    answer->reject = REJECT_UNFIT;
+    answer->retry_after_seconds = 5;
+    answer->problem = arena_take(&server->arena, sizeof(*answer->problem));
+    CHECK(answer->problem != NULL);
+    wire__problem__init(answer->problem);
+    answer->problem->code = reject_name(REJECT_UNFIT);
+    answer->problem->detail = detail;
+    answer->problem->hint = "Ask another controller.";
+}
+
 /* Leaves live in the store alone: the core keeps only the frontier. `next_after` says where the
  * next page begins; 0: this was the last. */
 void mirror_read_leaves(struct server *server, const struct effect *effect)
 {
     uint8_t tag = MIRROR_TAG_LEAF;
     uint8_t room[MIRROR_KEY_SIZE];
-    (void)mirror_drain(server, true); /* What was not mirrored yet is simply not listed yet. */
+    /* What was not mirrored yet is simply not listed yet; an unfit mirror will never list it. */
+    (void)mirror_drain(server, true);
     struct search search = { .server = server, .effect = effect, .answer = effect->answer };
     search.limit = effect->leaves->limit == 0 || effect->leaves->limit > LIMIT_LIST_PAGE
                        ? LIMIT_LIST_PAGE
@@ -218,6 +270,11 @@ void mirror_read_leaves(struct server *server, const struct effect *effect)
         mirror_key(MIRROR_TAG_LEAF, effect->leaves->first, room),
         take_leaf,
         &search);
+    if (server->store_unfit || scanned.code != 0 || search.damaged) {
+        refuse_leaves(server, search.answer, "This controller's mirror cannot be read now.");
+        server_answer(server, effect->handle, effect->origin, search.answer);
+        return;
+    }
     uint64_t size = state_cell(engine_state(server->engine))->frontier.size;
     if (scanned.code == 0 && search.next < size) {
         search.answer->next_after = search.next; /* Also of a page on which nothing was wanted. */

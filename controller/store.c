@@ -22,10 +22,11 @@ enum {
     FLUSH_ROOM = 1024 * 1024,        /* With less, the next large flush fails halfway. */
     REOPEN_ROOM = 2 * MEMTABLE_SIZE, /* Free bytes without which reopening is not worth it. */
     LOG_FILES = 2,
-    /* One above RocksDB's highest level: its own log stays empty. Debian's library is built with
-     * assertions, and one of them aborts the process when that log is written to after a write to
-     * it failed, as on a full disk. */
-    LOG_NOTHING = 6,
+    /* RocksDB's highest level (HEADER_LEVEL): its own log stays empty. Debian's library is built
+     * with assertions, and one of them aborts the process when that log is written to after a write
+     * to it failed, as on a full disk. A level above it has no name, and each opening would leave
+     * an OPTIONS file behind that could not be finished. */
+    LOG_NOTHING = 5,
 };
 
 static const char index_key[] = "\0index"; /* Below every row: those do not begin with 0. */
@@ -233,10 +234,13 @@ static bool room_for(const struct store *store, uint64_t bytes)
 RESULT store_reopen(struct store *store)
 {
     CHECK(store != NULL);
-    /* As long as the disk is full the open database still answers reads: it is not closed for
-     * nothing. */
+    /* As long as the disk is full or refuses, the open database still answers reads: it is not
+     * closed for nothing. */
     if (store->db != NULL && !room_for(store, REOPEN_ROOM)) {
         return FAIL(FAILURE_NO_SPACE);
+    }
+    if (store->db != NULL) {
+        TRY(store_writable(store->directory));
     }
     rocksdb_writebatch_clear(store->batch);
     store->batch_rows = 0;

@@ -35,9 +35,10 @@ struct store;
 RESULT store_open(const char *directory, struct store **store_out);
 /* Accepts NULL. Drops the open batch. Flushes what it can; promises nothing about it. */
 void store_close(struct store *store);
-/* Close and open again, after space is back. While there is none it answers FAILURE_NO_SPACE and
- * leaves the database open for reads. On failure the store stays unfit; try again. Neither
- * close nor reopen runs beside another thread's flush, checkpoint or scan. */
+/* Close and open again, when the disk takes writes again. While it does not, it says why
+ * (FAILURE_NO_SPACE, FAILURE_IO, …) and leaves the database open for reads. On failure the store
+ * stays unfit; try again. Neither close nor reopen runs beside another thread's flush, checkpoint
+ * or scan. */
 RESULT store_reopen(struct store *store);
 
 /* The applied index stored with the rows; 0 when nothing was ever committed. */
@@ -86,6 +87,9 @@ RESULT store_verify(const char *directory, struct slice manifest, struct arena *
  * changes nothing more. store_index() after store_open tells which one it is. */
 RESULT store_install(
     const char *directory, const char *fetched, struct slice manifest, struct arena *arena);
+/* Does the disk under this directory take a new file, whole and for good? The file is made, synced
+ * and removed again. */
+RESULT store_writable(const char *directory);
 /* Removes a checkpoint, or what is left of one. No such directory is fine. */
 RESULT store_discard(const char *directory);
 

@@ -25,6 +25,7 @@
 enum {
     FILE_NAME_MAX = 64, /* RocksDB's names are far shorter. */
     READ_SIZE = 64 * 1024,
+    PROBE_SIZE = 4096,
     MANIFEST_FORMAT = 1,
 };
 
@@ -53,6 +54,24 @@ static struct result failure_now(void)
     case EXDEV: return FAIL(FAILURE_UNSUPPORTED);
     default: return FAIL(FAILURE_IO);
     }
+}
+
+RESULT store_writable(const char *directory)
+{
+    static const uint8_t bytes[PROBE_SIZE];
+    char path[STORE_PATH_MAX + FILE_NAME_MAX];
+    int used = snprintf(path, sizeof(path), "%s/probe", directory);
+    CHECK(used > 0 && (size_t)used < sizeof(path));
+    (void)unlink(path); /* Of a probe that power cut short. */
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        return failure_now();
+    }
+    errno = EIO; /* What a short write means. */
+    bool kept = write(fd, bytes, sizeof(bytes)) == (ssize_t)sizeof(bytes) && fdatasync(fd) == 0;
+    struct result result = kept ? OK : failure_now();
+    kept = close(fd) == 0 && unlink(path) == 0;
+    return result.code != FAILURE_NONE || kept ? result : failure_now();
 }
 
 /* No separator, no dot in front: a name can not leave its directory. */

@@ -25,6 +25,10 @@ over "$disk/init" /run/init
 if [ -e "$disk/engine.ext4" ]; then
     mount -o loop "$disk/engine.ext4" /var/lib/udatsu/engine
 fi
+# The same for the mirror alone, to see its disk fail while the log's is sound.
+if [ -e "$disk/rows.ext4" ]; then
+    mount -o loop "$disk/rows.ext4" /var/lib/udatsu/engine/rows
+fi
 
 case $name in
 n*)

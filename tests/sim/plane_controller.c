@@ -78,7 +78,7 @@ static void host_halt(void *context, const char *why)
     struct plane_controller *self = context;
     plane_trace(self->plane, "m%u halts: %s", self->machine, why);
     bool differs = strstr(why, "majority") != NULL;
-    bool again = strstr(why, "space is back") != NULL;
+    bool again = strstr(why, "writes again") != NULL;
     if (differs) {
         plane_fail(self->plane, "DIVERGED m%u: %s", self->machine, why);
     }

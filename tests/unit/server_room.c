@@ -84,8 +84,9 @@ static void on_event(void *context, const Wire__EventView *event)
 
 static void on_halt(void *context, const char *why)
 {
-    (void)context;
-    cr_assert_fail("halt: %s", why);
+    struct room *here = context;
+    cr_assert(here->may_halt, "halt: %s", why);
+    here->halts++;
 }
 
 static void *on_memory(void *context, void *old, size_t size)

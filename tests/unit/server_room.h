@@ -18,7 +18,9 @@ struct room {
     uint64_t now_ms;
     uint32_t reject; /* Of the last answer; UINT32_MAX: none came. */
     uint32_t answers;
-    size_t items; /* Of the last answer. */
+    size_t items;  /* Of the last answer. */
+    bool may_halt; /* Else a halt fails the test. */
+    uint32_t halts;
     bool keys_silent;
     bool note_due; /* Keys were asked to sign `note_handle`. */
     uint64_t note_handle;

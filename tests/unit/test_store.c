@@ -5,6 +5,7 @@
 #include "base/check.h"
 
 #include <criterion/criterion.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -309,6 +311,7 @@ Test(store, a_failed_flush_makes_it_unfit_until_it_is_reopened)
     cr_assert_eq(store_index(store), 2);
     cr_assert_neq(store_reopen(store).code, 0); /* No space yet. */
     cr_assert_not(store_fit(store));
+    check_one_moment(store); /* It was not closed for nothing. */
     limit_files(RLIM_INFINITY);
     cr_assert_eq(store_reopen(store).code, 0);
     cr_assert(store_fit(store));
@@ -443,6 +446,38 @@ Test(store, every_flipped_byte_of_a_manifest_is_refused)
         accepted += store_verify(checkpoint, given, &scratch).code == 0 ? 1U : 0U;
     }
     cr_assert_leq(accepted, 1); /* Only the index itself is no file: store_index() decides. */
+}
+
+/* Files of the database whose names hold `part`. */
+static uint32_t files_with(const char *part)
+{
+    DIR *directory = opendir(database);
+    uint32_t count = 0;
+    cr_assert_not_null(directory);
+    for (const struct dirent *entry = readdir(directory); entry != NULL;
+         entry = readdir(directory)) {
+        count += strstr(entry->d_name, part) != NULL ? 1 : 0;
+    }
+    cr_assert_eq(closedir(directory), 0);
+    return count;
+}
+
+Test(store, opening_again_and_again_leaves_nothing_behind)
+{
+    for (uint32_t i = 0; i < 6; i++) {
+        store_close(opened());
+    }
+    cr_assert_eq(files_with("dbtmp"), 0);
+    cr_assert_leq(files_with("OPTIONS-"), 2);
+    cr_assert_leq(files_with("LOG"), 3);
+    cr_assert_leq(files_with("MANIFEST-"), 1);
+    struct store *store = opened();
+    char path[256];
+    (void)snprintf(path, sizeof(path), "%s/LOG", database);
+    struct stat about;
+    cr_assert_eq(stat(path, &about), 0);
+    cr_assert_eq(about.st_size, 0); /* RocksDB's own log is silent. */
+    store_close(store);
 }
 
 Test(store, a_damaged_database_says_so)
