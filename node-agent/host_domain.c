@@ -145,8 +145,21 @@ static bool see(
     return true;
 }
 
+/* One that has just ended is nobody's. */
+static bool is_stranger(const struct host_domains *domains, virDomainPtr domain)
+{
+    uint64_t instance = 0;
+    struct host_xml_metadata metadata;
+    CHECK(domain != NULL);
+    return !is_ours(domains, domain, &instance, &metadata) && virDomainIsActive(domain) == 1;
+}
+
 RESULT host_domains_list(
-    struct host_domains *domains, struct host_domain_seen *seen, uint32_t size, uint32_t *count_out)
+    struct host_domains *domains,
+    struct host_domain_seen *seen,
+    uint32_t size,
+    uint32_t *count_out,
+    uint32_t *strangers_out)
 {
     virConnectPtr connection = NULL;
     TRY(borrow(domains, &connection));
@@ -158,10 +171,13 @@ RESULT host_domains_list(
         return result;
     }
     uint32_t count = 0;
+    uint32_t strangers = 0;
     for (int i = 0; i < all; i++) {
         CHECK(list[i] != NULL);
         if (count < size && see(domains, list[i], &seen[count])) {
             count++;
+        } else if (is_stranger(domains, list[i])) {
+            strangers++;
         }
         (void)virDomainFree(list[i]);
     }
@@ -174,6 +190,7 @@ RESULT host_domains_list(
     }
     CHECK(count <= size);
     *count_out = count;
+    *strangers_out = strangers;
     return OK;
 }
 

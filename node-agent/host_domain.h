@@ -36,11 +36,13 @@ RESULT host_domains_open(
     struct host_domains **domains_out);
 
 /* All of these block: pool threads only. FAILURE_CLOSED: libvirt is away, the outcome unknown. */
+/* `strangers_out`: running domains that are not ours; they are counted and left alone. */
 RESULT host_domains_list(
     struct host_domains *domains,
     struct host_domain_seen *seen,
     uint32_t size,
-    uint32_t *count_out);
+    uint32_t *count_out,
+    uint32_t *strangers_out);
 /* Made, not running. FAILURE_EXISTS when there is one already (INV-VM-1). */
 RESULT host_domain_create(struct host_domains *domains, uint64_t instance, const char *xml);
 RESULT host_domain_limit(struct host_domains *domains, uint64_t instance, uint64_t memory_bytes);

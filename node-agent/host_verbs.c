@@ -70,7 +70,7 @@ static RESULT observe_domains(struct host *host, struct arena *arena, Wire__Verb
 {
     struct host_domain_seen *seen = take(arena, SEEN_MAX * sizeof(*seen));
     uint32_t count = 0;
-    TRY(host_domains_list(host->domains, seen, SEEN_MAX, &count));
+    TRY(host_domains_list(host->domains, seen, SEEN_MAX, &count, &told->strangers));
     for (uint32_t i = 0; i < count; i++) {
         Wire__HostInstance *line = told_instance(arena, told, seen[i].instance);
         CHECK(line != NULL);

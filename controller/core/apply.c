@@ -300,6 +300,9 @@ static void apply_command(
     case WIRE__COMMAND__BODY_PROCESS_STARTED:
         apply_process_started(apply, command->process_started);
         return;
+    case WIRE__COMMAND__BODY_NODE_CONDITIONED:
+        apply_node_conditioned(apply, command->node_conditioned);
+        return;
     case WIRE__COMMAND__BODY_TICK: apply_tick(apply); return;
     case WIRE__COMMAND__BODY_CHECKPOINTED: apply_checkpointed(apply, command->checkpointed); return;
     case WIRE__COMMAND__BODY_REFUSED: apply_refused(apply, command->refused); return;

@@ -133,6 +133,8 @@ void apply_instances(struct apply *apply, const Wire__Request *request, struct o
 void apply_genesis(struct apply *apply, const Wire__Genesis *genesis);
 void apply_node_reported(struct apply *apply, const Wire__NodeReported *reported);
 void apply_node_judged(struct apply *apply, const Wire__NodeJudged *judged);
+void apply_node_conditioned(struct apply *apply, const Wire__NodeConditioned *conditioned);
+const char *apply_condition_words(uint32_t bits); /* Of the first one that is set; or "". */
 void apply_process_started(struct apply *apply, const Wire__ProcessStarted *started);
 void apply_node_heard(struct apply *apply, const Wire__NodeHeard *heard);
 void apply_controller_reported(struct apply *apply, const Wire__ControllerReported *reported);

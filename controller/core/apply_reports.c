@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "controller/core/instance.h"
 
+#include <frame.pb-c.h>
 #include <string.h>
 
 #define S(name) WIRE__INSTANCE_STATE__INSTANCE_STATE_##name
@@ -141,6 +142,60 @@ void apply_node_judged(struct apply *apply, const Wire__NodeJudged *judged)
         judged->node,
         !alive,
         "not heard; nothing is concluded, nothing is moved");
+}
+
+struct condition {
+    uint32_t bit;
+    const char *alarm;
+    const char *why;
+};
+
+static const struct condition conditions[] = {
+    { WIRE__NODE_CONDITION__NODE_CONDITION_LIBVIRT_AWAY,
+      "libvirt-away",
+      "libvirtd does not answer; nothing is begun there, guests run on" },
+    { WIRE__NODE_CONDITION__NODE_CONDITION_STRANGERS,
+      "foreign-guests",
+      "guests that are not ours run there; they are left alone" },
+};
+
+/* What a node says of itself besides: each is an alarm for as long as it is so. */
+void apply_node_conditioned(struct apply *apply, const Wire__NodeConditioned *word)
+{
+    struct node_row *row = state_find(apply->state, TABLE_NODE, word->node);
+    if (row == NULL) {
+        return;
+    }
+    apply->actor_kind = WIRE__KIND__KIND_NODE;
+    apply->actor = word->node;
+    for (size_t i = 0; i < COUNT_OF(conditions); i++) {
+        const struct condition *known = &conditions[i];
+        bool is = (word->conditions & known->bit) != 0;
+        if (is == ((row->conditions & known->bit) != 0)) {
+            continue;
+        }
+        row->conditions ^= known->bit;
+        state_touch(apply->state, TABLE_NODE, row);
+        apply_leaf(
+            apply,
+            0,
+            is ? "node-limited" : "node-restored",
+            WIRE__KIND__KIND_NODE,
+            word->node,
+            REJECT_NONE,
+            known->alarm);
+        apply_alarm(apply, known->alarm, WIRE__KIND__KIND_NODE, word->node, is, known->why);
+    }
+}
+
+const char *apply_condition_words(uint32_t bits)
+{
+    for (size_t i = 0; i < COUNT_OF(conditions); i++) {
+        if ((bits & conditions[i].bit) != 0) {
+            return conditions[i].why;
+        }
+    }
+    return "";
 }
 
 /* ---- What became of an instance ---- */

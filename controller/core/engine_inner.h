@@ -69,7 +69,8 @@ struct node_soft {
     Wire__NodeOrders *orders; /* Of the step at `orders_at`; never looked at in another. */
     uint64_t orders_at;
     uint64_t renewed_ms;
-    uint64_t judged_ms; /* When it was last judged; 0: the row says what we see. */
+    uint64_t conditioned_ms; /* When its conditions were last put into the log. */
+    uint64_t judged_ms;      /* When it was last judged; 0: the row says what we see. */
 };
 
 struct controller_soft {

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "controller/core/engine_inner.h"
 
+#include <frame.pb-c.h>
 #include <string.h>
 
 enum {
@@ -69,6 +70,28 @@ static void judge(struct engine *engine, uint64_t node, bool alive, const char *
     command.format = 1;
     command.body_case = WIRE__COMMAND__BODY_NODE_JUDGED;
     command.node_judged = &judged;
+    lead_word(engine, &command);
+}
+
+/* A word that the row does not show by then was lost: then again. */
+static void conditioned(struct engine *engine, const struct node_row *row, uint32_t said)
+{
+    const uint32_t known = WIRE__NODE_CONDITION__NODE_CONDITION_LIBVIRT_AWAY |
+                           WIRE__NODE_CONDITION__NODE_CONDITION_STRANGERS;
+    struct node_soft *soft = nodes_soft(engine, row->head.id);
+    bool waits =
+        soft->conditioned_ms != 0 && engine->now_ms - soft->conditioned_ms < JUDGE_AGAIN_MS;
+    if ((said & known) == row->conditions || waits) {
+        return;
+    }
+    soft->conditioned_ms = engine->now_ms;
+    Wire__NodeConditioned word = WIRE__NODE_CONDITIONED__INIT;
+    word.node = row->head.id;
+    word.conditions = said & known;
+    Wire__Command command = WIRE__COMMAND__INIT;
+    command.format = 1;
+    command.body_case = WIRE__COMMAND__BODY_NODE_CONDITIONED;
+    command.node_conditioned = &word;
     lead_word(engine, &command);
 }
 
@@ -169,6 +192,7 @@ static void renew(struct engine *engine, const struct node_row *row, const Wire_
     soft->renewed_ms = engine->now_ms;
     processes_said(
         engine, WIRE__KIND__KIND_NODE, row->head.id, renew->n_processes, renew->processes);
+    conditioned(engine, row, renew->conditions);
     if (!soft->welcomed) { /* Its hello was lost, or went to an earlier leader. */
         welcome(engine, row);
         return;

@@ -177,6 +177,7 @@ static struct slice encode_node(const struct node_row *row, struct arena *scratc
     message.images = images;
     message.boot_id = binary(row->boot_id, sizeof(row->boot_id));
     message.created_at = row->created_at;
+    message.conditions = row->conditions;
     struct processes_room processes;
     message.n_processes = processes_out(row->processes, &processes);
     message.processes = processes.list;

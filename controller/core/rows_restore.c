@@ -177,6 +177,7 @@ static void node_in(struct intake *in, struct node_row *row, const Wire__NodeRow
     row->images_count = (uint32_t)from->n_images;
     hash_in(in, row->boot_id, sizeof(row->boot_id), &from->boot_id);
     row->created_at = from->created_at;
+    row->conditions = from->conditions;
     processes_in(in, row->processes, from->n_processes, from->processes);
 }
 

@@ -63,7 +63,8 @@ struct controller_row {
     uint64_t wall_ms;
     uint64_t created_at;
     bool leaving;
-    uint64_t processes[PROGRAMS_END]; /* When each program last started, its boot's ms; 0: unheard. */
+    uint64_t
+        processes[PROGRAMS_END]; /* When each program last started, its boot's ms; 0: unheard. */
 };
 
 struct node_row {
@@ -87,7 +88,9 @@ struct node_row {
     uint32_t images_count;
     uint8_t boot_id[16];
     uint64_t created_at;
-    uint64_t processes[PROGRAMS_END]; /* When each program last started, its boot's ms; 0: unheard. */
+    uint64_t
+        processes[PROGRAMS_END]; /* When each program last started, its boot's ms; 0: unheard. */
+    uint32_t conditions;         /* Bits of NodeCondition. */
 };
 
 struct tenant_row {

@@ -2,6 +2,7 @@
 #include "controller/core/views.h"
 
 #include "base/check.h"
+#include "controller/core/apply.h"
 #include "isolation/network.h"
 
 #include <string.h>
@@ -101,7 +102,7 @@ static Wire__NodeView *node_view(const struct view_live *live, const struct node
     view->name = row->name;
     view->place = place_of(live, &row->place);
     view->liveness = row->liveness;
-    view->reason = row->reason;
+    view->reason = row->conditions == 0 ? row->reason : apply_condition_words(row->conditions);
     view->link_address = row->link_address;
     view->underlay_address = row->underlay_address;
     view->vcpus = row->vcpus;

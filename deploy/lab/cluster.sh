@@ -39,7 +39,7 @@ for number in $(seq 2 "$controllers"); do
         --api-address "10.98.0.$(address_octet "c$number"):8443"
 done
 
-images=$root/build/guest
+images=${UDATSU_LAB_GUEST:-$root/build/guest}
 for number in $(seq "$nodes"); do
     node=n$number
     "$here/machine.sh" "$node"

@@ -169,6 +169,7 @@ struct agent {
     uint64_t next_handle;
     uint64_t renew_seq;
     uint64_t renew_at_ms;
+    uint64_t ask_whole_at_ms;
     uint64_t hello_at_ms;
     uint32_t act_cursor; /* Where the next look for work begins, so that no row starves. */
     uint32_t refresh_cursor;

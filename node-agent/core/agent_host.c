@@ -85,6 +85,7 @@ static void told_observe(
     if (first) {
         agent_log_effect(effects, AGENT_LOG_OBSERVED, 0, told->n_instances);
     }
+    agent_ask_whole(agent, effects);
     CHECK(!agent->observe_in_flight);
 }
 

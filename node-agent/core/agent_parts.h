@@ -37,6 +37,7 @@ uint32_t agent_acting(const struct agent *agent);
 /* `known`: with all that is here. Without it a hello is small enough to be repeated. */
 void agent_tell_hello(
     struct agent *agent, uint64_t controller, bool known, struct agent_effects *effects);
+void agent_ask_whole(struct agent *agent, struct agent_effects *effects);
 void agent_tell_hello_all(struct agent *agent, struct agent_effects *effects);
 /* `told` NULL: busy, try again. */
 void agent_tell_console(

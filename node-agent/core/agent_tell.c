@@ -109,6 +109,19 @@ void agent_tell_hello(
     }
 }
 
+/* INV-VM-4: what nobody ordered is left alone until a complete list says that it is unwanted, and
+ * that list is asked for: a hello with all that is here is answered by one. */
+void agent_ask_whole(struct agent *agent, struct agent_effects *effects)
+{
+    bool may = agent->heard_all && agent->survey.known && leader_up(agent);
+    if (!may || agent->now_ms < agent->ask_whole_at_ms || !model_has_unordered(&agent->model)) {
+        return;
+    }
+    CHECK(agent->leader != 0);
+    agent->ask_whole_at_ms = agent->now_ms + AGENT_HELLO_OTHERS_MS;
+    agent_tell_hello(agent, agent->leader, true, effects);
+}
+
 void agent_tell_hello_all(struct agent *agent, struct agent_effects *effects)
 {
     CHECK(agent->survey.known);
@@ -161,6 +174,13 @@ static void tell_renew(struct agent *agent, struct agent_effects *effects)
     uint64_t digest = 0;
     model_digest(&agent->model, &count, &digest);
     CHECK(count <= LIMIT_NODE_INSTANCES);
+    uint32_t conditions = 0;
+    if (agent->host_up && !agent->libvirt_up) {
+        conditions |= WIRE__NODE_CONDITION__NODE_CONDITION_LIBVIRT_AWAY;
+    }
+    if (agent->model.strangers > 0) {
+        conditions |= WIRE__NODE_CONDITION__NODE_CONDITION_STRANGERS;
+    }
     for (uint32_t i = 0; i < LIMIT_CONTROLLERS; i++) {
         if (agent->controllers[i].id == 0 || !agent->controllers[i].up) {
             continue;
@@ -172,6 +192,7 @@ static void tell_renew(struct agent *agent, struct agent_effects *effects)
         renew->seq = agent->renew_seq;
         renew->desired_count = count;
         renew->desired_digest = digest;
+        renew->conditions = conditions;
         add_processes(agent, renew, effects);
         frame->node_renew = renew;
     }

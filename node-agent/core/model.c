@@ -211,7 +211,20 @@ void model_observe(struct model *model, const Wire__VerbTold *told, uint64_t now
         observe_instance(instance, seen, now_ms);
     }
     observe_segments(model, told);
+    model->strangers = told->strangers;
     model->complete = true;
+}
+
+bool model_has_unordered(const struct model *model)
+{
+    bool has = false;
+    for (uint32_t i = 0; i < LIMIT_NODE_INSTANCES; i++) {
+        const struct model_instance *instance = &model->instances[i];
+        bool there = instance->presence == PRESENCE_PAUSED ||
+                     instance->presence == PRESENCE_RUNNING || instance->leftovers;
+        has = has || (instance->id != 0 && there && !instance->assigned && !instance->unwanted);
+    }
+    return has;
 }
 
 /* ---- What others are told. ---- */

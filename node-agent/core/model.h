@@ -120,7 +120,8 @@ struct model {
     struct model_segment segments[LIMIT_NODE_SEGMENTS];
     uint32_t instances_count;
     uint32_t segments_count;
-    bool complete; /* The last observation holds: what has no row is not on this node. */
+    uint32_t strangers; /* Domains on this node that are not ours, when last observed. */
+    bool complete;      /* The last observation holds: what has no row is not on this node. */
 };
 
 /* How an assignment was taken. */
@@ -146,6 +147,8 @@ void model_segment_drop(struct model *model, struct model_segment *segment);
 
 /* What Observe answered replaces what was believed of every instance and segment. */
 void model_observe(struct model *model, const Wire__VerbTold *told, uint64_t now_ms);
+/* Was something of ours observed of which no order of this agent's life says what it should be? */
+bool model_has_unordered(const struct model *model);
 /* Forgets what was seen: only Observe brings it back (INV-VM-3). */
 void model_forget_seen(struct model *model);
 void model_list_begin(struct model *model);

@@ -77,7 +77,8 @@ struct desk_node {
     uint64_t vcpus;
     uint64_t memory_bytes;
     uint8_t boot;
-    bool silent; /* It does not renew while time passes. */
+    uint32_t conditions; /* What it says in its renewals. */
+    bool silent;         /* It does not renew while time passes. */
 };
 
 struct desk_engine {

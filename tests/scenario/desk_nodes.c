@@ -80,6 +80,7 @@ void desk_renew(struct desk *desk, const struct desk_node *node, bool agrees)
     renew.desired_digest += agrees ? 0 : 1;
     Wire__Frame frame = WIRE__FRAME__INIT;
     frame.body_case = WIRE__FRAME__BODY_NODE_RENEW;
+    renew.conditions = node->conditions;
     frame.node_renew = &renew;
     node_frame(desk, node, &frame);
 }

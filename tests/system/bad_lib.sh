@@ -8,10 +8,15 @@ udatsu=$state/desk/udatsu
 papers=$build/tests/system/bad_papers
 . "$lab/people.sh"
 
-begin_cell() { # controllers
+begin_cell() { # controllers, nodes (none)
+    if [ "${2:-0}" != 0 ]; then
+        UDATSU_LAB_GUEST=$build/guest
+        export UDATSU_LAB_GUEST
+        "$lab/guest/make.sh" "$UDATSU_LAB_GUEST"
+    fi
     "$lab/programs.sh" "$build"
     "$lab/net.sh"
-    "$lab/cluster.sh" "$1" 0 >/dev/null
+    "$lab/cluster.sh" "$1" "${2:-0}" >/dev/null
 }
 engine_says() { # machine, text: a line of that machine's log
     grep -q "$2" "$state/machines/$1/init/parent.log"

@@ -110,6 +110,7 @@ static void note_frame(struct world *world, uint64_t controller, const Wire__Fra
         world->renewals++;
         world->renew_count = frame->node_renew->desired_count;
         world->renew_digest = frame->node_renew->desired_digest;
+        world->renew_conditions = frame->node_renew->conditions;
         break;
     case WIRE__FRAME__BODY_NODE_REPORT:
         for (size_t i = 0; i < frame->node_report->n_instances; i++) {
@@ -354,7 +355,10 @@ bool world_answer(struct world *world, uint32_t which)
     Wire__NodeConsoleTold console = WIRE__NODE_CONSOLE_TOLD__INIT;
     told.handle = verb.handle;
     switch ((int)verb.kind) {
-    case WIRE__VERB__VERB_OBSERVE: fake_observe(world, &told); break;
+    case WIRE__VERB__VERB_OBSERVE:
+        fake_observe(world, &told);
+        told.strangers = world->strangers;
+        break;
     case WIRE__VERB__VERB_SURVEY:
         fake_survey(&survey);
         told.survey = &survey;

@@ -65,6 +65,8 @@ struct world {
     uint32_t renewals;
     uint64_t renew_count;
     uint64_t renew_digest;
+    uint32_t renew_conditions;
+    uint32_t strangers;                         /* Domains of others that Observe tells of. */
     struct world_report reports[WORLD_REPORTS]; /* In hellos to the leader and in reports. */
     uint32_t reports_count;
     uint32_t consoles;

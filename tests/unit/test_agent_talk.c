@@ -61,6 +61,51 @@ Test(agent_talk, renewals_carry_the_digest_of_what_is_wanted)
     cr_assert_eq(world.renew_digest, 0U);
 }
 
+Test(agent_talk, renewals_say_that_libvirt_is_away_and_that_others_run_guests_here)
+{
+    ready();
+    running_instance(20);
+    world_tick(&world, LIMIT_NODE_RENEW_MS);
+    cr_assert_eq(world.renew_conditions, 0U);
+    world_libvirt(&world, false);
+    world_tick(&world, LIMIT_NODE_RENEW_MS);
+    cr_assert_eq(world.renew_conditions, WIRE__NODE_CONDITION__NODE_CONDITION_LIBVIRT_AWAY);
+    world.strangers = 1;
+    world_libvirt(&world, true);
+    world_settle(&world);
+    world_tick(&world, LIMIT_NODE_RENEW_MS);
+    cr_assert_eq(world.renew_conditions, WIRE__NODE_CONDITION__NODE_CONDITION_STRANGERS);
+    cr_assert_eq(world.destroys, 0U, "they are left alone");
+    world.strangers = 0;
+    world_tick(&world, AGENT_OBSERVE_MS);
+    world_settle(&world);
+    world_tick(&world, LIMIT_NODE_RENEW_MS);
+    cr_assert_eq(world.renew_conditions, 0U);
+}
+
+/* INV-VM-4: a domain of ours that appears by itself is not destroyed for that, and the leader is
+ * asked for its list, by which it is. */
+Test(agent_talk, what_appears_unordered_is_asked_about_and_ended_by_the_list)
+{
+    ready();
+    running_instance(20);
+    world.domains[WORLD_DOMAINS - 1] = (struct world_domain){
+        .instance = 77, .running = true, .generation = 1, .epoch = 1, .boots = 1
+    };
+    uint32_t before = world.hellos;
+    world_tick(&world, AGENT_OBSERVE_MS);
+    while (world_answer(&world, 0)) {
+    }
+    cr_assert_eq(world.hellos, before + 1, "it is asked about, once");
+    world_settle(&world);
+    cr_assert_not_null(world_domain(&world, 77), "nobody said that it is unwanted");
+    struct world_order given = order(20, 1, RUNNING);
+    world_orders(&world, LEADER, 5, true, true, &given, 1);
+    world_settle(&world);
+    cr_assert_null(world_domain(&world, 77));
+    cr_assert(world_domain(&world, 20)->running);
+}
+
 Test(agent_talk, what_the_leader_asks_again_it_is_told_again)
 {
     ready();

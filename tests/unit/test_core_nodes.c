@@ -31,6 +31,35 @@ Test(core_nodes, a_silent_node_is_unknown_with_an_alarm_and_alive_again_when_it_
     lab_close(&lab);
 }
 
+Test(core_nodes, what_is_wrong_on_a_node_is_an_alarm_for_as_long_as_it_is_so)
+{
+    struct lab lab = lab_open();
+    struct desk *desk = lab.desk;
+    (void)lab_create(&lab, "vm", false);
+    lab_says(&lab, "vm", O(RUNNING));
+    struct desk_node *node = lab_node_of(&lab, "vm");
+    const struct node_row *row = state_find(desk_state(desk), TABLE_NODE, node->id);
+    node->conditions = WIRE__NODE_CONDITION__NODE_CONDITION_LIBVIRT_AWAY | 1U << 30;
+    desk_pass(desk, 10 * LIMIT_NODE_RENEW_MS);
+    /* What no one knows is not put into the log; what is known is, once. */
+    cr_assert_eq(row->conditions, WIRE__NODE_CONDITION__NODE_CONDITION_LIBVIRT_AWAY);
+    cr_assert_eq(desk_leaves(desk, "node-limited", 0), 1);
+    cr_assert_eq(desk_events(desk, "alarm-raised"), 1);
+    cr_assert_eq(row->liveness, WIRE__LIVENESS__LIVENESS_ALIVE);
+    cr_assert_eq(lab_row(&lab, "vm")->state, S(RUNNING)); /* Nothing is concluded of guests. */
+    node->conditions = WIRE__NODE_CONDITION__NODE_CONDITION_STRANGERS;
+    desk_pass(desk, 2 * LIMIT_NODE_RENEW_MS);
+    cr_assert_eq(row->conditions, WIRE__NODE_CONDITION__NODE_CONDITION_STRANGERS);
+    cr_assert_eq(desk_events(desk, "alarm-cleared"), 1);
+    cr_assert_eq(desk_events(desk, "alarm-raised"), 2);
+    node->conditions = 0;
+    desk_pass(desk, 2 * LIMIT_NODE_RENEW_MS);
+    cr_assert_eq(row->conditions, 0);
+    cr_assert_eq(desk_leaves(desk, "node-restored", 0), 2);
+    cr_assert_eq(desk_events(desk, "alarm-cleared"), 2);
+    lab_close(&lab);
+}
+
 Test(core_nodes, what_is_being_deleted_says_why_while_its_node_is_unknown)
 {
     struct lab lab = lab_open();
