@@ -2,11 +2,9 @@
 #include "wire/wire.h"
 
 #include "base/check.h"
+#include "wire/canonical.h"
 
 #include <string.h>
-
-/* Depth of our deepest message (Frame → NodeOrders → Assignment → Nic) with room to grow. */
-enum { DEPTH_MAX = 12 };
 
 static void *arena_alloc(void *data, size_t size)
 {
@@ -19,132 +17,6 @@ static void arena_free(void *data, void *pointer)
     (void)pointer;
 }
 
-struct level {
-    const ProtobufCMessage *message;
-    unsigned int field;
-    size_t element;
-};
-
-static const void *member_at(const ProtobufCMessage *message, unsigned int offset)
-{
-    return (const uint8_t *)message + offset;
-}
-
-/* How many elements of this field are set. */
-static size_t field_count(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field)
-{
-    if (field->label == PROTOBUF_C_LABEL_REPEATED) {
-        size_t count = 0;
-        memcpy(&count, member_at(message, field->quantifier_offset), sizeof(count));
-        return count;
-    }
-    if ((field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) != 0) {
-        uint32_t which = 0;
-        memcpy(&which, member_at(message, field->quantifier_offset), sizeof(which));
-        return which == field->id ? 1 : 0;
-    }
-    return 1;
-}
-
-static const void *element_at(
-    const ProtobufCMessage *message,
-    const ProtobufCFieldDescriptor *field,
-    size_t element,
-    size_t size)
-{
-    const void *member = member_at(message, field->offset);
-    if (field->label != PROTOBUF_C_LABEL_REPEATED) {
-        return member;
-    }
-    const uint8_t *array = NULL;
-    memcpy(&array, member, sizeof(array));
-    return array + element * size;
-}
-
-static const void *pointer_at(
-    const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field, size_t element)
-{
-    const void *pointer = NULL;
-    memcpy(&pointer, element_at(message, field, element, sizeof(pointer)), sizeof(pointer));
-    return pointer;
-}
-
-/* Checks one element that is not a message. */
-static bool leaf_clean(
-    const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field, size_t element)
-{
-    if (field->type == PROTOBUF_C_TYPE_ENUM) {
-        int value = 0;
-        memcpy(&value, element_at(message, field, element, sizeof(value)), sizeof(value));
-        return protobuf_c_enum_descriptor_get_value(field->descriptor, value) != NULL;
-    }
-    if (field->type == PROTOBUF_C_TYPE_STRING) {
-        const char *text = pointer_at(message, field, element);
-        return text == NULL || text_is_clean(slice_text(text));
-    }
-    return true;
-}
-
-/* Walks the whole tree without recursion. Notes are the one text with line ends; they are carried
- * as bytes of a string field named "note" or "body" or "signature". */
-static bool may_hold_lines(const ProtobufCFieldDescriptor *field)
-{
-    return strcmp(field->name, "note") == 0 || strcmp(field->name, "body") == 0 ||
-           strcmp(field->name, "signature") == 0;
-}
-
-static bool tree_clean(const ProtobufCMessage *root)
-{
-    struct level stack[DEPTH_MAX] = { { .message = root } };
-    size_t depth = 1;
-    while (depth > 0) {
-        struct level *top = &stack[depth - 1];
-        const ProtobufCMessageDescriptor *type = top->message->descriptor;
-        if (top->message->n_unknown_fields != 0) {
-            return false;
-        }
-        if (top->field == type->n_fields) {
-            depth--;
-            continue;
-        }
-        const ProtobufCFieldDescriptor *field = &type->fields[top->field];
-        if (top->element == field_count(top->message, field)) {
-            top->field++;
-            top->element = 0;
-            continue;
-        }
-        size_t element = top->element++;
-        if (field->type != PROTOBUF_C_TYPE_MESSAGE) {
-            if (!may_hold_lines(field) && !leaf_clean(top->message, field, element)) {
-                return false;
-            }
-            continue;
-        }
-        const ProtobufCMessage *inner = pointer_at(top->message, field, element);
-        if (inner == NULL) {
-            continue;
-        }
-        if (depth == DEPTH_MAX) {
-            return false;
-        }
-        stack[depth++] = (struct level){ .message = inner };
-    }
-    return true;
-}
-
-static bool encodes_to(const ProtobufCMessage *message, struct slice bytes, struct arena *arena)
-{
-    if (protobuf_c_message_get_packed_size(message) != bytes.size) {
-        return false;
-    }
-    uint8_t *again = arena_take(arena, bytes.size);
-    if (again == NULL) {
-        return false;
-    }
-    size_t size = protobuf_c_message_pack(message, again);
-    return slice_equal(slice_of(again, size), bytes);
-}
-
 RESULT wire_decode(
     const ProtobufCMessageDescriptor *type,
     struct slice bytes,
@@ -155,15 +27,13 @@ RESULT wire_decode(
     if (arena->size - arena->used < bytes.size * 3 + 1024) {
         return FAIL(FAILURE_FULL);
     }
-    ProtobufCMessage *message = protobuf_c_message_unpack(type, &allocator, bytes.size, bytes.data);
-    if (message == NULL || !tree_clean(message)) {
+    if (!wire_canonical(type, bytes)) {
         return FAIL(FAILURE_BAD_INPUT);
     }
-    size_t mark = arena->used;
-    bool canonical = encodes_to(message, bytes, arena);
-    arena->used = mark;
-    if (!canonical) {
-        return FAIL(FAILURE_BAD_INPUT);
+    ProtobufCMessage *message = protobuf_c_message_unpack(type, &allocator, bytes.size, bytes.data);
+    if (message ==
+        NULL) { /* Nothing is wrong with the bytes: there is no room for what they say. */
+        return FAIL(FAILURE_FULL);
     }
     memcpy(message_pointer_out, &message, sizeof(message));
     return OK;
