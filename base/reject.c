@@ -35,6 +35,7 @@ static const struct reject_row rows[] = {
     [REJECT_MALFORMED] = { "malformed", 400 },
     [REJECT_FEATURE_LEVEL] = { "feature-level", 409 },
     [REJECT_PRECONDITION] = { "precondition-failed", 412 },
+    [REJECT_RATE] = { "rate-limited", 429 },
 };
 _Static_assert(COUNT_OF(rows) == REJECTS_END, "every reject has its row");
 

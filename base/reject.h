@@ -32,6 +32,7 @@ enum reject {
     REJECT_MALFORMED = 23,       /* The bytes were not a request. */
     REJECT_FEATURE_LEVEL = 24,   /* Not all voters understand it yet. */
     REJECT_PRECONDITION = 25,    /* If-Match did not match. */
+    REJECT_RATE = 26,            /* A principal or a tenant asks too often; retry after. */
     REJECTS_END
 };
 

@@ -53,6 +53,10 @@ static const struct advice advices[] = {
       EXIT_UNREACHABLE,
       "try again with the same --idempotency-key",
       "同じ --idempotency-key で再実行" },
+    { REJECT_PRECONDITION,
+      EXIT_CONFLICT,
+      "show it again, decide, and name what you saw with --revision",
+      "show で見直し、--revision で版を指定する" },
     { REJECT_UNFIT, EXIT_UNREACHABLE, "udatsu alarm ls", "udatsu alarm ls" },
 };
 

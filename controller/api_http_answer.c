@@ -116,6 +116,11 @@ static void add_head(struct call *call, const struct reply *reply, const char *r
     if (reply->retry_after_seconds != 0) {
         add_number(response, MHD_HTTP_HEADER_RETRY_AFTER, reply->retry_after_seconds);
     }
+    if (reply->rate_limit != 0) { /* draft-ietf-httpapi-ratelimit-headers: nothing is left now. */
+        add_number(response, "RateLimit-Limit", reply->rate_limit);
+        add(response, "RateLimit-Remaining", "0");
+        add_number(response, "RateLimit-Reset", reply->retry_after_seconds);
+    }
     if (reply->waited) {
         add(response, "Preference-Applied", "wait");
     }

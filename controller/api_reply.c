@@ -200,6 +200,9 @@ void reply_answer(
         if (again && reply.retry_after_seconds == 0) {
             reply.retry_after_seconds = 1;
         }
+        if (answer->reject == REJECT_RATE && answer->problem != NULL) {
+            reply.rate_limit = answer->problem->limit;
+        }
         problem_write_answer(out, answer, to->request_id);
     } else {
         write_shape(to, answer, out, &reply);

@@ -413,6 +413,10 @@ static void open_server(struct engine_process *self)
                     .cell = (uint16_t)child->config->cell,
                     .genesis = child->config->first ? &genesis : NULL,
                     .capacity = state_capacity_default(),
+                    .requests_per_second =
+                        (uint32_t)setting_number(child, "requests-per-second", 1000),
+                    .tenant_requests_per_second =
+                        (uint32_t)setting_number(child, "tenant-requests-per-second", 2000),
                     .ca = { child->config->ca.data, child->config->ca.len } },
         .replica = { .self = child->config->self->id,
                      .address = child_setting(child, "link-address", ""),

@@ -22,7 +22,7 @@ size_t engine_memory(const struct engine_conf *conf)
            aligned(sizeof(struct word) * ENGINE_WORDS) +
            aligned(sizeof(struct node_soft) * (nodes * 2 + 4096)) +
            aligned(sizeof(uint64_t) * (conf->capacity.rows[TABLE_NETWORK] + 4096)) +
-           aligned(sizeof(struct kept_event) * ENGINE_EVENTS);
+           aligned(sizeof(struct kept_event) * ENGINE_EVENTS) + aligned(pace_memory(conf));
 }
 
 static uint8_t *cut(uint8_t **at, size_t size)
@@ -58,6 +58,7 @@ struct engine *engine_init(const struct engine_conf *conf, void *memory)
     engine->networks_touched = (uint64_t *)(void *)cut(&at, sizeof(uint64_t) * networks);
     engine->events =
         (struct kept_event *)(void *)cut(&at, sizeof(struct kept_event) * ENGINE_EVENTS);
+    pace_init(&engine->pace, conf, cut(&at, pace_memory(conf)));
     engine->role = ENGINE_FOLLOWER;
     engine->fit = true;
     asks_init(engine);

@@ -5,9 +5,9 @@
  *   read ─► confirmed round ─► ANSWER                 (a follower forwards either, once)
  *   node's words ─► NodeHeard, NodeJudged, NodeReported commands; ASSIGN effects ─► orders
  *
- * engine.c receives events · engine_asks.c owns asks from arrival to answer · engine_reads.c the
- * confirmed rounds · engine_nodes.c what nodes say · engine_orders.c what they are told ·
- * engine_lead.c what only a leader does by itself. */
+ * engine.c receives events · engine_pace.c says who must wait · engine_asks.c owns asks from
+ * arrival to answer · engine_reads.c the confirmed rounds · engine_nodes.c what nodes say ·
+ * engine_orders.c what they are told · engine_lead.c what only a leader does by itself. */
 #ifndef CONTROLLER_CORE_ENGINE_H
 #define CONTROLLER_CORE_ENGINE_H
 
@@ -19,6 +19,7 @@
 
 enum {
     ENGINE_ASKS = 2048, /* Under way at once; more is refused with "overloaded". */
+    ENGINE_TENANT_ASKS = ENGINE_ASKS / 2, /* Of one tenant: others always have the other half. */
     ENGINE_ASK_BYTES = LIMIT_COMMAND,
     ENGINE_TICKETS = 2,  /* Entries submitted and not yet applied: REPLICA_OUTSTANDING. */
     ENGINE_WORDS = 1024, /* Commands of the plane itself waiting for an entry. */
@@ -83,6 +84,8 @@ struct engine_conf {
     uint16_t cell;
     const Wire__Genesis *genesis; /* Not NULL: this controller begins the cell. Copied as bytes. */
     struct state_capacity capacity;
+    uint32_t requests_per_second;        /* Of one principal at this controller; 0: no limit. */
+    uint32_t tenant_requests_per_second; /* Of a tenant's principals together. */
     struct slice ca; /* The cell's certificate authority, DER: goes into answers to joiners. */
 };
 

@@ -33,6 +33,7 @@ static void slot_free(struct engine *engine, uint32_t slot)
     CHECK(ask->phase != ASK_FREE);
     CHECK(ask->phase != ASK_WAITING || engine->waiting_count > 0);
     engine->waiting_count -= ask->phase == ASK_WAITING ? 1 : 0;
+    pace_end(engine, ask->tenant);
     uint32_t serial = ask->serial + 1;
     memset(ask, 0, sizeof(*ask));
     ask->serial = serial;
@@ -252,10 +253,14 @@ void asks_arrive(struct engine *engine, Wire__Request *request, uint64_t handle,
     Wire__Request nothing = WIRE__REQUEST__INIT;
     wire__problem__init(&outcome.problem);
     size_t size = 0;
+    uint32_t tenant = 0;
+    uint32_t retry_s = 1;
     request = request == NULL ? &nothing : request; /* A frame may leave it out; it is malformed. */
     if (engine->asks_free == 0) {
         outcome.reject = REJECT_OVERLOADED;
         outcome.problem.detail = "Too many requests are under way.";
+    } else if (!pace_take(engine, request, &outcome, &tenant, &retry_s)) {
+        lead_refusal(engine, request, outcome.reject);
     } else if (!wire_encode_into(
                    request, engine->ask_bytes[engine->asks_free - 1], ENGINE_ASK_BYTES, &size)) {
         outcome.reject = REJECT_MALFORMED;
@@ -264,7 +269,7 @@ void asks_arrive(struct engine *engine, Wire__Request *request, uint64_t handle,
     if (outcome.reject != REJECT_NONE) {
         answer = asks_answer_new(engine, request);
         asks_problem(engine, answer, &outcome);
-        answer->retry_after_seconds = 1;
+        answer->retry_after_seconds = retry_s;
         send_answer(engine, handle, origin, answer);
         return;
     }
@@ -272,6 +277,7 @@ void asks_arrive(struct engine *engine, Wire__Request *request, uint64_t handle,
     struct ask *ask = &engine->asks[slot];
     engine->asks_free = ask->next;
     engine->asks_count++;
+    pace_begin(engine, tenant);
     uint32_t serial = ask->serial;
     *ask = (struct ask){ .phase = ASK_LEADERLESS,
                          .handle = handle,
@@ -279,6 +285,7 @@ void asks_arrive(struct engine *engine, Wire__Request *request, uint64_t handle,
                          .since_ms = engine->now_ms,
                          .until_ms = engine->now_ms + ASK_DEADLINE_MS,
                          .serial = serial,
+                         .tenant = tenant,
                          .reads = asks_is_read(request),
                          .repeatable = asks_is_read(request) ||
                                        (request->idempotency_key[0] != '\0' &&

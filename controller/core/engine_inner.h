@@ -4,6 +4,7 @@
 
 #include "audit/note.h"
 #include "controller/core/engine.h"
+#include "quota/rate.h"
 
 /* What one ask may need at most of a step: its request decoded, the largest answer, its effects. */
 enum { ENGINE_ROOM = 2 * 1024 * 1024, ENGINE_ROOM_EFFECTS = 1024, ENGINE_SPARE = 256 * 1024 };
@@ -36,6 +37,7 @@ struct ask {
     uint32_t serial;        /* Tells a late answer for an earlier life of this slot. */
     uint32_t next;          /* In a queue: slot + 1. */
     Wire__Identity subject; /* KEYS: who is being certified. */
+    uint32_t tenant;        /* Whose share it has: slot + 1 in its table; 0: nobody's. */
     bool reads;
     bool repeatable;     /* A read, or a write with its key: asked twice, it is done once. */
     bool unknown;        /* A leader that went away may have done it. */
@@ -97,6 +99,22 @@ struct kept_event {
     char reason[96];
 };
 
+/* What one tenant has at this controller. */
+struct pace_tenant {
+    struct rate rate;
+    uint32_t asks; /* Under way. */
+};
+
+struct pace {
+    struct rate *people;         /* By user table slot. */
+    struct pace_tenant *tenants; /* By tenant table slot. */
+    struct rate others[2];       /* Those who have no row. */
+    bool by_person;
+    bool by_tenant;
+    struct rate_limit person_limit;
+    struct rate_limit tenant_limit;
+};
+
 struct engine {
     struct state state;
     struct nodes nodes;
@@ -126,6 +144,7 @@ struct engine {
     /* Asks. */
     struct ask asks[ENGINE_ASKS];
     uint8_t (*ask_bytes)[ENGINE_ASK_BYTES];
+    struct pace pace;
     uint32_t asks_free; /* slot + 1. */
     uint32_t asks_count;
     uint32_t waiting_count; /* Of them, WAITING. */
@@ -186,6 +205,20 @@ struct view_live engine_live(struct engine *engine);
 /* Is there room in this step for one more ask's answer? When not, the rest is done in the next step
  * (ENGINE_MORE), so that no number of asks overruns a step. */
 bool engine_room(struct engine *engine);
+
+/* ---- engine_pace.c ---- */
+size_t pace_memory(const struct engine_conf *conf);
+void pace_init(struct pace *pace, const struct engine_conf *conf, void *memory);
+/* Before anything else is done for an ask. False: it must wait; the outcome says why. Whose share
+ * it takes is told to pace_begin when it has a place, and to pace_end when that is free again. */
+bool pace_take(
+    struct engine *engine,
+    const Wire__Request *request,
+    struct outcome *outcome,
+    uint32_t *tenant_out,
+    uint32_t *retry_s_out);
+void pace_begin(struct engine *engine, uint32_t tenant);
+void pace_end(struct engine *engine, uint32_t tenant);
 
 /* ---- engine_asks.c ---- */
 void asks_init(struct engine *engine);

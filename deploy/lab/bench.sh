@@ -95,7 +95,8 @@ cell_up() {
     "$here/down.sh"
     "$here/programs.sh" build
     "$here/net.sh"
-    UDATSU_LAB_IDEMPOTENCY=$idempotency "$here/cluster.sh" 3 0 >/dev/null
+    # One client is to go as fast as the cell can: its rate is not limited.
+    UDATSU_LAB_RATE=0 UDATSU_LAB_IDEMPOTENCY=$idempotency "$here/cluster.sh" 3 0 >/dev/null
     for name in c1 c2 c3 client; do
         weigh $name
     done

@@ -19,10 +19,18 @@ kind: controller
 api: 10.98.0.$octet:8443
 link: 10.98.0.$octet:7443
 YAML
+    if [ -n "${UDATSU_LAB_IDEMPOTENCY:-}${UDATSU_LAB_RATE:-}" ]; then
+        echo settings:
+    fi
     if [ -n "${UDATSU_LAB_IDEMPOTENCY:-}" ]; then # The cell's bound of keys for one tenant.
         cat <<YAML
-settings:
   - { program: engine, name: idempotency-limit, value: "$UDATSU_LAB_IDEMPOTENCY" }
+YAML
+    fi
+    if [ -n "${UDATSU_LAB_RATE:-}" ]; then # Requests a second, of one principal and of a tenant.
+        cat <<YAML
+  - { program: engine, name: requests-per-second, value: "$UDATSU_LAB_RATE" }
+  - { program: engine, name: tenant-requests-per-second, value: "$UDATSU_LAB_RATE" }
 YAML
     fi
     ;;

@@ -25,11 +25,13 @@ enum {
 
 struct desk_conf {
     uint32_t reserve_percent;
-    uint32_t vcpu_ratio;        /* 0: one. */
-    uint32_t idempotency_limit; /* 0: the default. */
-    uint32_t members;           /* Voters: 1, or DESK_MEMBERS with two that the test plays. */
-    bool alone;                 /* No second engine. */
-    bool blank;                 /* Do not lead yet: no genesis. */
+    uint32_t vcpu_ratio;          /* 0: one. */
+    uint32_t idempotency_limit;   /* 0: the default. */
+    uint32_t members;             /* Voters: 1, or DESK_MEMBERS with two that the test plays. */
+    uint32_t requests_per_second; /* Of one principal; 0: no limit. */
+    uint32_t tenant_requests_per_second;
+    bool alone; /* No second engine. */
+    bool blank; /* Do not lead yet: no genesis. */
 };
 
 struct desk_leaf {

@@ -397,6 +397,26 @@ Test(api_reply, a_write_answers_202_with_its_operation)
     cr_assert_not_null(strstr(text, "\"id\":\"op-1\""));
 }
 
+Test(api_reply, a_rate_that_was_passed_says_the_rate_and_when_to_come_back)
+{
+    Wire__Problem said = WIRE__PROBLEM__INIT;
+    Wire__Answer answer = WIRE__ANSWER__INIT;
+    struct reply reply;
+    said.code = "rate-limited";
+    said.limit = 1000;
+    answer.problem = &said;
+    answer.reject = REJECT_RATE;
+    answer.retry_after_seconds = 2;
+    (void)replied(API_METHOD_POST, "/v1/tenants", &answer, &reply);
+    cr_assert_eq(reply.status, 429);
+    cr_assert_eq(reply.retry_after_seconds, 2);
+    cr_assert_eq(reply.rate_limit, 1000);
+    answer.reject = REJECT_OVERLOADED; /* Another 429: no rate stands behind it. */
+    (void)replied(API_METHOD_POST, "/v1/tenants", &answer, &reply);
+    cr_assert_eq(reply.status, 429);
+    cr_assert_eq(reply.rate_limit, 0);
+}
+
 Test(api_reply, one_item_stands_bare_with_its_tag)
 {
     Wire__TenantView view = WIRE__TENANT_VIEW__INIT;

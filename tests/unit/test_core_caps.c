@@ -1,4 +1,5 @@
-/* How much: what fits under caps, floors and nodes, and what is said of what does not. */
+/* How much and how fast: what fits under caps, floors, nodes and rates, and what is said of what
+ * does not. */
 #include "tests/unit/core_lab.h"
 
 #include <stdio.h>
@@ -152,5 +153,97 @@ Test(core_caps, a_node_that_fell_silent_between_plan_and_apply_is_planned_again)
     cr_assert_eq(desk_answer(desk, handle)->reject, 0);
     cr_assert_eq(lab_row(&lab, "vm")->node.value, lab.n2->id);
     cr_assert_eq(desk_leaves(desk, "instance-create", 0), 1);
+    lab_close(&lab);
+}
+
+/* ---- How fast ---- */
+
+/* Beside ann of "a": a colleague of hers, and somebody of another tenant. */
+struct neighbours {
+    Wire__Identity colleague;
+    Wire__Identity bob;
+};
+
+static struct neighbours move_in(struct lab *lab)
+{
+    struct quota_amounts cap = say_amounts(8, SAY_GIB, 4, 4);
+    cr_assert_eq(say_user(lab->desk, lab->root, "abe", WIRE__ROLE__ROLE_TENANT, "a")->reject, 0);
+    cr_assert_eq(say_tenant(lab->desk, lab->root, "b", NULL, &cap)->reject, 0);
+    cr_assert_eq(say_user(lab->desk, lab->root, "bob", WIRE__ROLE__ROLE_TENANT, "b")->reject, 0);
+    desk_pass(lab->desk, 10 * 1000); /* What was used up so far is there again. */
+    return (struct neighbours){ .colleague = desk_who(lab->desk, "abe"),
+                                .bob = desk_who(lab->desk, "bob") };
+}
+
+/* Of so many asks in one moment: how many were taken. The rest is refused in full. */
+static uint32_t flood(struct lab *lab, Wire__Identity who, const char *tenant, uint32_t count)
+{
+    uint32_t taken = 0;
+    uint64_t now_ms = lab->desk->now_ms;
+    for (uint32_t i = 0; i < count; i++) {
+        lab->desk->now_ms = now_ms;
+        const Wire__Answer *answer = say_list(lab->desk, who, WIRE__KIND__KIND_INSTANCE, tenant);
+        taken += answer->reject == 0 ? 1 : 0;
+        if (answer->reject != 0) {
+            cr_assert_eq(answer->reject, REJECT_RATE);
+            cr_assert_geq(answer->retry_after_seconds, 1);
+            cr_assert_gt(answer->problem->limit, 0);
+            cr_assert_str_eq(answer->problem->dimension, "requests-per-second");
+        }
+    }
+    return taken;
+}
+
+Test(core_caps, a_tenants_flood_is_its_own_and_slows_no_other)
+{
+    struct desk_conf conf = { .tenant_requests_per_second = 10 };
+    struct lab lab = lab_with(&conf); /* INV-PACE-1 */
+    struct neighbours others = move_in(&lab);
+    cr_assert_eq(flood(&lab, lab.ann, "a", 200), 20, "two seconds' worth at once");
+    cr_assert_eq(flood(&lab, others.colleague, "a", 5), 0, "it is the tenant's, not hers");
+    cr_assert_eq(flood(&lab, others.bob, "b", 20), 20, "another tenant has all of its own");
+    cr_assert_eq(flood(&lab, lab.root, "a", 200), 200, "an operator is nobody's tenant");
+    desk_pass(lab.desk, 1000);
+    cr_assert_eq(flood(&lab, lab.ann, "a", 200), 10, "a second later a second's worth");
+    desk_pass(lab.desk, 2000);
+    cr_assert_gt(desk_leaves(lab.desk, "instance-read", REJECT_RATE), 0); /* INV-AUD-5 */
+    lab_close(&lab);
+}
+
+Test(core_caps, one_persons_flood_does_not_use_up_the_tenants_share)
+{
+    struct desk_conf conf = { .requests_per_second = 100, .tenant_requests_per_second = 200 };
+    struct lab lab = lab_with(&conf);
+    struct neighbours others = move_in(&lab);
+    cr_assert_eq(flood(&lab, lab.ann, "a", 500), 200);
+    cr_assert_eq(flood(&lab, others.colleague, "a", 500), 200, "refused asks cost the tenant none");
+    lab_close(&lab);
+}
+
+Test(core_caps, without_a_rate_nobody_is_slowed)
+{
+    struct lab lab = lab_open(); /* The guard is off: the flood above goes through. */
+    (void)move_in(&lab);
+    cr_assert_eq(flood(&lab, lab.ann, "a", 500), 500);
+    lab_close(&lab);
+}
+
+Test(core_caps, one_tenant_never_has_all_the_places_of_asks_under_way)
+{
+    struct lab lab = lab_open(); /* INV-PACE-1 */
+    struct desk *desk = lab.desk;
+    struct neighbours others = move_in(&lab);
+    desk->later = true;
+    for (uint32_t i = 0; i < ENGINE_TENANT_ASKS; i++) {
+        cr_assert_null(say_list(desk, lab.ann, WIRE__KIND__KIND_INSTANCE, "a"));
+    }
+    const Wire__Answer *full = say_list(desk, others.colleague, WIRE__KIND__KIND_INSTANCE, "a");
+    cr_assert_eq(lab_reject(full), REJECT_OVERLOADED);
+    cr_assert_str_eq(full->problem->holder, "a");
+    cr_assert_null(say_list(desk, others.bob, WIRE__KIND__KIND_INSTANCE, "b"), "it has a place");
+    desk->later = false;
+    desk_pass(desk, 1000);
+    cr_assert_eq(engine_asks_under_way(desk->first.engine), 0);
+    cr_assert_eq(say_list(desk, lab.ann, WIRE__KIND__KIND_INSTANCE, "a")->reject, 0);
     lab_close(&lab);
 }
