@@ -37,7 +37,7 @@ ADAPTERS = [
     (r"seccomp\.h|cap-ng\.h|linux/landlock\.h", r"host/sandbox\w*\.c"),
     (r"cyaml/.*", r"host/conf\.c"),
     (r"curl/.*", r"cli/http\.c"),
-    (r"protobuf-c/.*", r"wire/wire\.[ch]|controller/api_\w+\.[ch]"),
+    (r"protobuf-c/.*", r"wire/(wire|canonical)\.[ch]|controller/api_\w+\.[ch]"),
     (r"nettle/.*", r"audit/(sha256|ed25519)\.c|host/\w+\.c"),
     # TLS sessions, X.509 and key operations are three faces of one library.
     (r"gnutls/.*", r"host/\w+\.c|controller/api_\w+\.c|cli/\w+\.c|audit/\w+\.c"),
