@@ -35,6 +35,8 @@ for controller in cpu cpuacct cpuset memory devices freezer blkio pids; do
     [ $controller != cpuset ] || for of in cpus mems; do
         cat "$directory/cpuset.$of" >"$directory/$group/cpuset.$of"
     done
+    # As much as the six machines, the desk and the build in it would weigh without it.
+    [ $controller != cpu ] || echo 8192 >"$directory/$group/cpu.shares"
 done
 setsid sh -c '
     read -r _ <"$1/alive" || true
