@@ -2,8 +2,8 @@
 # The acceptance lines of NAME in full, one verdict each: accept.sh NAME [LINE...]. A line is a file
 # tests/accept/NAME/NN-*.sh; its first comment says what it shows, and what it said is in
 # build/accept-NAME/NN.log. A line that fails, hangs or cannot be run is a verdict and the next one
-# follows; so is a line that was asked for and is not there. The lab is gone at the end, also after
-# a signal. Exit 0 when each line passed, 7 when one did not.
+# follows, on a fresh lab; so is a line that was asked for and is not there. The lab is gone at the
+# end, also after a signal. Exit 0 when each line passed, 7 when one did not.
 set -eu
 . "$(dirname -- "$0")/lib.sh"
 need_root
@@ -75,6 +75,7 @@ for number in $wanted; do
     else
         printf '%s FAILED: %s (%d s) because %s\n' "${number#0}" "$what" $spent \
             "$(because "$log" $status)"
+        "$root/deploy/lab/down.sh" # What it left is not what the next one is about.
     fi
 done
 printf '%s: %d of %d lines passed, %d s\n' "$name" $passed $all $(($(date +%s) - start))

@@ -46,9 +46,9 @@ for tenant in acme beta; do
     for pair in 'web-1 web-2' 'web-2 web-1'; do
         from=${pair% *}
         to=${pair#* }
-        wait_until 90 console_has $tenant "$from" 'UDATSU-GUEST-READY' ||
+        wait_until 180 console_has $tenant "$from" 'UDATSU-GUEST-READY' ||
             broken "$tenant/$from does not boot"
-        wait_until 90 console_has $tenant "$from" \
+        wait_until 180 console_has $tenant "$from" \
             "UDATSU-GUEST-SEES $(address $tenant "$to") $(mac $tenant "$to")" ||
             broken "$tenant/$from does not reach $tenant/$to"
     done

@@ -28,7 +28,7 @@ def checks(directory):
         tap = "." in suite.get("name", "")
         if not tap:
             continue
-        name = suite.get("name").split(".")[-1]
+        name = suite.get("name").split(" / ")[-1]
         cases = list(suite.iter("testcase"))
         bad = [c.get("name") for c in cases if c.find("failure") is not None
                or c.find("error") is not None]

@@ -74,6 +74,20 @@ shows 'the log of an older run is refused' refused 'is of an older run: other' r
 rm "$work/b/meson-logs/testlog.json"
 shows 'no log is refused' refused 'no log of a run' ran sim-one
 
+subtests() { # what the second check of a program was: an element, or nothing
+    printf '<testsuites><testsuite name="udatsu.udatsu:unit / other"><testcase name="one"/>%s</testsuite></testsuites>\n' \
+        "<testcase name=\"two\">$1</testcase>" >"$work/b/meson-logs/testlog.junit.xml"
+}
+tally() { python3 "$root/deploy/lab/tally.py" --require all "$work/b"; }
+a_run 200 0 1 OK 101
+subtests ''
+counted() { tally | grep -x '3 passed, 0 failed'; }
+shows 'the closing line counts single checks' counted
+subtests '<skipped/>'
+shows 'a skipped check of a required suite is a failure' refused 'other: two' tally
+subtests '<failure/>'
+shows 'a failed check is named' refused 'failed  '"$work/b"': other: two' tally
+
 # ---- Figures ----
 
 side() { # bench, in flight, batch, per second, p50

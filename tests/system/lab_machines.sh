@@ -48,7 +48,7 @@ cat >"$state/guest.xml" <<XML
 <os><type arch='x86_64' machine='q35'>hvm</type>
 <kernel>/var/lib/udatsu/images/$(digest kernel)</kernel>
 <initrd>/var/lib/udatsu/images/$(digest plain.initrd)</initrd>
-<cmdline>console=ttyS0 panic=-1 quiet udatsu.nic0=52:54:00:00:00:11,10.1.0.11/24</cmdline></os>
+<cmdline>console=ttyS0 panic=-1 quiet no_timer_check udatsu.nic0=52:54:00:00:00:11,10.1.0.11/24</cmdline></os>
 <features><acpi/><apic/></features>
 <cpu mode='custom' match='exact' check='none'><model fallback='forbid'>qemu64</model></cpu>
 <devices><emulator>/usr/bin/qemu-system-x86_64</emulator>

@@ -387,7 +387,7 @@ Test(domain, a_sound_machine_is_accepted)
     cr_assert_eq(domain_valid(&domain), DOMAIN_SOUND);
     cr_assert_str_eq(
         domain.cmdline,
-        "console=ttyS0 panic=-1 quiet udatsu.nic0=52:54:00:00:00:a8,10.1.0.2/24"
+        "console=ttyS0 panic=-1 quiet no_timer_check udatsu.nic0=52:54:00:00:00:a8,10.1.0.2/24"
         " udatsu.nic1=52:54:00:00:00:a9,10.2.0.9/16");
     memcpy(domain.kernel, "/az/AZ/09/a-b_c.d", 18);
     domain.nic_count = 0;
