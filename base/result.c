@@ -18,6 +18,7 @@ static const char *const names[] = {
     [FAILURE_TIMEOUT] = "timeout",
     [FAILURE_UNSUPPORTED] = "unsupported",
     [FAILURE_EXISTS] = "exists",
+    [FAILURE_SET_BACK] = "set-back",
 };
 _Static_assert(COUNT_OF(names) == FAILURE_END, "every failure has its word");
 

@@ -21,6 +21,7 @@ enum failure {
     FAILURE_TIMEOUT = 11,     /* A deadline passed; the outcome is unknown. */
     FAILURE_UNSUPPORTED = 12, /* This machine cannot do it; the caller announces the fallback. */
     FAILURE_EXISTS = 13,      /* It is there already. */
+    FAILURE_SET_BACK = 14,    /* Others know that it was further: it is an older copy of itself. */
     FAILURE_END
 };
 

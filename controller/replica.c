@@ -184,6 +184,7 @@ RESULT replica_open(
         return result;
     }
     replica_turn_end(replica);
+    replica_return_begin(replica);
     *out = replica;
     return OK;
 }
@@ -199,6 +200,11 @@ void replica_close(struct replica *replica)
 void replica_tick(struct replica *replica, uint64_t now_ms)
 {
     if (replica->halted) {
+        return;
+    }
+    replica->now_ms = now_ms > replica->now_ms ? now_ms : replica->now_ms;
+    replica_return_tick(replica);
+    if (replica->returning) {
         return;
     }
     replica_turn_begin(replica, now_ms);

@@ -12,7 +12,8 @@
  * before anything is queued); the library gives up on itself (its object is dropped and reopened
  * from disk inside the turn; the host hears FOLLOWER and lost()); disk write or sync fails
  * (halt: the process stops, nothing is retried); the log is damaged or older than the store
- * (replica_open refuses with FAILURE_CORRUPT: this identity is gone).
+ * (replica_open refuses with FAILURE_CORRUPT: this identity is gone); the whole disk is an older
+ * copy of itself (the others know better: halt with FAILURE_SET_BACK, replica_return.c).
  *
  * Host calls come from inside a turn and must not call back into this header, except
  * replica_status. What they want done is done after the turn. */
@@ -109,6 +110,7 @@ struct replica_conf {
     uint32_t snapshot_every; /* Entries between snapshots; 0: REPLICA_SNAPSHOT_EVERY. */
     uint32_t message_max;    /* Bytes of a message with entries; 0: what a frame holds. */
     uint32_t snapshot_keep;  /* Entries kept behind a snapshot for laggards; 0: a quarter of it. */
+    bool returns;            /* At the start the others are asked whether we were further once. */
 };
 
 enum {

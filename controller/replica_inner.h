@@ -78,6 +78,9 @@ struct replica_peer {
     uint64_t id; /* 0: free. */
     uint64_t heard_ms;
     uint64_t refusing_since_ms; /* Leader: it has only rejected since then; 0: no. */
+    uint64_t term;              /* The highest that it was ever heard to have; 0: not heard. */
+    uint64_t held;              /* The most committed entries that it was heard to hold. */
+    bool answered;              /* It said what it knows of us since we started. */
 };
 
 struct replica {
@@ -95,6 +98,8 @@ struct replica {
     uint64_t next_ticket;
     bool in_turn;
     bool halted;
+    bool returning;                  /* Started, and takes no part yet. */
+    uint64_t stand_ms;               /* When the others last heard where we stand. */
     enum journal_class append_class; /* Of what the library appends next. */
     struct replica_parcel parcels[REPLICA_PARCELS];
     uint32_t parcel_count;
@@ -142,6 +147,15 @@ void replica_submitted_done(struct raft_apply *request, int status, void *result
 /* replica_receive.c: what is done to a message before the library sees it. */
 struct replica_peer *replica_peer_of(struct replica *replica, uint64_t id);
 uint64_t replica_heard_ms(const struct replica *replica, uint64_t id);
+
+/* replica_return.c: a replica that starts hears from the others that it is no older copy of itself
+ * before it takes part. */
+void replica_return_begin(struct replica *replica);
+void replica_return_tick(struct replica *replica);
+/* INV-LOG-10. True: the message is dealt with, and is not for the library. */
+bool replica_return_take(struct replica *replica, uint64_t peer, const Wire__RaftMessage *message);
+/* A follower of ours told how far it agrees with our log. */
+void replica_return_matched(struct replica *replica, struct replica_peer *peer, uint64_t match);
 
 /* replica_member.c: what the leader does about members at each tick. */
 void replica_members_tick(struct replica *replica);

@@ -293,9 +293,13 @@ static void give_install(struct replica *replica, uint64_t peer, const Wire__Raf
     give(replica, peer, &message);
 }
 
-static void note_answer(struct replica *replica, uint64_t peer, const Wire__RaftAppendTold *told)
+static void note_answer(struct replica *replica, uint64_t peer, const Wire__RaftMessage *from)
 {
+    const Wire__RaftAppendTold *told = from->append_told;
     struct replica_peer *known = replica_peer_of(replica, peer);
+    if (told->rejected == 0 && from->term == replica->object.raft.current_term) {
+        replica_return_matched(replica, known, told->last_index);
+    }
     CHECK(known->id == peer);
     if (told->rejected == 0) {
         known->refusing_since_ms = 0;
@@ -322,7 +326,7 @@ static void give_message(struct replica *replica, uint64_t peer, const Wire__Raf
     }
     case WIRE__RAFT_MESSAGE__BODY_INSTALL: give_install(replica, peer, from); return;
     case WIRE__RAFT_MESSAGE__BODY_APPEND_TOLD:
-        note_answer(replica, peer, from->append_told);
+        note_answer(replica, peer, from);
         message.type = RAFT_IO_APPEND_ENTRIES_RESULT;
         message.append_entries_result.term = from->term;
         message.append_entries_result.rejected = from->append_told->rejected;
@@ -348,6 +352,7 @@ static void give_message(struct replica *replica, uint64_t peer, const Wire__Raf
         message.timeout_now.last_log_index = from->timeout_now->last_index;
         message.timeout_now.last_log_term = from->timeout_now->last_term;
         break;
+    case WIRE__RAFT_MESSAGE__BODY_STANDING: /* replica_return.c took it. */
     case WIRE__RAFT_MESSAGE__BODY__NOT_SET:
     case _WIRE__RAFT_MESSAGE__BODY__CASE_IS_INT_SIZE: UNREACHABLE();
     }
@@ -368,6 +373,9 @@ RESULT replica_receive(
     }
     arena_reset(&replica->arena);
     TRY(replica_decode(message, &replica->arena, &decoded));
+    if (replica_return_take(replica, peer, decoded)) {
+        return OK;
+    }
     replica_turn_begin(replica, now_ms);
     replica_peer_of(replica, peer)->heard_ms = replica->now_ms;
     give_message(replica, peer, decoded);

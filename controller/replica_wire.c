@@ -143,6 +143,18 @@ struct slice replica_encode(
     return pack(encoder, &made);
 }
 
+struct slice replica_encode_standing(
+    struct replica_encoder *encoder, uint64_t term, Wire__RaftStanding *standing)
+{
+    Wire__RaftMessage made = WIRE__RAFT_MESSAGE__INIT;
+    CHECK(term > 0);
+    made.format = WIRE_FORMAT;
+    made.term = term;
+    made.body_case = WIRE__RAFT_MESSAGE__BODY_STANDING;
+    made.standing = standing;
+    return pack(encoder, &made);
+}
+
 bool replica_change_valid(struct slice bytes)
 {
     enum { FORMAT = 1, SPARE_MAX = 2 };
@@ -253,6 +265,10 @@ static bool message_valid(const Wire__RaftMessage *message)
     case WIRE__RAFT_MESSAGE__BODY_INSTALL: return install_valid(message);
     case WIRE__RAFT_MESSAGE__BODY_TIMEOUT_NOW:
         return message->timeout_now->last_index <= number_max;
+    case WIRE__RAFT_MESSAGE__BODY_STANDING:
+        return message->standing->held <= number_max &&
+               message->standing->known_term <= number_max &&
+               message->standing->known_held <= number_max;
     case WIRE__RAFT_MESSAGE__BODY__NOT_SET:
     case _WIRE__RAFT_MESSAGE__BODY__CASE_IS_INT_SIZE: return false;
     }

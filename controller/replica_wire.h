@@ -25,6 +25,8 @@ struct replica_encoder {
 
 /* An AppendEntries that is larger than size_max is cut to a prefix of entries_out entries, at least
  * one of those it has. The bytes live in the encoder. */
+struct slice replica_encode_standing(
+    struct replica_encoder *encoder, uint64_t term, Wire__RaftStanding *standing);
 struct slice replica_encode(
     struct replica_encoder *encoder,
     const struct raft_message *message,

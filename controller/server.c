@@ -137,6 +137,9 @@ static void on_snapshot_send(void *context, Wire__Frame *frame)
 static RESULT open_parts(struct server *server, struct disk disk, bool bootstrap)
 {
     const struct replica_host host = server_consensus_host(server);
+    if (server->conf.mark != NULL && server->conf.mark->set_back != 0) {
+        return FAIL(FAILURE_SET_BACK); /* INV-LOG-10 */
+    }
     TRY(store_open(server->conf.store_directory, &server->store));
     TRY(server_engine_fresh(server));
     TRY(mirror_restore(server));
@@ -148,6 +151,7 @@ static RESULT open_parts(struct server *server, struct disk disk, bool bootstrap
         server);
     struct replica_conf conf = server->conf.replica;
     conf.restored_index = store_index(server->store);
+    conf.returns = true;
     if (bootstrap) {
         struct replica_member self = { .id = conf.self, .role = REPLICA_VOTER };
         (void)text_copy(self.address, sizeof(self.address), slice_text(conf.address));

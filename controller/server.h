@@ -19,6 +19,7 @@ struct server_mark {
     uint64_t index;   /* Being applied, or applied last. */
     uint32_t crashes; /* Deaths while applying it. */
     uint32_t applying;
+    uint64_t set_back; /* This directory is an older copy of itself: it takes no part any more. */
 };
 
 enum { SERVER_CRASHES_MAX = 3 };

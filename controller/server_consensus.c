@@ -102,6 +102,7 @@ static void on_role(void *context, enum replica_role role, uint64_t term)
                  : role == REPLICA_ELECTING ? ENGINE_ELECTING
                                             : ENGINE_FOLLOWER;
     server->role = role;
+    server->term = term;
     if (server->replica != NULL) {
         server_members_tell(server); /* A leader knows its members before it knows that it leads. */
     }
@@ -157,6 +158,12 @@ static RESULT on_snapshot_restore(void *context, uint64_t index, struct slice ma
     TRY(server_engine_fresh(server));
     TRY(mirror_restore(server));
     links_tell(server);
+    /* Its term, too: it comes anew only with the next election, and until then a follower that does
+     * not know it says no to every confirmed read. */
+    struct engine_event follows = { .kind = ENGINE_ROLE,
+                                    .role = ENGINE_FOLLOWER,
+                                    .term = server->term };
+    server_step(server, &follows);
     return OK;
 }
 
@@ -169,7 +176,17 @@ static uint64_t on_flushed_index(void *context)
 static void on_halt(void *context, struct result why)
 {
     struct server *server = context;
-    server->host.halt(server->host.context, result_name(why));
+    struct server_mark *at = server->conf.mark;
+    if (why.code != FAILURE_SET_BACK) {
+        server->host.halt(server->host.context, result_name(why));
+        return;
+    }
+    if (at != NULL) { /* INV-LOG-10: for good, also when those who know start anew. */
+        at->set_back = 1;
+    }
+    server->host.halt(
+        server->host.context,
+        "this directory is an older copy of itself; remove this controller and join it anew");
 }
 
 struct replica_host server_consensus_host(struct server *server)

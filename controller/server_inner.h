@@ -36,6 +36,7 @@ struct server {
     bool store_unfit;
     uint64_t reopen_ms; /* When its disk was tried last. */
     enum replica_role role;
+    uint64_t term;                          /* As the engine was told last. */
     uint64_t linked[LIMIT_CONTROLLERS * 2]; /* Controllers whose link is up; 0: free. */
 };
 

@@ -3,8 +3,7 @@
 # of itself. The first is cut and caught up; of the others the replica says what it found and takes
 # no part, since it may have forgotten a vote (INV-LOG-1, INV-LOG-3, INV-LOG-6); two controllers
 # serve on. The guard off is the same power cut with the files as they were: it comes back.
-# A directory that is set back as a whole, rows and all, looks like a short absence from inside; that
-# is not told apart, and not tested.
+# A directory that is set back as a whole, rows and all, is bad_setback.sh's.
 # Usage: bad_log.sh BUILD. Prints TAP.
 set -eu
 build=${1:?bad_log.sh BUILD}

@@ -122,6 +122,7 @@ struct replica_conf bench_conf(const struct bench *bench, uint32_t id, uint64_t 
         .entry_max = 2048,
         .snapshot_every = bench->snapshot_every,
         .snapshot_keep = 2,
+        .returns = bench->returns,
     };
 }
 

@@ -45,6 +45,7 @@ struct bench {
     uint32_t letter_count;
     uint64_t now_ms;
     uint32_t snapshot_every;
+    bool returns; /* Replicas that are opened from now on ask the others first. */
 };
 
 /* Nodes 1 … voters are the first members; the others have an empty log. Static memory: one bench in

@@ -1,0 +1,127 @@
+/* Decides whether this replica is an older copy of itself, which nothing on its own disk can tell
+ * when log, votes and rows went back together. Such a one has forgotten votes that it gave and
+ * entries that it acknowledged: it must neither vote nor count towards a majority again.
+ *
+ * The happy path: each replica tells the others every second where it stands (its term, and how
+ * many committed entries it holds), and they keep the highest of it; a leader also knows what its
+ * followers acknowledged. A replica that starts takes no part, asks, and hears from enough others
+ * to make a majority with itself what they know of it: no more than it has. Then it takes part.
+ * What can go wrong: one of them knows of a higher term or of more entries → halt with
+ * FAILURE_SET_BACK, for good: it is removed and joins anew under another identity; too few answer →
+ * it waits, as it would for a majority anyway; everybody who heard it has started anew since →
+ * nobody knows better, and it is taken for what it says. */
+#include "base/check.h"
+#include "controller/replica_inner.h"
+
+enum { RETURN_ASK_MS = 4 * LIMIT_TICK_MS, STAND_MS = 1000 };
+
+static bool is_other(const struct replica *replica, const struct raft_server *server)
+{
+    return server->id != replica->conf.self;
+}
+
+static unsigned int voters(const struct replica *replica)
+{
+    const struct raft_configuration *members = &replica->object.raft.configuration;
+    unsigned int count = 0;
+    for (unsigned int i = 0; i < members->n; i++) {
+        count += members->servers[i].role == RAFT_VOTER ? 1 : 0;
+    }
+    CHECK(count <= LIMIT_CONTROLLERS);
+    return count;
+}
+
+static void tell(struct replica *replica, uint64_t to)
+{
+    const struct journal_state *state = journal_state(replica->journal);
+    const struct replica_peer *peer = replica_peer_of(replica, to);
+    uint64_t commit = replica->object.raft.commit_index;
+    Wire__RaftStanding standing = WIRE__RAFT_STANDING__INIT;
+    CHECK(!replica->in_turn); /* What is told is on the disk. */
+    standing.held = commit < state->last ? commit : state->last;
+    standing.known_term = peer->term;
+    standing.known_held = peer->held;
+    standing.returns = replica->returning;
+    struct slice bytes = replica_encode_standing(replica->encoder, state->term, &standing);
+    replica->host.send(replica->host.context, to, bytes);
+}
+
+void replica_return_begin(struct replica *replica)
+{
+    CHECK(!replica->returning);
+    replica->returning = replica->conf.returns && voters(replica) > 1;
+}
+
+void replica_return_tick(struct replica *replica)
+{
+    const struct raft_configuration *members = &replica->object.raft.configuration;
+    uint64_t every = replica->returning ? RETURN_ASK_MS : STAND_MS;
+    bool due = replica->stand_ms == 0 || replica->now_ms - replica->stand_ms >= every;
+    if (!replica->conf.returns || !due || journal_state(replica->journal)->term == 0) {
+        return;
+    }
+    replica->stand_ms = replica->now_ms;
+    for (unsigned int i = 0; i < members->n; i++) {
+        if (is_other(replica, &members->servers[i])) {
+            tell(replica, members->servers[i].id);
+        }
+    }
+}
+
+static void note(struct replica_peer *peer, uint64_t term, uint64_t held)
+{
+    peer->term = term > peer->term ? term : peer->term;
+    peer->held = held > peer->held ? held : peer->held;
+    CHECK(peer->term > 0);
+}
+
+void replica_return_matched(struct replica *replica, struct replica_peer *peer, uint64_t match)
+{
+    uint64_t commit = replica->object.raft.commit_index;
+    if (replica->object.raft.state == RAFT_LEADER) {
+        note(peer, replica->object.raft.current_term, match < commit ? match : commit);
+    }
+}
+
+/* Those who answered, with us, are a majority. */
+static bool enough(const struct replica *replica)
+{
+    const struct raft_configuration *members = &replica->object.raft.configuration;
+    unsigned int answered = 1;
+    for (unsigned int i = 0; i < members->n; i++) {
+        for (unsigned int at = 0; at < REPLICA_PEERS; at++) {
+            const struct replica_peer *peer = &replica->peers[at];
+            answered += members->servers[i].role == RAFT_VOTER &&
+                                is_other(replica, &members->servers[i]) &&
+                                peer->id == members->servers[i].id && peer->answered
+                            ? 1
+                            : 0;
+        }
+    }
+    return answered > voters(replica) / 2;
+}
+
+bool replica_return_take(struct replica *replica, uint64_t peer, const Wire__RaftMessage *message)
+{
+    const struct journal_state *state = journal_state(replica->journal);
+    if (message->body_case != WIRE__RAFT_MESSAGE__BODY_STANDING) {
+        return replica->returning; /* INV-LOG-10: not a word before it is known. */
+    }
+    const Wire__RaftStanding *standing = message->standing;
+    struct replica_peer *known = replica_peer_of(replica, peer);
+    known->heard_ms = replica->now_ms;
+    note(known, message->term, standing->held);
+    if (replica->conf.returns &&
+        (standing->known_term > state->term || standing->known_held > state->last)) {
+        replica_halt(replica, FAIL(FAILURE_SET_BACK)); /* INV-LOG-10 */
+        return true;
+    }
+    known->answered = true;
+    if (standing->returns && state->term > 0) {
+        tell(replica, peer);
+    }
+    if (replica->returning && enough(replica)) {
+        replica->returning = false;
+    }
+    return true;
+}
