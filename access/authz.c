@@ -30,11 +30,13 @@ struct access_row {
 #define OWNED ACCESS_SCOPE_TENANT
 
 /* The table. An operator acts for tenants but does not read what guests print; an auditor reads all
- * but that and changes nothing; a tenant's user stays in its tenant. A joiner's authority is its
- * one-time token, so it comes without a certificate, or as the machine it already is. */
+ * but that and changes nothing; a tenant's user stays in its tenant. Whoever has a certificate may
+ * renew that one. A joiner's authority is its one-time token, so it comes without a certificate, or
+ * as the machine it already is. */
 static const struct access_row rows[] = {
     [ACCESS_TOKEN_CREATE] = { "token-create", OPERATOR, CELL, WRITES },
     [ACCESS_JOIN] = { "join", STRANGER | MACHINE, CELL, WRITES },
+    [ACCESS_RENEW] = { "renew", OPERATOR | AUDITOR | TENANT | MACHINE, CELL, WRITES },
     [ACCESS_TENANT_CREATE] = { "tenant-create", OPERATOR, CELL, WRITES },
     [ACCESS_TENANT_DELETE] = { "tenant-delete", OPERATOR, CELL, WRITES },
     [ACCESS_PROJECT_CREATE] = { "project-create", OPERATOR | TENANT, OWNED, WRITES },
@@ -123,6 +125,7 @@ enum access_operation access_operation_of(const Wire__Request *request)
     switch (request->body_case) {
     case WIRE__REQUEST__BODY_TOKEN_CREATE: return ACCESS_TOKEN_CREATE;
     case WIRE__REQUEST__BODY_JOIN: return ACCESS_JOIN;
+    case WIRE__REQUEST__BODY_RENEW: return ACCESS_RENEW;
     case WIRE__REQUEST__BODY_TENANT_CREATE: return ACCESS_TENANT_CREATE;
     case WIRE__REQUEST__BODY_TENANT_DELETE: return ACCESS_TENANT_DELETE;
     case WIRE__REQUEST__BODY_PROJECT_CREATE: return ACCESS_PROJECT_CREATE;

@@ -280,7 +280,8 @@ static enum exit_status adopt(struct join *join)
     char peers[LIMIT_CONTROLLERS][JOIN_PEER];
     const struct json_t *list = doc_get(join->answer, "controllers");
     uint64_t number = 0;
-    if (!pin_holds(token_in(&join->token), doc_text(doc_get(join->answer, "ca")))) {
+    bool renews = join->token.data == NULL; /* TLS proved the cell by the CA that we have. */
+    if (!renews && !pin_holds(token_in(&join->token), doc_text(doc_get(join->answer, "ca")))) {
         return bad_answer(join, "ca");
     }
     if (!setup_begin(join->session, "adopt", &call)) {
@@ -382,6 +383,72 @@ enum exit_status run_enroll(struct session *session)
         return session_usage(session);
     }
     enum exit_status status = come_in(&join);
+    if (status == EXIT_DONE) {
+        status = session_printed(session, fprintf(session->out, "%s\n", join.out) > 0);
+    }
+    clean(&join);
+    return status;
+}
+
+/* Where key and certificate of the settings lie together, as `enroll` left them. */
+static bool own_directory(struct session *session, char room[static SETTINGS_PATH])
+{
+    static const char cert[] = "/cert.pem";
+    static const char key[] = "/key.pem";
+    const struct settings *settings = &session->settings;
+    size_t size = strlen(settings->cert);
+    if (settings->cert[0] != '/' || size < sizeof(cert) ||
+        strcmp(settings->cert + size - (sizeof(cert) - 1), cert) != 0) {
+        return false;
+    }
+    memcpy(room, settings->cert, size + 1);
+    room[size - (sizeof(cert) - 1)] = '\0';
+    size_t directory = strlen(room);
+    CHECK(directory < SETTINGS_PATH);
+    return strncmp(settings->key, room, directory) == 0 &&
+           strcmp(settings->key + directory, key) == 0;
+}
+
+static enum exit_status renew(struct join *join)
+{
+    static const char template[] = "/tmp/udatsu-renew-XXXXXX";
+    struct session *session = join->session;
+    char key[LIMIT_IDEMPOTENCY_KEY];
+    memcpy(join->folder, template, sizeof(template));
+    if (mkdtemp(join->folder) == NULL) { /* Mode 0700. */
+        join->folder[0] = '\0';
+        return session_no_memory(session);
+    }
+    struct json_t *body = doc_object();
+    enum exit_status status = add_output(join, "csr-again", "csr", body);
+    char *text = status == EXIT_DONE ? doc_dump(body) : NULL;
+    doc_free(body);
+    if (status == EXIT_DONE && (text == NULL || !client_key_make(key))) {
+        status = session_no_memory(session);
+    }
+    if (status == EXIT_DONE) {
+        struct call call = {
+            .method = "POST", .path = session->invocation.verb->path, .body = text, .key = key
+        };
+        status = session_call(session, &call, &join->answer);
+    }
+    free(text);
+    return status == EXIT_DONE ? adopt(join) : status;
+}
+
+enum exit_status run_renew(struct session *session)
+{
+    struct join join = { .session = session };
+    if (!own_directory(session, join.out)) {
+        (void)snprintf(
+            session->invocation.message,
+            ARGS_MESSAGE,
+            "%s",
+            say("--cert and --key must be DIR/cert.pem and DIR/key.pem, with the whole path",
+                "--cert と --key は同じディレクトリの cert.pem と key.pem(絶対パス)"));
+        return session_usage(session);
+    }
+    enum exit_status status = renew(&join);
     if (status == EXIT_DONE) {
         status = session_printed(session, fprintf(session->out, "%s\n", join.out) > 0);
     }

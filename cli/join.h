@@ -6,6 +6,7 @@
 
 enum exit_status run_join(struct session *session);
 enum exit_status run_enroll(struct session *session);
+enum exit_status run_renew(struct session *session);
 enum exit_status run_cluster_init(struct session *session);
 
 #endif

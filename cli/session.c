@@ -190,6 +190,7 @@ static enum exit_status dispatch(struct session *session)
     case ACTION_TOKEN: return run_token(session);
     case ACTION_JOIN: return run_join(session);
     case ACTION_ENROLL: return run_enroll(session);
+    case ACTION_RENEW: return run_renew(session);
     case ACTION_CONSOLE: return run_console(session);
     case ACTION_OP_WAIT: return run_op_wait(session);
     case ACTION_EVENT_WATCH: return run_event_watch(session);

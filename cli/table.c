@@ -105,6 +105,11 @@ static const struct flag enroll_flags[] = {
          "key.pem cert.pem ca.pem の出力先"),
     SETUP, END
 };
+static const struct flag renew_flags[] = {
+    LOCAL("setup", FLAG_TEXT, "PATH", "udatsu-setup; the one beside this program if absent",
+          "udatsu-setup の場所(省略時は隣)"),
+    END
+};
 static const struct flag cluster_init_flags[] = {
     CONFIG,
     MUST("cell", FLAG_NUMBER, "N", "number of the cell, 1 to 65535", "セル番号(1〜65535)"),
@@ -376,6 +381,9 @@ const struct verb verbs[] = {
     { "user", "enroll", TRAIT_OFFLINE, ACTION_ENROLL, NULL, "/v1/join", "", enroll_flags, NULL,
       "make a key here and get its certificate with a token",
       "ここで鍵を作り、トークンで証明書を得る" },
+    { "user", "renew", TRAIT_WRITE, ACTION_RENEW, NULL, "/v1/renew", "", renew_flags, NULL,
+      "get the next certificate for the one in use, before it ends",
+      "使用中の証明書を期限前に更新する" },
     { "quota", "show", READ, T "[/projects/{project}]/quota", "[TENANT]", quota_flags, NULL,
       "floor, cap, used and held of an account", "口座の下限・上限・使用・保留" },
     { "quota", "set", PUT, T "[/projects/{project}]/quota", "[TENANT]", quota_set_flags,

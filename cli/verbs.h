@@ -68,6 +68,7 @@ enum action {
     ACTION_TOKEN = 3,
     ACTION_JOIN = 4,
     ACTION_ENROLL = 5,
+    ACTION_RENEW = 21,
     ACTION_CONSOLE = 6,
     ACTION_OP_WAIT = 7,
     ACTION_EVENT_WATCH = 8,

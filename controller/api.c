@@ -1,7 +1,7 @@
 /* Decides what api does with what engine says, and when it ends. Never decides an answer.
  *
- * The happy path: api_open before the sandbox → TOLDS go to the desk, DOORS to the door, the bus
- * rings for the streams, a timer watches the deadlines.
+ * The happy path: api_open before the sandbox → TOLDS go to the desk, DOORS to the door, PAPERS to
+ * TLS, the bus rings for the streams, a timer watches the deadlines.
  * What can go wrong: engine's channel closes → all that wait are told that the outcome is unknown,
  * and the bus is given up (its publisher is gone for good; streams then only poll); a frame that
  * engine may say but that is not for us → ignored. */
@@ -13,6 +13,7 @@
 #include "controller/api_tls.h"
 #include "host/bus.h"
 #include "host/log.h"
+#include "host/tls.h"
 
 #include <stdlib.h>
 
@@ -50,9 +51,36 @@ static void on_bell(void *context, struct slice message)
     streams_bell(api->service.streams);
 }
 
+/* The certificate that this machine has now. */
+static void on_papers(struct api *api, const Wire__Papers *papers)
+{
+    struct slice certificate = slice_of(papers->certificate.data, papers->certificate.len);
+    struct gnutls_privkey_st *key = NULL;
+    struct result renewed = FAIL(FAILURE_BAD_INPUT);
+    if (certificate.size > 0) {
+        renewed = tls_machine_key(api->service.child, certificate, &key);
+    }
+    if (renewed.code == 0) {
+        renewed = api_tls_renew(key, certificate);
+        if (renewed.code != 0) {
+            tls_machine_key_free(key);
+        }
+    }
+    log_line(
+        renewed.code == 0 ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR,
+        "papers",
+        "until=%llu outcome=%s",
+        (unsigned long long)papers->until_seconds,
+        result_name(renewed));
+}
+
 static void on_frame(void *context, struct channel *channel, const Wire__Frame *frame)
 {
     struct api *api = context;
+    if (frame->body_case == WIRE__FRAME__BODY_PAPERS) {
+        on_papers(api, frame->papers); /* Only keys may say it. */
+        return;
+    }
     if (channel_other(channel) != PROGRAM_ENGINE) {
         return; /* A late signature of keys, or parent. */
     }

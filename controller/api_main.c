@@ -50,7 +50,12 @@ int main(int argc, char **argv)
     struct gnutls_privkey_st *key = NULL;
     char bus[96]; /* The bus takes at most 100 bytes. */
     child_start(&child, PROGRAM_API, argc, argv);
-    if (tls_machine_key(&child, &key).code != 0 ||
+    struct slice certificate = SLICE_EMPTY;
+    if (child.config->n_certificate > 0) {
+        const ProtobufCBinaryData *leaf = &child.config->certificate[0];
+        certificate = slice_of(leaf->data, leaf->len);
+    }
+    if (certificate.size == 0 || tls_machine_key(&child, certificate, &key).code != 0 ||
         api_open(&child, key, bus_path(&child, bus, sizeof(bus)), &api).code != 0) {
         log_line(LOG_LEVEL_ERROR, "api-start-failed", "listen=%s", log_text(child.config->listen));
         return 1;

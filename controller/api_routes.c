@@ -58,6 +58,8 @@ static const struct api_route routes[] = {
       EVERYBODY, .server = API_SERVER_BATCH, .takes_body = true, READ(OWN) },
     { API_METHOD_POST, "/v1/join", "join", "Enrol with a one-time token", STRANGER,
       ENGINE(JOIN, join), .write = true, .takes_body = true, .stranger = true, READ(JOIN) },
+    { API_METHOD_POST, "/v1/renew", "renew", "A new certificate in place of one's own", EVERYBODY,
+      ENGINE(RENEW, renew), .write = true, .takes_body = true, READ(JOIN) },
     { API_METHOD_POST, "/v1/tokens", "token-create", "Register a one-time token's digest", OPERATOR,
       ENGINE(TOKEN_CREATE, token_create), .takes_body = true, WRITE },
     { API_METHOD_GET, "/v1/tokens", "token-list", "Tokens, used and unused", PROVIDER,

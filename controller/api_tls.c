@@ -10,12 +10,18 @@
 
 enum { CHAIN_MAX = 4 };
 
-/* GnuTLS gives the retrieve callback no context of ours, so there is one server per process. */
-static struct {
+/* What is shown: a chain and the key of its leaf. */
+struct shown {
     gnutls_privkey_t key; /* Owned. */
     gnutls_pcert_st chain[CHAIN_MAX];
     uint32_t count;
-} shown;
+};
+
+/* GnuTLS gives the retrieve callback no context of ours, so there is one server per process. The
+ * one before stays for handshakes that began with it: they end within HTTP_IDLE_SECONDS, and
+ * renewals are hours apart. */
+static struct shown shown;
+static struct shown before;
 
 void api_sha256(struct slice bytes, uint8_t digest_out[static API_SHA256_SIZE])
 {
@@ -23,35 +29,65 @@ void api_sha256(struct slice bytes, uint8_t digest_out[static API_SHA256_SIZE])
     CHECK(failed == 0); /* It computes; it cannot fail but for a broken library. */
 }
 
-RESULT api_tls_start(struct gnutls_privkey_st *key, const struct slice *chain, uint32_t chain_count)
+static void forget(struct shown *what)
 {
-    CHECK(key != NULL);
-    CHECK(shown.key == NULL);
-    if (chain_count == 0 || chain_count > CHAIN_MAX) {
-        return FAIL(FAILURE_BAD_INPUT);
+    for (uint32_t i = 0; i < what->count; i++) {
+        gnutls_pcert_deinit(&what->chain[i]);
     }
+    what->count = 0;
+    if (what->key != NULL) {
+        gnutls_privkey_deinit(what->key);
+        what->key = NULL;
+    }
+}
+
+/* Takes the key only when it is OK. */
+static RESULT take(
+    struct shown *what,
+    struct gnutls_privkey_st *key,
+    const struct slice *chain,
+    uint32_t chain_count)
+{
+    CHECK(what->key == NULL);
+    CHECK(what->count == 0);
     for (uint32_t i = 0; i < chain_count; i++) {
         gnutls_datum_t der = { (unsigned char *)(uintptr_t)chain[i].data,
                                (unsigned int)chain[i].size };
-        if (gnutls_pcert_import_x509_raw(&shown.chain[i], &der, GNUTLS_X509_FMT_DER, 0) != 0) {
+        if (gnutls_pcert_import_x509_raw(&what->chain[i], &der, GNUTLS_X509_FMT_DER, 0) != 0) {
+            forget(what);
             return FAIL(FAILURE_BAD_INPUT);
         }
-        shown.count = i + 1;
+        what->count = i + 1;
     }
-    shown.key = key;
+    what->key = key;
+    return OK;
+}
+
+RESULT api_tls_start(struct gnutls_privkey_st *key, const struct slice *chain, uint32_t chain_count)
+{
+    CHECK(key != NULL);
+    if (chain_count == 0 || chain_count > CHAIN_MAX) {
+        return FAIL(FAILURE_BAD_INPUT);
+    }
+    return take(&shown, key, chain, chain_count);
+}
+
+RESULT api_tls_renew(struct gnutls_privkey_st *key, struct slice certificate)
+{
+    CHECK(key != NULL);
+    CHECK(shown.key != NULL);
+    struct shown next = { .key = NULL };
+    TRY(take(&next, key, &certificate, 1));
+    forget(&before);
+    before = shown;
+    shown = next;
     return OK;
 }
 
 void api_tls_stop(void)
 {
-    for (uint32_t i = 0; i < shown.count; i++) {
-        gnutls_pcert_deinit(&shown.chain[i]);
-    }
-    shown.count = 0;
-    if (shown.key != NULL) {
-        gnutls_privkey_deinit(shown.key);
-        shown.key = NULL;
-    }
+    forget(&before);
+    forget(&shown);
 }
 
 static int retrieve(

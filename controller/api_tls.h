@@ -21,6 +21,8 @@ void api_sha256(struct slice bytes, uint8_t digest_out[static API_SHA256_SIZE]);
 RESULT api_tls_start(
     struct gnutls_privkey_st *key, const struct slice *chain, uint32_t chain_count);
 void api_tls_stop(void);
+/* Shown from the next handshake on; those under way go on with what they began with. */
+RESULT api_tls_renew(struct gnutls_privkey_st *key, struct slice certificate);
 
 /* The callback for MHD_OPTION_HTTPS_CERT_CALLBACK. */
 void *api_tls_callback(void);

@@ -14,6 +14,7 @@
 #include "host/child.h"
 #include "host/clock.h"
 #include "host/log.h"
+#include "host/renewal.h"
 #include "wire/wire.h"
 
 #include <fcntl.h>
@@ -32,6 +33,8 @@ struct engine_process {
     struct child child;
     struct server *server;
     struct bus *bus;
+    struct renewal renewal;
+    uint32_t epoch; /* Of our certificate. */
     uv_timer_t tick;
     uv_prepare_t turn;
     uv_work_t flush;
@@ -113,6 +116,23 @@ static void on_answer(void *context, uint64_t handle, Wire__Answer *answer)
 static void on_keys(void *context, Wire__Frame *frame)
 {
     to(context, PROGRAM_KEYS, frame);
+}
+
+static void adopt(struct engine_process *self, uint64_t handle, struct slice certificate)
+{
+    Wire__RenewAsk ask;
+    if (renewal_certificate(&self->renewal, handle, certificate, &ask)) {
+        Wire__Frame frame = WIRE__FRAME__INIT;
+        frame.body_case = WIRE__FRAME__BODY_RENEW_ASK;
+        frame.renew_ask = &ask;
+        to(self, PROGRAM_KEYS, &frame);
+    }
+}
+
+static void on_renewed(void *context, struct slice certificate)
+{
+    struct engine_process *self = context;
+    adopt(self, self->renewal.handle, certificate);
 }
 
 static void on_event(void *context, const Wire__EventView *event)
@@ -215,6 +235,34 @@ static void tell_peers(struct engine_process *self)
     self->peers_count = book.count;
 }
 
+/* ---- Our own certificate ---- */
+
+static void renewal_turn(struct engine_process *self)
+{
+    Wire__RenewAsk ask;
+    uint64_t wall_s = clock_wall_ms() / 1000U;
+    if (engine_may_renew(server_engine(self->server), renewal_late(&self->renewal, wall_s)) &&
+        renewal_clock(&self->renewal, clock_boot_ms(), wall_s, &ask)) {
+        Wire__Frame frame = WIRE__FRAME__INIT;
+        frame.body_case = WIRE__FRAME__BODY_RENEW_ASK;
+        frame.renew_ask = &ask;
+        to(self, PROGRAM_KEYS, &frame);
+    }
+}
+
+static void renewal_frame(
+    struct engine_process *self, uint64_t now_ms, uint64_t wall_ms, const Wire__Frame *frame)
+{
+    if (frame->body_case == WIRE__FRAME__BODY_PAPERS) {
+        renewal_papers(&self->renewal, frame->papers);
+        self->epoch = frame->papers->epoch;
+    } else if (renewal_told(&self->renewal, frame->renew_told)) {
+        struct slice csr = slice_of(frame->renew_told->csr.data, frame->renew_told->csr.len);
+        bool late = renewal_late(&self->renewal, wall_ms / 1000U);
+        server_renew(self->server, now_ms, wall_ms, csr, self->epoch, late);
+    }
+}
+
 /* ---- The loop ---- */
 
 static void on_frame(void *context, struct channel *channel, const Wire__Frame *frame)
@@ -247,6 +295,13 @@ static void on_frame(void *context, struct channel *channel, const Wire__Frame *
         server_frame(self->server, now_ms, wall_ms, frame);
         return;
     case PROGRAM_KEYS:
+        if (frame->body_case == WIRE__FRAME__BODY_PAPERS ||
+            frame->body_case == WIRE__FRAME__BODY_RENEW_TOLD) {
+            renewal_frame(self, now_ms, wall_ms, frame);
+            return;
+        }
+        server_keys(self->server, now_ms, wall_ms, frame);
+        return;
     case PROGRAM_PARENT: /* Of restarts: told inside the machine, as keys' words are. */
         server_keys(self->server, now_ms, wall_ms, frame);
         return;
@@ -293,6 +348,7 @@ static void on_tick(uv_timer_t *timer)
     self->worked = true;
     server_tick(self->server, clock_boot_ms(), clock_wall_ms());
     tell_peers(self);
+    renewal_turn(self);
     if (self->flush_store == NULL) {
         self->flush_store = server_flush_begin(self->server);
         if (self->flush_store != NULL) {
@@ -430,6 +486,7 @@ static void open_server(struct engine_process *self)
                                       .answer = on_answer,
                                       .keys = on_keys,
                                       .event = on_event,
+                                      .renewed = on_renewed,
                                       .halt = on_halt,
                                       .memory = on_memory };
     struct result opened = server_open(
@@ -456,6 +513,7 @@ int main(int argc, char **argv)
     log_start("engine");
     self.answers.body = WIRE__FRAME__BODY_TOLDS;
     child_start(&self.child, PROGRAM_ENGINE, argc, argv);
+    renewal_init(&self.renewal, self.child.config->self->id);
     open_files(&self);
     const struct sandbox_path paths[] = {
         { .path = self.child.config->data_directory, .write = true },

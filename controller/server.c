@@ -55,6 +55,7 @@ static void perform(struct server *server, const struct effect *effect, struct w
             wishes->list[wishes->count++] = *effect;
         }
         return;
+    case EFFECT_RENEWED: server->host.renewed(server->host.context, effect->bytes); return;
     case EFFECT_ASSIGN:
     case EFFECT_RING:
         return; /* Every ask is judged by the row itself; api's own list is not fed yet. */
@@ -226,7 +227,7 @@ void server_close(struct server *server)
 
 /* ---- Input ---- */
 
-static void now(struct server *server, uint64_t now_ms, uint64_t wall_ms)
+void server_now(struct server *server, uint64_t now_ms, uint64_t wall_ms)
 {
     CHECK(now_ms >= server->now_ms);
     server->now_ms = now_ms;
@@ -235,7 +236,7 @@ static void now(struct server *server, uint64_t now_ms, uint64_t wall_ms)
 
 void server_ask(struct server *server, uint64_t now_ms, uint64_t wall_ms, const Wire__Ask *ask)
 {
-    now(server, now_ms, wall_ms);
+    server_now(server, now_ms, wall_ms);
     struct engine_event event = { .kind = ENGINE_ASK, .ask = ask };
     server_step(server, &event);
 }
@@ -243,7 +244,7 @@ void server_ask(struct server *server, uint64_t now_ms, uint64_t wall_ms, const 
 void server_frame(
     struct server *server, uint64_t now_ms, uint64_t wall_ms, const Wire__Frame *frame)
 {
-    now(server, now_ms, wall_ms);
+    server_now(server, now_ms, wall_ms);
     if (frame->peer == NULL) {
         return;
     }
@@ -282,7 +283,7 @@ void server_link(
     uint64_t peer,
     bool up)
 {
-    now(server, now_ms, wall_ms);
+    server_now(server, now_ms, wall_ms);
     if (kind == WIRE__KIND__KIND_CONTROLLER) {
         link_note(server, peer, up);
     }
@@ -292,14 +293,14 @@ void server_link(
 
 void server_keys(struct server *server, uint64_t now_ms, uint64_t wall_ms, const Wire__Frame *frame)
 {
-    now(server, now_ms, wall_ms);
+    server_now(server, now_ms, wall_ms);
     struct engine_event event = { .kind = ENGINE_TOLD, .frame = frame };
     server_step(server, &event);
 }
 
 void server_tick(struct server *server, uint64_t now_ms, uint64_t wall_ms)
 {
-    now(server, now_ms, wall_ms);
+    server_now(server, now_ms, wall_ms);
     /* A flush or compaction that failed behind our back shows here first. */
     server->store_unfit = server->store_unfit || !store_fit(server->store);
     replica_tick(server->replica, now_ms);
@@ -318,7 +319,7 @@ void server_tick(struct server *server, uint64_t now_ms, uint64_t wall_ms)
 
 void server_turn(struct server *server, uint64_t now_ms, uint64_t wall_ms)
 {
-    now(server, now_ms, wall_ms);
+    server_now(server, now_ms, wall_ms);
     for (uint32_t i = 0; i < ENGINE_ASKS && engine_more(server->engine); i++) {
         struct engine_event more = { .kind = ENGINE_MORE };
         server_step(server, &more); /* Each does at least one ask. */

@@ -30,7 +30,8 @@ struct server_host {
     void (*answer)(void *context, uint64_t handle, Wire__Answer *answer);
     void (*keys)(void *context, Wire__Frame *frame);
     void (*event)(void *context, const Wire__EventView *event);
-    void (*halt)(void *context, const char *why); /* The process stops. */
+    void (*renewed)(void *context, struct slice certificate); /* Empty: not now. */
+    void (*halt)(void *context, const char *why);             /* The process stops. */
     /* Zeroed, page-aligned memory; `old` (NULL the first time) is given back. */
     void *(*memory)(void *context, void *old, size_t size);
 };
@@ -69,6 +70,15 @@ void server_link(
     bool up);
 void server_keys(
     struct server *server, uint64_t now_ms, uint64_t wall_ms, const Wire__Frame *frame);
+/* This controller's own certificate: `epoch` is that of the one in use, `late` says that there is
+ * no more time to ask the log. The answer is host.renewed. */
+void server_renew(
+    struct server *server,
+    uint64_t now_ms,
+    uint64_t wall_ms,
+    struct slice csr,
+    uint32_t epoch,
+    bool late);
 void server_tick(struct server *server, uint64_t now_ms, uint64_t wall_ms);
 /* The input of this turn of the loop is over. */
 void server_turn(struct server *server, uint64_t now_ms, uint64_t wall_ms);

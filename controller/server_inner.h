@@ -60,6 +60,7 @@ struct slice mirror_key(uint8_t tag, uint64_t id, uint8_t room[static MIRROR_KEY
 void mirror_prove(struct server *server, const struct effect *effect);
 
 /* ---- server.c ---- */
+void server_now(struct server *server, uint64_t now_ms, uint64_t wall_ms);
 void server_step(struct server *server, struct engine_event *event);
 void server_answer(struct server *server, uint64_t handle, uint64_t origin, Wire__Answer *answer);
 RESULT server_engine_fresh(struct server *server);

@@ -11,21 +11,28 @@
 #include <string.h>
 #include <unistd.h>
 
-/* magic | three times: size (2 bytes, big-endian) | bytes. Size 0: that key is not held here. */
-enum { MAGIC_SIZE = 8, KEYS = 3, KEY_MAX = 1024, FILE_MAX = MAGIC_SIZE + KEYS * (2 + KEY_MAX) };
+/* magic | four times: size (2 bytes, big-endian) | bytes. Size 0: that one is not held here. The
+ * first format had no certificate and is still read. */
+enum {
+    MAGIC_SIZE = 8,
+    PARTS = 4,
+    KEY_MAX = 1024,
+    FILE_MAX = MAGIC_SIZE + PARTS * 2 + 3 * KEY_MAX + X509_CERTIFICATE_MAX,
+};
 
-static const char magic[MAGIC_SIZE + 1] = "UDKEYS01";
+static const char magic[MAGIC_SIZE + 1] = "UDKEYS02";
+static const char magic_first[MAGIC_SIZE + 1] = "UDKEYS01";
 
 void keyring_free(struct keyring *keyring)
 {
     secret_free(&keyring->machine);
     secret_free(&keyring->ca);
     secret_free(&keyring->log);
+    secret_free(&keyring->certificate);
 }
 
 static void put(struct secret *packed, size_t *at, const struct secret *key)
 {
-    CHECK(key->size <= KEY_MAX);
     CHECK(*at + 2 + key->size <= packed->size);
     packed->data[(*at)++] = (uint8_t)(key->size >> 8);
     packed->data[(*at)++] = (uint8_t)key->size;
@@ -35,7 +42,7 @@ static void put(struct secret *packed, size_t *at, const struct secret *key)
     }
 }
 
-static RESULT take(const struct secret *packed, size_t *at, struct secret *key_out)
+static RESULT take(const struct secret *packed, size_t *at, size_t most, struct secret *key_out)
 {
     CHECK(*at <= packed->size);
     if (packed->size - *at < 2) {
@@ -43,7 +50,7 @@ static RESULT take(const struct secret *packed, size_t *at, struct secret *key_o
     }
     size_t size = ((size_t)packed->data[*at] << 8) | packed->data[*at + 1];
     *at += 2;
-    if (size > KEY_MAX || size > packed->size - *at) {
+    if (size > most || size > packed->size - *at) {
         return FAIL(FAILURE_CORRUPT);
     }
     if (size > 0) {
@@ -58,14 +65,16 @@ RESULT keyring_write(const char *path, const struct keyring *keyring, uid_t uid,
     CHECK(keyring->machine.size > 0);
     CHECK((keyring->ca.size == 0) == (keyring->log.size == 0));
     struct secret packed = { 0 };
-    size_t size =
-        MAGIC_SIZE + KEYS * 2 + keyring->machine.size + keyring->ca.size + keyring->log.size;
+    size_t size = MAGIC_SIZE + PARTS * 2 + keyring->machine.size + keyring->ca.size +
+                  keyring->log.size + keyring->certificate.size;
+    CHECK(size <= FILE_MAX);
     TRY(secret_make(size, &packed));
     memcpy(packed.data, magic, MAGIC_SIZE);
     size_t at = MAGIC_SIZE;
     put(&packed, &at, &keyring->machine);
     put(&packed, &at, &keyring->ca);
     put(&packed, &at, &keyring->log);
+    put(&packed, &at, &keyring->certificate);
     CHECK(at == packed.size);
     struct file_owner owner = { .uid = uid, .gid = gid, .mode = 0600 };
     struct result written = file_replace(path, secret_slice(&packed), owner);
@@ -75,13 +84,20 @@ RESULT keyring_write(const char *path, const struct keyring *keyring, uid_t uid,
 
 static RESULT parse(const struct secret *packed, struct keyring *keyring)
 {
-    if (packed->size <= MAGIC_SIZE || memcmp(packed->data, magic, MAGIC_SIZE) != 0) {
+    if (packed->size <= MAGIC_SIZE) {
+        return FAIL(FAILURE_CORRUPT);
+    }
+    bool first = memcmp(packed->data, magic_first, MAGIC_SIZE) == 0;
+    if (!first && memcmp(packed->data, magic, MAGIC_SIZE) != 0) {
         return FAIL(FAILURE_CORRUPT);
     }
     size_t at = MAGIC_SIZE;
-    TRY(take(packed, &at, &keyring->machine));
-    TRY(take(packed, &at, &keyring->ca));
-    TRY(take(packed, &at, &keyring->log));
+    TRY(take(packed, &at, KEY_MAX, &keyring->machine));
+    TRY(take(packed, &at, KEY_MAX, &keyring->ca));
+    TRY(take(packed, &at, KEY_MAX, &keyring->log));
+    if (!first) {
+        TRY(take(packed, &at, X509_CERTIFICATE_MAX, &keyring->certificate));
+    }
     bool whole = at == packed->size && keyring->machine.size > 0 &&
                  (keyring->ca.size == 0) == (keyring->log.size == 0);
     return whole ? OK : FAIL(FAILURE_CORRUPT);
@@ -127,8 +143,8 @@ RESULT keyring_unpack_cell(const struct secret *packed, struct keyring *keyring)
     CHECK(keyring->ca.size == 0);
     CHECK(keyring->log.size == 0);
     size_t at = 0;
-    TRY(take(packed, &at, &keyring->ca));
-    TRY(take(packed, &at, &keyring->log));
+    TRY(take(packed, &at, KEY_MAX, &keyring->ca));
+    TRY(take(packed, &at, KEY_MAX, &keyring->log));
     bool whole = at == packed->size && keyring->ca.size > 0 && keyring->log.size > 0;
     return whole ? OK : FAIL(FAILURE_CORRUPT);
 }

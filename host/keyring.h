@@ -1,5 +1,6 @@
 /* The keys of a machine and, on controllers, of the cell: in memory as secrets, on disk in one file
- * that only keys' uid can read. Also the form in which the cell's keys travel, sealed, to a joining
+ * that only keys' uid can read. The machine's certificate lies with its key, so that a renewal
+ * replaces both or neither. Also the form in which the cell's keys travel, sealed, to a joining
  * controller. */
 #ifndef HOST_KEYRING_H
 #define HOST_KEYRING_H
@@ -14,6 +15,8 @@ struct keyring {
     struct secret machine; /* P-256: TLS. */
     struct secret ca;      /* P-256; controllers only, else empty. */
     struct secret log;     /* Ed25519, signs checkpoints; controllers only. */
+    struct secret
+        certificate; /* DER, of the machine's key; empty: CONFIG's. No secret, only kept so. */
 };
 
 void keyring_free(struct keyring *keyring);

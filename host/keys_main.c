@@ -1,6 +1,6 @@
 /* udatsu-keys: holds the machine's private key and, on controllers, the cell's CA key and log key.
  * Decides only whether a question is of the form that its asker may ask; engine decides who gets a
- * certificate. Never speaks to a network, never opens a file after its start, never shows a key.
+ * certificate. Never speaks to a network, never opens a file but the keyring, never shows a key.
  *
  * The happy path: read the keyring as root → become our uid in locked memory → answer one frame
  * with one frame. What can go wrong: no keyring → exit 1 (udatsu-setup makes it); a question that
@@ -11,6 +11,7 @@
 #include "host/child.h"
 #include "host/clock.h"
 #include "host/keyring.h"
+#include "host/keys_renew.h"
 #include "host/log.h"
 #include "host/seal.h"
 #include "host/x509.h"
@@ -30,6 +31,8 @@ enum {
 struct keys {
     struct child child;
     struct keyring keyring;
+    struct keys_renew renew;
+    char path[PATH_MAX]; /* Of the keyring. */
     struct arena scratch;
 };
 
@@ -63,8 +66,10 @@ static void sign(struct keys *keys, struct channel *channel, const Wire__SignAsk
         ask->algorithm == X509_SIGN_ECDSA_SHA256 || ask->algorithm == X509_SIGN_ECDSA_P256_SHA256;
     struct slice signature = SLICE_EMPTY;
     struct slice digest = slice_of(ask->data.data, ask->data.len);
-    if (known && digest.size == 32 &&
-        x509_sign(&keys->keyring.machine, digest, &keys->scratch, &signature).code == 0) {
+    struct slice shown = slice_of(ask->certificate_sha256.data, ask->certificate_sha256.len);
+    const struct secret *key = keys_renew_key(&keys->renew, shown);
+    if (known && digest.size == 32 && key != NULL &&
+        x509_sign(key, digest, &keys->scratch, &signature).code == 0) {
         told.signature = binary(signature);
     } else {
         log_line(LOG_LEVEL_WARN, "sign-refused", "algorithm=%u", (unsigned int)ask->algorithm);
@@ -169,15 +174,50 @@ static void note(struct keys *keys, struct channel *channel, const Wire__NoteAsk
     answer(channel, &frame);
 }
 
-/* Machines do not renew by themselves yet: always refused. */
-static void renew(struct channel *channel, const Wire__RenewAsk *ask)
+/* What this machine shows, told to one that shows it or watches over its end. */
+static void tell_papers(struct keys *keys, enum program other)
+{
+    if (keys->child.to[other] == NULL ||
+        !frame_may_pass(PROGRAM_KEYS, other, WIRE__FRAME__BODY_PAPERS)) {
+        return;
+    }
+    Wire__Papers papers = WIRE__PAPERS__INIT;
+    papers.certificate = binary(secret_slice(&keys->keyring.certificate));
+    papers.from_seconds = keys->renew.facts.from_seconds;
+    papers.until_seconds = keys->renew.facts.until_seconds;
+    papers.epoch = keys->renew.facts.identity.epoch;
+    Wire__Frame frame = WIRE__FRAME__INIT;
+    frame.body_case = WIRE__FRAME__BODY_PAPERS;
+    frame.papers = &papers;
+    answer(keys->child.to[other], &frame);
+}
+
+static void renew(struct keys *keys, struct channel *channel, const Wire__RenewAsk *ask)
 {
     Wire__RenewTold told = WIRE__RENEW_TOLD__INIT;
     told.handle = ask->handle;
+    struct slice csr = SLICE_EMPTY;
+    struct slice certificate = slice_of(ask->certificate.data, ask->certificate.len);
+    struct result done =
+        certificate.size == 0
+            ? keys_renew_request(&keys->renew, keys->child.config->name, &keys->scratch, &csr)
+            : keys_renew_adopt(&keys->renew, certificate, clock_wall_ms() / 1000U);
+    told.csr = binary(csr);
+    told.adopted = certificate.size > 0 && done.code == 0;
+    log_line(
+        done.code == 0 ? LOG_LEVEL_INFO : LOG_LEVEL_WARN,
+        "renewal",
+        "step=%s outcome=%s until=%llu",
+        certificate.size == 0 ? "request" : "adopt",
+        result_name(done),
+        (unsigned long long)keys->renew.facts.until_seconds);
     Wire__Frame frame = WIRE__FRAME__INIT;
     frame.body_case = WIRE__FRAME__BODY_RENEW_TOLD;
     frame.renew_told = &told;
     answer(channel, &frame);
+    for (enum program other = PROGRAM_LINK; told.adopted && other < PROGRAMS_END; other++) {
+        tell_papers(keys, other);
+    }
 }
 
 static void on_frame(void *context, struct channel *channel, const Wire__Frame *frame)
@@ -191,14 +231,13 @@ static void on_frame(void *context, struct channel *channel, const Wire__Frame *
     } else if (frame->body_case == WIRE__FRAME__BODY_NOTE_ASK) {
         note(keys, channel, frame->note_ask);
     } else if (frame->body_case == WIRE__FRAME__BODY_RENEW_ASK) {
-        renew(channel, frame->renew_ask);
+        renew(keys, channel, frame->renew_ask);
     }
 }
 
 static void on_open(void *context, struct channel *channel)
 {
-    (void)context; /* Every question stands alone: a new peer needs to be told nothing. */
-    (void)channel;
+    tell_papers(context, channel_other(channel)); /* CONFIG's may be older. */
 }
 
 /* Every page of this process, now and later: keys are copied by the library that uses them. Where
@@ -220,30 +259,64 @@ static bool lock_memory(void)
 #endif
 }
 
+static bool read_keys(struct keys *keys)
+{
+    const Wire__Config *config = keys->child.config;
+    int used = snprintf(keys->path, sizeof(keys->path), "%s/keyring", config->data_directory);
+    CHECK(used > 0 && (size_t)used < sizeof(keys->path));
+    struct x509_identity self = { .kind = config->self->kind, .id = config->self->id };
+    struct slice given = SLICE_EMPTY;
+    if (config->n_certificate > 0) {
+        given = slice_of(config->certificate[0].data, config->certificate[0].len);
+    }
+    struct result read = keyring_read(keys->path, &keys->keyring);
+    if (read.code == 0) {
+        read = keys_renew_begin(
+            &keys->renew,
+            &keys->keyring,
+            keys->path,
+            slice_of(config->ca.data, config->ca.len),
+            &self,
+            given);
+    }
+    if (read.code != 0) {
+        log_line(
+            LOG_LEVEL_ERROR,
+            "keyring",
+            "path=%s outcome=%s",
+            log_text(keys->path),
+            result_name(read));
+    }
+    return read.code == 0;
+}
+
 int main(int argc, char **argv)
 {
     static struct keys keys;
     static _Alignas(16) uint8_t scratch[SCRATCH_BYTES];
     arena_init(&keys.scratch, scratch, sizeof(scratch));
     child_start(&keys.child, PROGRAM_KEYS, argc, argv);
-    char path[PATH_MAX];
-    int used = snprintf(path, sizeof(path), "%s/keyring", keys.child.config->data_directory);
-    CHECK(used > 0 && (size_t)used < sizeof(path));
-    struct result read = keyring_read(path, &keys.keyring);
-    if (read.code != 0) {
-        log_line(
-            LOG_LEVEL_ERROR, "keyring", "path=%s outcome=%s", log_text(path), result_name(read));
+    if (!read_keys(&keys)) {
         return 1;
     }
     if (!lock_memory()) {
         log_line(LOG_LEVEL_ERROR, "locked-memory", "outcome=refused");
         return 1;
     }
-    /* stdio: answers questions on channels that are open; nothing else. */
-    struct sandbox sandbox = { .promises = PROMISE_STDIO };
+    const struct sandbox_path paths[] = {
+        { .path = keys.child.config->data_directory, .write = true },
+    };
+    const struct sandbox sandbox = {
+        /* stdio: answers questions on channels that are open.
+         * files: a renewed key and its certificate replace the keyring. */
+        .promises = PROMISE_STDIO | PROMISE_FILES,
+        .paths = paths,
+        .paths_count = COUNT_OF(paths),
+    };
     child_confine(&keys.child, &sandbox);
     struct channel_hooks hooks = { .context = &keys, .on_frame = on_frame, .on_open = on_open };
     int status = child_run(&keys.child, &hooks);
+    keys_renew_end(&keys.renew);
     keyring_free(&keys.keyring);
     return status;
 }

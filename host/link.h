@@ -63,6 +63,7 @@ struct link_connection {
     struct link_buffer out;
     int watched; /* Events that the loop waits for. */
     bool dirty;  /* Has bytes for this turn's flush. */
+    bool late;   /* Its certificate has ended: it renews and says nothing else. INV-SEC-32 */
 };
 
 struct link_dial {
@@ -77,7 +78,9 @@ struct link_dial {
 struct link {
     struct child child;
     struct tls_context *tls;
-    enum program above; /* engine, or agent. */
+    uint64_t own_until_seconds; /* End of our own certificate; 0: keys has not said. */
+    bool own_late_renewed;      /* We got a new one after the old had ended: connect anew. */
+    enum program above;         /* engine, or agent. */
     uv_poll_t listener;
     bool listening;
     uv_timer_t tick;
@@ -103,6 +106,8 @@ void link_dial(struct link *link, struct link_dial *dial);
 struct link_connection *link_find(const struct link *link, Wire__Kind kind, uint64_t id);
 void link_close(struct link_connection *connection, const char *why);
 bool link_epoch_is_good(const struct link *link, const struct x509_identity *identity);
+/* keys has a newer certificate for us: shown from the next connection on. */
+void link_papers(struct link *link, const Wire__Papers *papers);
 /* Deadlines, ends of certificates, dials that are due. */
 void link_tick(struct link *link);
 

@@ -24,8 +24,8 @@ void link_tell_state(struct link_connection *connection, bool up)
 {
     struct link *link = connection->link;
     struct channel *above = link->child.to[link->above];
-    if (above == NULL) {
-        return;
+    if (above == NULL || connection->late) {
+        return; /* Nobody talks with it: it only renews. */
     }
     Wire__Identity peer = WIRE__IDENTITY__INIT;
     peer.kind = connection->identity.kind;
@@ -64,6 +64,9 @@ bool link_arrived(struct link_connection *connection, struct slice bytes)
         log_line(LOG_LEVEL_ERROR, "peer-breach", "peer=%s what=%s", uri, why);
         return false;
     }
+    if (connection->late && envelope.body != WIRE__FRAME__BODY_NODE_CERTIFY) {
+        return true; /* INV-SEC-32: not heard; it need not know that its time is over. */
+    }
     uint8_t head[ENVELOPE_HEAD_MAX];
     size_t size = envelope_head(
         connection->identity.kind, connection->identity.id, connection->identity.epoch, head);
@@ -81,7 +84,8 @@ static void depart(struct link *link, const struct envelope *envelope, struct sl
         return;
     }
     struct link_connection *connection = link_find(link, envelope->peer_kind, envelope->peer_id);
-    if (connection == NULL || connection->state != LINK_OPEN) {
+    if (connection == NULL || connection->state != LINK_OPEN ||
+        (connection->late && envelope->body != WIRE__FRAME__BODY_NODE_CERTIFIED)) {
         return;
     }
     if (link_put(connection, bytes).code == 0) {
@@ -200,12 +204,14 @@ static void on_bytes(
     }
 }
 
-/* keys answers only when asked (tls.c reads it there); a late answer is nobody's. */
+/* keys answers when asked (tls.c reads it there; a late answer is nobody's) and tells of newer
+ * papers.
+ */
 static void on_frame(void *context, struct channel *channel, const Wire__Frame *frame)
 {
-    (void)context;
-    (void)channel;
-    (void)frame;
+    if (channel_other(channel) == PROGRAM_KEYS && frame->body_case == WIRE__FRAME__BODY_PAPERS) {
+        link_papers(context, frame->papers);
+    }
 }
 
 static void on_close(void *context, struct channel *channel)

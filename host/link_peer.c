@@ -163,7 +163,8 @@ static void become_open(struct link_connection *connection)
         link_close(older, "newer-connection");
     }
     connection->identity = facts->identity;
-    connection->until_seconds = facts->until_seconds;
+    connection->late = tls_late(connection->tls);
+    connection->until_seconds = facts->until_seconds + (connection->late ? X509_GRACE_SECONDS : 0);
     /* Above every number of this boot, an earlier link's too. */
     uint64_t now_us = clock_boot_us();
     link->last_session = link->last_session >= now_us ? link->last_session + 1 : now_us;
@@ -182,9 +183,10 @@ static void become_open(struct link_connection *connection)
     log_line(
         LOG_LEVEL_INFO,
         "peer-up",
-        "peer=%s session=%llu",
+        "peer=%s session=%llu%s",
         uri,
-        (unsigned long long)connection->session);
+        (unsigned long long)connection->session,
+        connection->late ? " only=renewal" : "");
     link_tell_state(connection, true);
     link_watch(connection);
     link_read(connection); /* What came with the handshake's last bytes. */
@@ -352,9 +354,46 @@ static void sweep(struct link *link, uint64_t now_ms, bool new_second)
     }
 }
 
+/* What was shown when these began let us renew and nothing else. */
+static void begin_anew(struct link *link)
+{
+    link->own_late_renewed = false;
+    for (uint32_t slot = 0; slot < LINK_CONNECTIONS_MAX; slot++) {
+        struct link_connection *connection = link->connections[slot];
+        if (connection != NULL && connection->dial != NULL) {
+            link_close(connection, "renewed");
+        }
+    }
+}
+
+void link_papers(struct link *link, const Wire__Papers *papers)
+{
+    struct slice certificate = slice_of(papers->certificate.data, papers->certificate.len);
+    struct result renewed = FAIL(FAILURE_BAD_INPUT);
+    if (certificate.size > 0) {
+        renewed = tls_context_renew(link->tls, certificate);
+    }
+    log_line(
+        renewed.code == 0 ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR,
+        "papers",
+        "until=%llu outcome=%s",
+        (unsigned long long)papers->until_seconds,
+        result_name(renewed));
+    if (renewed.code != 0) {
+        return;
+    }
+    uint64_t before = link->own_until_seconds;
+    link->own_late_renewed =
+        before != 0 && before != papers->until_seconds && before < clock_wall_ms() / 1000U;
+    link->own_until_seconds = papers->until_seconds;
+}
+
 void link_tick(struct link *link)
 {
     uint64_t now_ms = clock_boot_ms();
+    if (link->own_late_renewed) {
+        begin_anew(link);
+    }
     bool new_second = now_ms / 1000U != link->last_second;
     link->last_second = now_ms / 1000U;
     if (new_second || link->half_open > 0) {

@@ -35,6 +35,7 @@ struct setup {
 /* Each says what went wrong on standard error; the exit status. */
 int setup_cluster_init(struct setup *setup);
 int setup_csr(struct setup *setup);
+int setup_csr_again(struct setup *setup);
 int setup_sealing_key(struct setup *setup);
 int setup_adopt(struct setup *setup);
 

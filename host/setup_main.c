@@ -4,8 +4,9 @@
  *
  *   cluster-init --config FILE --cell N --operator-out DIR [--operator NAME]
  *   csr          --config FILE | --out DIR --name NAME       prints a PKCS#10 request, DER
- *   sealing-key  --config FILE                               prints 32 bytes; controllers, after
- * csr adopt        --config FILE --cell N --id UUID --certificate DER --ca DER [--sealed BUNDLE]
+ *   csr-again    --out DIR --name NAME      the same, of the key that lies in DIR
+ *   sealing-key  --config FILE      prints 32 bytes; controllers, after csr
+ *   adopt        --config FILE --cell N --id UUID --certificate DER --ca DER [--sealed BUNDLE]
  *                --controller ID,NAME,LINK,API …
  *   adopt        --out DIR --certificate DER --ca DER
  *
@@ -28,6 +29,7 @@ static int usage(void)
         "usage: udatsu-setup cluster-init --config FILE --cell N --operator-out DIR "
         "[--operator NAME]\n"
         "       udatsu-setup csr --config FILE | --out DIR --name NAME\n"
+        "       udatsu-setup csr-again --out DIR --name NAME\n"
         "       udatsu-setup sealing-key --config FILE\n"
         "       udatsu-setup adopt --config FILE --cell N --id UUID --certificate DER --ca DER "
         "[--sealed BUNDLE] --controller ID,NAME,LINK,API ...\n"
@@ -85,6 +87,9 @@ static int run(struct setup *setup, const char *verb)
     bool person = setup->out != NULL && setup->conf == NULL;
     if (strcmp(verb, "csr") == 0 && (setup->conf != NULL || (person && setup->name != NULL))) {
         return setup_csr(setup);
+    }
+    if (strcmp(verb, "csr-again") == 0 && person && setup->name != NULL) {
+        return setup_csr_again(setup);
     }
     if (strcmp(verb, "sealing-key") == 0 && setup->conf != NULL) {
         return setup_sealing_key(setup);

@@ -186,6 +186,40 @@ int setup_csr(struct setup *setup)
     return done.code == 0 ? print_bytes(csr) : setup_fail("csr", done);
 }
 
+static RESULT read_file(struct setup *setup, const char *path, struct slice *bytes_out)
+{
+    uint8_t *room = arena_take(&setup->arena, BUNDLE_MAX);
+    size_t size = 0;
+    if (room == NULL) {
+        return FAIL(FAILURE_FULL);
+    }
+    TRY(file_read(path, room, BUNDLE_MAX, &size));
+    *bytes_out = slice_of(room, size);
+    return OK;
+}
+
+/* A person renews with the key that he has: one file changes then, and is replaced whole. */
+int setup_csr_again(struct setup *setup)
+{
+    char path[PATH_MAX];
+    struct slice text = SLICE_EMPTY;
+    struct slice der = SLICE_EMPTY;
+    struct slice csr = SLICE_EMPTY;
+    struct secret key = { 0 };
+    int used = snprintf(path, sizeof(path), "%s/key.pem", setup->out);
+    struct result done = used > 0 && (size_t)used < sizeof(path) && strlen(setup->name) > 0 &&
+                                 strlen(setup->name) < LIMIT_NAME
+                             ? read_file(setup, path, &text)
+                             : FAIL(FAILURE_BAD_INPUT);
+    done = done.code != 0 ? done : x509_unpem("PRIVATE KEY", text, &setup->arena, &der);
+    done = done.code != 0 ? done : secret_copy(der, &key);
+    arena_reset(&setup->arena);                             /* The key stood in it … */
+    explicit_bzero(setup->arena.memory, setup->arena.size); /* … and is gone. */
+    done = done.code != 0 ? done : x509_csr_make(&key, setup->name, &setup->arena, &csr);
+    secret_free(&key);
+    return done.code == 0 ? print_bytes(csr) : setup_fail("csr-again", done);
+}
+
 int setup_sealing_key(struct setup *setup)
 {
     uint8_t public[SEAL_KEY_BYTES];
@@ -202,18 +236,6 @@ int setup_sealing_key(struct setup *setup)
     secret_free(&private);
     return done.code == 0 ? print_bytes(slice_of(public, sizeof(public)))
                           : setup_fail("sealing-key", done);
-}
-
-static RESULT read_file(struct setup *setup, const char *path, struct slice *bytes_out)
-{
-    uint8_t *room = arena_take(&setup->arena, BUNDLE_MAX);
-    size_t size = 0;
-    if (room == NULL) {
-        return FAIL(FAILURE_FULL);
-    }
-    TRY(file_read(path, room, BUNDLE_MAX, &size));
-    *bytes_out = slice_of(room, size);
-    return OK;
 }
 
 /* The cell's keys, sealed to the key that `sealing-key` made. */

@@ -103,7 +103,12 @@ RESULT setup_install(
     TRY(file_directory(setup->conf->data, (struct file_owner){ .mode = 0755 }));
     TRY(file_directory(path, keys));
     setup_path(setup, "keys/keyring", path, sizeof(path));
-    TRY(keyring_write(path, keyring, keys.uid, keys.gid));
+    struct keyring whole = *keyring; /* Borrowed, but for the certificate. */
+    whole.certificate = (struct secret){ 0 };
+    TRY(secret_copy(certificate, &whole.certificate));
+    struct result written = keyring_write(path, &whole, keys.uid, keys.gid);
+    secret_free(&whole.certificate);
+    TRY(written);
     setup_path(setup, "ca.der", path, sizeof(path));
     TRY(file_replace(path, ca, open_to_read));
     setup_path(setup, "certificate.der", path, sizeof(path));

@@ -22,14 +22,18 @@ struct tls_context;
 struct tls_session;
 struct gnutls_privkey_st;
 
-/* The machine's key as GnuTLS sees it: each signature is a SIGN_ASK on child->to[PROGRAM_KEYS],
- * waited for up to TLS_SIGN_DEADLINE_MS. For link, and for api's HTTPS server. The caller frees it
- * with gnutls_privkey_deinit. */
-RESULT tls_machine_key(struct child *child, struct gnutls_privkey_st **key_out);
+/* The key of this certificate as GnuTLS sees it: each signature is a SIGN_ASK on
+ * child->to[PROGRAM_KEYS], waited for up to TLS_SIGN_DEADLINE_MS; what keys says meanwhile of newer
+ * papers is given to the child's on_frame. For link, and for api's HTTPS server. */
+RESULT tls_machine_key(
+    struct child *child, struct slice certificate, struct gnutls_privkey_st **key_out);
+void tls_machine_key_free(struct gnutls_privkey_st *key);
 
 /* Certificate chain and CA are taken from child->config. */
 RESULT tls_context_open(struct child *child, struct tls_context **context_out);
 void tls_context_close(struct tls_context *context);
+/* From the next session on this certificate is shown; sessions that are there keep theirs. */
+RESULT tls_context_renew(struct tls_context *context, struct slice certificate);
 
 /* Does not own the descriptor. */
 RESULT tls_session_open(
@@ -42,6 +46,10 @@ RESULT tls_handshake(struct tls_session *session);
 bool tls_wants_write(const struct tls_session *session);
 /* After the handshake: verified against the CA at that moment. */
 const struct x509_facts *tls_facts(const struct tls_session *session);
+
+/* A node whose certificate has ended, not longer ago than X509_GRACE_SECONDS: it may ask for the
+ * next one and nothing else. Only servers let it in. INV-SEC-32 */
+bool tls_late(const struct tls_session *session);
 
 /* FAILURE_BUSY: nothing now; FAILURE_CLOSED: the peer is gone. */
 RESULT tls_read(struct tls_session *session, void *room, size_t size, size_t *read_out);

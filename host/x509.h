@@ -26,6 +26,10 @@ enum {
     X509_CERTIFICATE_MAX = 4096, /* DER; what is larger is refused. */
     X509_TTL_MACHINE_SECONDS = 24 * 3600,
     X509_TTL_PERSON_SECONDS = 12 * 3600,
+    /* After its end a node's certificate still asks for the next one: controllers that were gone
+     * for days do not strand the nodes. */
+    X509_GRACE_SECONDS = 7 * 24 * 3600,
+    X509_DIGEST = 32, /* SHA-256. */
 };
 
 struct x509_identity {
@@ -80,6 +84,17 @@ RESULT x509_facts(struct slice certificate, struct x509_facts *facts_out);
  * only its time is over. */
 RESULT x509_verify(
     struct slice certificate, struct slice ca, uint64_t now_seconds, struct x509_facts *facts_out);
+
+/* The same for one whose time was over no longer ago than `grace_seconds`, or is not over. */
+RESULT x509_verify_late(
+    struct slice certificate,
+    struct slice ca,
+    uint64_t now_seconds,
+    uint64_t grace_seconds,
+    struct x509_facts *facts_out);
+/* Is this the certificate of that private key? */
+bool x509_belongs(struct slice certificate, const struct secret *key);
+void x509_digest(struct slice certificate, uint8_t digest_out[static X509_DIGEST]);
 
 bool x509_uri_write(const struct x509_identity *identity, char room[static X509_URI_MAX]);
 bool x509_uri_read(const char *uri, struct x509_identity *identity_out);

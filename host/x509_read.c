@@ -4,6 +4,8 @@
 #include "base/check.h"
 #include "base/id.h"
 
+#include <gnutls/abstract.h>
+#include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 #include <string.h>
@@ -108,6 +110,16 @@ static bool signed_by(gnutls_x509_crt_t certificate, gnutls_x509_crt_t ca, uint1
 RESULT x509_verify(
     struct slice certificate, struct slice ca, uint64_t now_seconds, struct x509_facts *facts_out)
 {
+    return x509_verify_late(certificate, ca, now_seconds, 0, facts_out);
+}
+
+RESULT x509_verify_late(
+    struct slice certificate,
+    struct slice ca,
+    uint64_t now_seconds,
+    uint64_t grace_seconds,
+    struct x509_facts *facts_out)
+{
     struct x509_facts facts;
     if (x509_facts(certificate, &facts).code != 0) {
         return FAIL(FAILURE_DENIED);
@@ -122,11 +134,38 @@ RESULT x509_verify(
     if (!good) {
         return FAIL(FAILURE_DENIED);
     }
-    if (now_seconds < facts.from_seconds || now_seconds > facts.until_seconds) {
+    if (now_seconds < facts.from_seconds || now_seconds > facts.until_seconds + grace_seconds) {
         return FAIL(FAILURE_TIMEOUT);
     }
     *facts_out = facts;
     return OK;
+}
+
+bool x509_belongs(struct slice certificate, const struct secret *key)
+{
+    uint8_t ids[2][X509_DIGEST];
+    size_t sizes[2] = { X509_DIGEST, X509_DIGEST };
+    gnutls_x509_crt_t parsed = parse(certificate);
+    gnutls_x509_privkey_t private = NULL;
+    gnutls_datum_t der = datum(secret_slice(key));
+    int code = gnutls_x509_privkey_init(&private);
+    CHECK(code == 0);
+    bool same =
+        parsed != NULL &&
+        gnutls_x509_privkey_import2(private, &der, GNUTLS_X509_FMT_DER, NULL, 0) == 0 &&
+        gnutls_x509_crt_get_key_id(parsed, GNUTLS_KEYID_USE_SHA256, ids[0], &sizes[0]) == 0 &&
+        gnutls_x509_privkey_get_key_id(private, GNUTLS_KEYID_USE_SHA256, ids[1], &sizes[1]) == 0 &&
+        sizes[0] == sizes[1] && memcmp(ids[0], ids[1], sizes[0]) == 0;
+    gnutls_x509_privkey_deinit(private);
+    gnutls_x509_crt_deinit(parsed);
+    return same;
+}
+
+void x509_digest(struct slice certificate, uint8_t digest_out[static X509_DIGEST])
+{
+    int failed =
+        gnutls_hash_fast(GNUTLS_DIG_SHA256, certificate.data, certificate.size, digest_out);
+    CHECK(failed == 0); /* It computes; it cannot fail but for a broken library. */
 }
 
 static RESULT keep(gnutls_datum_t *made, struct arena *arena, struct slice *out)

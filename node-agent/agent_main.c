@@ -10,6 +10,7 @@
 #include "host/child.h"
 #include "host/clock.h"
 #include "host/log.h"
+#include "host/renewal.h"
 #include "node-agent/agent_state.h"
 #include "node-agent/core/agent.h"
 
@@ -26,6 +27,7 @@ struct agent_program {
     struct arena arena;
     struct agent_saved saved;
     struct agent_state_file state;
+    struct renewal renewal;
     uint8_t boot_id[AGENT_BOOT_ID_SIZE];
     uv_timer_t tick;
     bool started;
@@ -99,6 +101,66 @@ static void step(struct agent_program *self, struct agent_event *event)
     }
 }
 
+/* ---- Our certificate. ---- */
+
+static void ask_keys(struct agent_program *self, Wire__RenewAsk *ask)
+{
+    Wire__Frame frame = WIRE__FRAME__INIT;
+    frame.body_case = WIRE__FRAME__BODY_RENEW_ASK;
+    frame.renew_ask = ask;
+    send_to(self, PROGRAM_KEYS, &frame);
+}
+
+/* To every controller that we know: only the leader answers, and one that lets us in for nothing
+ * else does not look up from here. */
+static void ask_cell(struct agent_program *self, const Wire__RenewTold *told)
+{
+    Wire__Identity peer = WIRE__IDENTITY__INIT;
+    Wire__NodeCertify certify = WIRE__NODE_CERTIFY__INIT;
+    Wire__Frame frame = WIRE__FRAME__INIT;
+    certify.handle = told->handle;
+    certify.csr = told->csr;
+    peer.kind = WIRE__KIND__KIND_CONTROLLER;
+    frame.peer = &peer;
+    frame.body_case = WIRE__FRAME__BODY_NODE_CERTIFY;
+    frame.node_certify = &certify;
+    for (uint32_t i = 0; i < LIMIT_CONTROLLERS; i++) {
+        peer.id = self->agent.controllers[i].id;
+        if (peer.id != 0) {
+            send_to(self, PROGRAM_LINK, &frame);
+        }
+    }
+}
+
+static bool somebody_is_up(const struct agent_program *self)
+{
+    bool up = false;
+    for (uint32_t i = 0; i < LIMIT_CONTROLLERS; i++) {
+        up = up || self->agent.controllers[i].up;
+    }
+    return up;
+}
+
+static void on_keys_frame(struct agent_program *self, const Wire__Frame *frame)
+{
+    if (frame->body_case == WIRE__FRAME__BODY_PAPERS) {
+        renewal_papers(&self->renewal, frame->papers);
+    } else if (
+        frame->body_case == WIRE__FRAME__BODY_RENEW_TOLD &&
+        renewal_told(&self->renewal, frame->renew_told)) {
+        ask_cell(self, frame->renew_told);
+    }
+}
+
+static void on_certified(struct agent_program *self, const Wire__NodeCertified *certified)
+{
+    Wire__RenewAsk ask;
+    struct slice made = slice_of(certified->certificate.data, certified->certificate.len);
+    if (renewal_certificate(&self->renewal, certified->handle, made, &ask)) {
+        ask_keys(self, &ask);
+    }
+}
+
 /* ---- Events. ---- */
 
 static void on_link_frame(struct agent_program *self, const Wire__Frame *frame)
@@ -115,6 +177,7 @@ static void on_link_frame(struct agent_program *self, const Wire__Frame *frame)
         event.kind = AGENT_EVENT_LINK;
         event.up = frame->link_state->up;
         break;
+    case WIRE__FRAME__BODY_NODE_CERTIFIED: on_certified(self, frame->node_certified); return;
     case WIRE__FRAME__BODY_NODE_WELCOME:
         event.kind = AGENT_EVENT_WELCOME;
         event.welcome = frame->node_welcome;
@@ -161,6 +224,8 @@ static void on_frame(void *context, struct channel *channel, const Wire__Frame *
         on_link_frame(context, frame);
     } else if (channel_other(channel) == PROGRAM_HOST) {
         on_host_frame(context, frame);
+    } else if (channel_other(channel) == PROGRAM_KEYS) {
+        on_keys_frame(context, frame);
     }
 }
 
@@ -212,7 +277,12 @@ static void on_tick(uv_timer_t *timer)
 {
     struct agent_program *self = timer->data;
     struct agent_event event = { .kind = AGENT_EVENT_TICK };
+    Wire__RenewAsk ask;
     CHECK(self == &program);
+    if (somebody_is_up(self) &&
+        renewal_clock(&self->renewal, clock_boot_ms(), clock_wall_ms() / 1000U, &ask)) {
+        ask_keys(self, &ask);
+    }
     step(self, &event);
 }
 
@@ -236,6 +306,7 @@ int main(int argc, char **argv)
     log_start("agent");
     child_start(&program.child, PROGRAM_AGENT, argc, argv);
     agent_init(&program.agent);
+    renewal_init(&program.renewal, program.child.config->self->id);
     arena_init(&program.arena, memory, sizeof(memory));
     program.effects.arena = &program.arena;
     const char *directory = program.child.config->data_directory;

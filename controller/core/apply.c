@@ -158,6 +158,7 @@ static void dispatch(struct apply *apply, const Wire__Request *request, struct o
     case WIRE__REQUEST__BODY_USER_CREATE:
     case WIRE__REQUEST__BODY_USER_REVOKE: apply_people(apply, request, outcome); return;
     case WIRE__REQUEST__BODY_JOIN: apply_join(apply, request->join, outcome); return;
+    case WIRE__REQUEST__BODY_RENEW: apply_renew(apply, outcome); return;
     case WIRE__REQUEST__BODY_NETWORK_CREATE:
     case WIRE__REQUEST__BODY_NETWORK_DELETE:
     case WIRE__REQUEST__BODY_IMAGE_CREATE:
@@ -227,7 +228,7 @@ static bool operation_room(struct apply *apply, struct outcome *outcome)
 
 static void apply_asked(struct apply *apply, const Wire__Asked *asked, struct outcome *outcome)
 {
-    bool joins = asked->request->body_case == WIRE__REQUEST__BODY_JOIN;
+    bool joins = apply_certifies(asked->request);
     if (who_asks(apply, asked, outcome) && (joins || !seen_before(apply, outcome)) &&
         operation_room(apply, outcome)) {
         dispatch(apply, asked->request, outcome);
@@ -251,11 +252,12 @@ static void apply_asked(struct apply *apply, const Wire__Asked *asked, struct ou
     }
 }
 
-/* A write has its key, and a key its bound; who joins has a token instead. INV-IDEM-1 */
+/* A write has its key, and a key its bound; who joins has a token instead, and who renews may do so
+ * twice. INV-IDEM-1 */
 static bool key_sound(const Wire__Request *request)
 {
     size_t key = strlen(request->idempotency_key);
-    bool joins = request->body_case == WIRE__REQUEST__BODY_JOIN;
+    bool joins = apply_certifies(request);
     return key < LIMIT_IDEMPOTENCY_KEY && (joins || key > 0);
 }
 

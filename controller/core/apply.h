@@ -20,7 +20,7 @@ struct outcome {
     Wire__Problem problem;  /* With a reject. */
     uint64_t operation;     /* Writes that were accepted. */
     bool repeated;          /* The same request was accepted before; nothing was done now. */
-    Wire__Identity subject; /* Join: who it is now. */
+    Wire__Identity subject; /* Join, renew: whom the certificate will name. */
     uint64_t resource;      /* What was made or changed. */
     Wire__Kind resource_kind;
 };
@@ -126,6 +126,9 @@ void apply_alarm(
 
 void apply_tenants(struct apply *apply, const Wire__Request *request, struct outcome *outcome);
 void apply_people(struct apply *apply, const Wire__Request *request, struct outcome *outcome);
+/* Its answer is a certificate: a join, or a renewal. */
+bool apply_certifies(const Wire__Request *request);
+void apply_renew(struct apply *apply, struct outcome *outcome);
 void apply_join(struct apply *apply, const Wire__Join *join, struct outcome *outcome);
 void apply_networks(struct apply *apply, const Wire__Request *request, struct outcome *outcome);
 void apply_instances(struct apply *apply, const Wire__Request *request, struct outcome *outcome);

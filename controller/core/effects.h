@@ -22,6 +22,7 @@ enum effect_kind {
     EFFECT_HAND_OVER,   /* Give leadership away: this replica is unfit. */
     EFFECT_READ_LEAVES, /* Leaves are in the store: the shell reads them and answers. */
     EFFECT_PROVE,       /* The same for a checkpoint: it adds the proof of tenant `node`. */
+    EFFECT_RENEWED,     /* This controller's own certificate came; without bytes: refused. */
     EFFECT_RING,        /* Ask keys of principals changed: doors are told anew. */
 };
 
@@ -34,7 +35,7 @@ struct effect {
     uint64_t generation; /* ASSIGN: of the order. */
     uint64_t epoch;
     bool reserved;          /* SUBMIT: may use the room kept for delete, revoke and membership. */
-    struct slice bytes;     /* LEAF, SUBMIT. */
+    struct slice bytes;     /* LEAF, SUBMIT; RENEWED: the certificate. */
     Wire__Answer *answer;   /* ANSWER. */
     Wire__Frame *frame;     /* SEND, KEYS. */
     Wire__EventView *event; /* EVENT. */

@@ -363,6 +363,7 @@ void engine_step(struct engine *engine, const struct engine_event *event, struct
         reads_more(engine);
         break;
     case ENGINE_LEAVE: asks_leave(engine); break;
+    case ENGINE_RENEW: papers_own(engine, event); break;
     case ENGINE_TURN:
         reads_turn(engine);
         asks_submit(engine);

@@ -7,7 +7,8 @@
  *
  * engine.c receives events · engine_pace.c says who must wait · engine_asks.c owns asks from
  * arrival to answer · engine_reads.c the confirmed rounds · engine_nodes.c what nodes say ·
- * engine_orders.c what they are told · engine_lead.c what only a leader does by itself. */
+ * engine_orders.c what they are told · engine_papers.c certificates · engine_standing.c what
+ * controllers say of themselves · engine_lead.c what only a leader does by itself. */
 #ifndef CONTROLLER_CORE_ENGINE_H
 #define CONTROLLER_CORE_ENGINE_H
 
@@ -46,6 +47,7 @@ enum engine_event_kind {
     ENGINE_CLOCK,   /* Every LIMIT_TICK_MS. */
     ENGINE_TURN,    /* The turn's input is over: propose, confirm. */
     ENGINE_MORE,    /* engine_more() said so: what had no room in the last step. */
+    ENGINE_RENEW,   /* csr, epoch, late: this controller's own certificate ends. */
     ENGINE_LEAVE,   /* Another engine takes this one's place: every ask is answered now. */
 };
 
@@ -76,6 +78,9 @@ struct engine_event {
     const struct engine_member *members;
     uint32_t members_count;
     bool fit;          /* MEMBERS: there is room on the disk and the mirror is sound. */
+    struct slice csr;  /* RENEW: PKCS#10, of a new key. */
+    uint32_t epoch;    /* RENEW: of the certificate in use. */
+    bool late;         /* RENEW: it ended, or will before the log could be asked often. */
     uint64_t poisoned; /* MEMBERS: the entry that killed this replica time and again; 0: none. */
 };
 
@@ -109,6 +114,8 @@ uint32_t engine_asks_under_way(const struct engine *engine);
 /* Where SUBMIT's ticket must be written before the entry can be applied: effect->handle names it.
  */
 uint64_t *engine_ticket_slot(struct engine *engine, uint64_t handle);
+/* Is there somebody now who could answer ENGINE_RENEW? */
+bool engine_may_renew(struct engine *engine, bool late);
 /* This replica holds another state than an agreeing majority: it must stop. INV-REF-1 */
 bool engine_diverged(const struct engine *engine);
 

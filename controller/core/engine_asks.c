@@ -156,6 +156,9 @@ static void send_answer(
         effect->answer = answer;
         return;
     }
+    if (papers_answer(engine, handle, origin, answer)) {
+        return;
+    }
     Wire__Frame *frame =
         engine_frame(engine, WIRE__KIND__KIND_CONTROLLER, origin, WIRE__FRAME__BODY_FORWARDED);
     frame->forwarded = engine_take(engine, sizeof(*frame->forwarded));
@@ -234,12 +237,12 @@ static void route(struct engine *engine, uint32_t slot, Wire__Request *request)
     struct ask *ask = &engine->asks[slot];
     const struct controller_soft *leader =
         engine->leader == 0 ? NULL : engine_other(engine, engine->leader);
+    bool ours = ask->origin == 0 || ask->origin == engine->conf.self;
     if (engine->role == ENGINE_LEADING) {
         asks_plan(engine, slot, request);
-    } else if (
-        ask->origin == 0 && leader != NULL && engine->leader != engine->conf.self && leader->up) {
+    } else if (ours && leader != NULL && engine->leader != engine->conf.self && leader->up) {
         forward(engine, slot, request); /* Once: a forwarded ask is never forwarded again. */
-    } else if (ask->origin != 0) {
+    } else if (!ours) {
         asks_refuse(engine, slot, REJECT_NO_LEADER, "This controller does not lead any more.", 1);
     } else {
         ask->phase = ASK_LEADERLESS;

@@ -25,7 +25,7 @@ enum ask_phase {
 struct ask {
     enum ask_phase phase;
     uint64_t handle; /* The asker's. */
-    uint64_t origin; /* 0: the local api; else the controller that forwarded it. */
+    uint64_t origin; /* 0: the local api; ourselves or a node: its renewal; else who forwarded. */
     uint64_t since_ms;
     uint64_t until_ms;
     uint64_t round;     /* READING: the round that must succeed. */
@@ -71,6 +71,7 @@ struct node_soft {
     Wire__NodeOrders *orders; /* Of the step at `orders_at`; never looked at in another. */
     uint64_t orders_at;
     uint64_t renewed_ms;
+    uint64_t certify_ms;     /* When it last asked for a certificate; 0: never. */
     uint64_t conditioned_ms; /* When its conditions were last put into the log. */
     uint64_t judged_ms;      /* When it was last judged; 0: the row says what we see. */
 };
@@ -236,7 +237,6 @@ void asks_clock(struct engine *engine);
 void asks_leave(struct engine *engine);
 void asks_told_by_peer(struct engine *engine, const Wire__Told *told);
 void asks_peer_gone(struct engine *engine, uint64_t peer);
-void asks_told_by_keys(struct engine *engine, const Wire__IssueTold *told);
 void asks_console(struct engine *engine, uint64_t node, const Wire__NodeConsoleTold *told);
 void asks_watch(struct engine *engine); /* Operations that are waited for may have ended. */
 Wire__Answer *asks_answer_new(struct engine *engine, const Wire__Request *request);
@@ -262,11 +262,20 @@ void asks_land(struct engine *engine, struct ask *ask);
 struct ticket *asks_ticket(struct engine *engine, uint64_t number); /* NULL: not ours. */
 
 /* ---- engine_told.c ---- */
-void asks_certify(struct engine *engine, uint32_t slot, const struct outcome *outcome);
 void asks_wait(struct engine *engine, uint32_t slot, const Wire__Request *request);
 void asks_console_read(struct engine *engine, uint32_t slot, const Wire__Request *request);
 void asks_audit(struct engine *engine, uint32_t slot, const Wire__Request *request);
 void asks_events(struct engine *engine, uint32_t slot, const Wire__Request *request);
+
+/* ---- engine_papers.c ---- */
+void asks_certify(struct engine *engine, uint32_t slot, const struct outcome *outcome);
+void asks_told_by_keys(struct engine *engine, const Wire__IssueTold *told);
+void papers_node(
+    struct engine *engine, uint64_t node, uint32_t epoch, const Wire__NodeCertify *certify);
+void papers_own(struct engine *engine, const struct engine_event *event);
+/* The answer to a machine's renewal; false: nobody's of that kind. */
+bool papers_answer(
+    struct engine *engine, uint64_t handle, uint64_t origin, const Wire__Answer *answer);
 
 /* ---- engine_standing.c ---- */
 void standing_applied(struct engine *engine); /* An entry was applied. */

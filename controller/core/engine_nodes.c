@@ -226,6 +226,8 @@ void nodes_said(struct engine *engine, uint64_t node, uint32_t epoch, const Wire
         }
     } else if (frame->body_case == WIRE__FRAME__BODY_CONSOLE_TOLD) {
         asks_console(engine, node, frame->console_told);
+    } else if (frame->body_case == WIRE__FRAME__BODY_NODE_CERTIFY) {
+        papers_node(engine, node, epoch, frame->node_certify);
     }
 }
 

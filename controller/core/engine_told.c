@@ -1,4 +1,4 @@
-/* Decides what becomes of asks that wait for somebody else: keys, another controller, a node, an
+/* Decides what becomes of asks that wait for somebody else: another controller, a node, an
  * operation's end, or the store. */
 #include "base/check.h"
 #include "controller/core/engine_inner.h"
@@ -6,51 +6,6 @@
 #include <string.h>
 
 enum { WAIT_SECONDS_MAX = 30, EVENT_PAGE = 200, EVENTS_MAX = 2048 };
-
-/* "10.0.0.1:7443" → "10.0.0.1": what a certificate names. */
-static const char *host_part(struct engine *engine, const char *address)
-{
-    size_t size = strlen(address);
-    const char *colon = strrchr(address, ':');
-    size_t host = colon == NULL ? size : (size_t)(colon - address);
-    char *copy = engine_take(engine, size + 1);
-    memcpy(copy, address, host);
-    return copy;
-}
-
-void asks_certify(struct engine *engine, uint32_t slot, const struct outcome *outcome)
-{
-    struct ask *ask = &engine->asks[slot];
-    const Wire__Join *join = asks_request(engine, slot)->join;
-    const struct node_row *node = state_find(&engine->state, TABLE_NODE, outcome->subject.id);
-    const struct controller_row *controller =
-        state_find(&engine->state, TABLE_CONTROLLER, outcome->subject.id);
-    const struct user_row *user = state_find(&engine->state, TABLE_USER, outcome->subject.id);
-    ask->phase = ASK_KEYS;
-    ask->subject = outcome->subject;
-    Wire__Frame *frame =
-        engine_frame(engine, WIRE__KIND__KIND_UNSET, 0, WIRE__FRAME__BODY_ISSUE_ASK);
-    frame->issue_ask = engine_take(engine, sizeof(*frame->issue_ask));
-    wire__issue_ask__init(frame->issue_ask);
-    frame->issue_ask->handle = asks_handle(engine, slot);
-    frame->issue_ask->csr = join->csr;
-    frame->issue_ask->identity = &ask->subject;
-    frame->issue_ask->name = node != NULL         ? node->name
-                             : controller != NULL ? controller->name
-                             : user != NULL       ? user->name.text
-                                                  : "";
-    const char **addresses = engine_take(engine, sizeof(*addresses) * 2);
-    if (join->link_address[0] != '\0') {
-        addresses[frame->issue_ask->n_addresses++] = host_part(engine, join->link_address);
-    }
-    if (join->api_address[0] != '\0') {
-        addresses[frame->issue_ask->n_addresses++] = host_part(engine, join->api_address);
-    }
-    frame->issue_ask->addresses = addresses;
-    if (controller != NULL) {
-        frame->issue_ask->sealing_key = join->sealing_key;
-    }
-}
 
 /* ---- Told by others ---- */
 
@@ -65,46 +20,6 @@ void asks_told_by_peer(struct engine *engine, const Wire__Told *told)
         return;
     }
     asks_answer(engine, slot, told->answer);
-}
-
-void asks_told_by_keys(struct engine *engine, const Wire__IssueTold *told)
-{
-    uint32_t slot = 0;
-    if (!asks_slot(engine, told->handle, ASK_KEYS, &slot)) {
-        return;
-    }
-    if (told->certificate.len == 0) {
-        asks_refuse(engine, slot, REJECT_BAD_FIELD, "The certificate request was refused.", 0);
-        return;
-    }
-    struct ask *ask = &engine->asks[slot];
-    Wire__Answer *answer = asks_answer_to(engine, slot);
-    Wire__JoinAnswer *join = engine_take(engine, sizeof(*join));
-    uint32_t most = state_count(&engine->state, TABLE_CONTROLLER);
-    wire__join_answer__init(join);
-    char *id = engine_take(engine, ID_TEXT_SIZE);
-    id_format((enum id_kind)ask->subject.kind, ask->subject.id, id);
-    join->id = id;
-    join->certificate = told->certificate;
-    join->sealed = told->sealed;
-    join->ca.data = engine_take(engine, engine->conf.ca.size + 1);
-    memcpy(join->ca.data, engine->conf.ca.data, engine->conf.ca.size);
-    join->ca.len = engine->conf.ca.size;
-    join->cell = engine->conf.cell;
-    join->controllers = engine_take(engine, sizeof(*join->controllers) * (most + 1));
-    for (const struct controller_row *row = state_first(&engine->state, TABLE_CONTROLLER);
-         row != NULL;
-         row = state_next(&engine->state, TABLE_CONTROLLER, row)) {
-        Wire__Peer *peer = engine_take(engine, sizeof(*peer));
-        wire__peer__init(peer);
-        peer->id = row->head.id;
-        peer->name = row->name;
-        peer->link_address = row->link_address;
-        peer->api_address = row->api_address;
-        join->controllers[join->n_controllers++] = peer;
-    }
-    answer->join = join;
-    asks_answer(engine, slot, answer);
 }
 
 /* ---- Waiting for an operation; a console ---- */

@@ -236,6 +236,7 @@ static void carry_out(struct desk *desk, const struct effect *effect)
     case EFFECT_MEMBER_ADD: desk->member_adds++; return;
     case EFFECT_MEMBER_REMOVE: desk->member_removes++; return;
     case EFFECT_HAND_OVER: desk->hand_overs++; return;
+    case EFFECT_RENEWED: desk->renewed += effect->bytes.size > 0 ? 1 : 0; return;
     case EFFECT_RING: desk->rings++; return;
     case EFFECT_ASSIGN: return; /* The engine has made orders of it. */
     }

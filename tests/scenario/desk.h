@@ -137,6 +137,7 @@ struct desk {
     uint32_t member_removes;
     uint32_t hand_overs;
     uint32_t rings;
+    uint32_t renewed; /* Certificates for this controller itself. */
     bool digests_differ;
     struct desk_node nodes[DESK_NODES];
     uint32_t nodes_count;

@@ -77,8 +77,10 @@ openssl req -x509 -key "$state/foreign/key.pem" -days 1 -subj /CN=n1 \
 shows 'with a certificate of a foreign CA the link ends' comes ended foreign
 forge twin 0 node "$n1" 0
 shows 'one made for this test is as good as its own' comes served twin
-forge expired 100000 node "$n1" 0
-shows 'the same one, expired, ends the link' comes ended expired
+forge late 100000 node "$n1" 0
+shows 'the same one, whose time is over, is not heard but for its renewal' comes silent late
+forge expired 800000 node "$n1" 0
+shows 'the same one, expired longer ago than the grace, ends the link' comes ended expired
 forge itself 0 controller "$controller" 0
 shows 'one in the name of the controller itself ends the link' comes ended itself
 forge person 0 user "$("$udatsu" -o json user show operator | jq -r .id)" 0
