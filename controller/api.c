@@ -88,6 +88,11 @@ static void on_frame(void *context, struct channel *channel, const Wire__Frame *
         desk_answer(api->service.desk, frame->tolds);
     } else if (frame->body_case == WIRE__FRAME__BODY_DOORS) {
         door_least(api->service.door, frame->doors);
+        streams_end_revoked(api->service.streams);
+        uint32_t ended = http_end_revoked(api->service.http);
+        if (ended > 0) {
+            log_line(LOG_LEVEL_INFO, "door", "revoked-ended=%u", (unsigned int)ended);
+        }
     }
 }
 

@@ -70,30 +70,85 @@ static void on_prepare(uv_prepare_t *prepare)
 
 /* ---- Connections ---- */
 
+static void client_begin(struct http *http, struct MHD_Connection *connection, void **room)
+{
+    struct client *client = calloc(1, sizeof(*client));
+    http->connections++;
+    *room = client;
+    if (client == NULL) {
+        return; /* Its first request finds no peer, and the connection is closed. */
+    }
+    client->connection = connection;
+    client->next = http->clients;
+    if (http->clients != NULL) {
+        http->clients->before = client;
+    }
+    http->clients = client;
+}
+
 static void on_connection(
     void *context,
     struct MHD_Connection *connection,
     void **socket_context,
     enum MHD_ConnectionNotificationCode code)
 {
-    (void)connection;
     struct http *http = context;
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-        http->connections++;
-        *socket_context = calloc(1, sizeof(struct door_peer));
+        client_begin(http, connection, socket_context);
         return;
     }
+    struct client *client = *socket_context;
     CHECK(http->connections > 0);
     http->connections--;
-    free(*socket_context);
     *socket_context = NULL;
+    if (client == NULL) {
+        return;
+    }
+    if (client->next != NULL) {
+        client->next->before = client->before;
+    }
+    if (client->before != NULL) {
+        client->before->next = client->next;
+    } else {
+        CHECK(http->clients == client);
+        http->clients = client->next;
+    }
+    free(client);
+}
+
+/* microhttpd sees the end of the socket and closes. A call that is under way is answered first.
+ * INV-SEC-33 */
+static bool end_if_revoked(struct http *http, const struct client *client)
+{
+    if (!client->peer.judged || client->calls > 0 ||
+        door_pass(http->door, &client->peer, clock_wall_ms() / 1000) != DOOR_REVOKED) {
+        return false;
+    }
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(client->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    return info != NULL && shutdown(info->connect_fd, SHUT_RDWR) == 0;
+}
+
+uint32_t http_end_revoked(struct http *http)
+{
+    uint32_t ended = 0;
+    for (struct client *client = http->clients; client != NULL; client = client->next) {
+        ended += end_if_revoked(http, client) ? 1 : 0;
+    }
+    return ended;
+}
+
+static struct client *client_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info == NULL ? NULL : info->socket_context;
 }
 
 static struct door_peer *peer_of(struct http *http, struct MHD_Connection *connection)
 {
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    struct door_peer *peer = info == NULL ? NULL : info->socket_context;
+    struct client *client = client_of(connection);
+    struct door_peer *peer = client == NULL ? NULL : &client->peer;
     if (peer == NULL || peer->judged) {
         return peer;
     }
@@ -155,13 +210,15 @@ static enum MHD_Result begin(
     const char *method,
     void **request_context)
 {
-    struct door_peer *peer = peer_of(http, connection);
+    struct client *client = client_of(connection);
+    struct door_peer *peer = client == NULL ? NULL : peer_of(http, connection);
     struct call *call = peer == NULL ? NULL : calloc(1, sizeof(*call));
     if (call == NULL) {
         return MHD_NO; /* No memory: the connection is closed. */
     }
     *request_context = call;
     call->connection = connection;
+    client->calls++;
     call->stage = STAGE_BODY;
     call->open = (struct http_call){ .http = http, .method = method, .path = path, .peer = peer };
     for (size_t i = 0; i < HTTP_HEADERS_END; i++) {
@@ -240,9 +297,9 @@ static void on_completed(
     void **request_context,
     enum MHD_RequestTerminationCode code)
 {
-    (void)connection;
     (void)code;
     struct http *http = context;
+    struct client *client = client_of(connection);
     struct call *call = *request_context;
     if (call == NULL) {
         return;
@@ -255,6 +312,10 @@ static void on_completed(
     }
     body_free(&call->body);
     free(call);
+    CHECK(client != NULL); /* begin found it. */
+    CHECK(client->calls > 0);
+    client->calls--;
+    (void)end_if_revoked(http, client); /* Who was not is not ended. */
 }
 
 static size_t on_unescape(void *context, struct MHD_Connection *connection, char *text)

@@ -89,6 +89,9 @@ void http_answer_static(
 void http_stream(struct http_call *call, const struct http_source *source, const char *request_id);
 void http_stream_wake(struct http_call *call);
 
+/* Every connection whose certificate the door calls revoked by now, once its call under way is
+ * answered; how many were ended at once. */
+uint32_t http_end_revoked(struct http *http);
 uint32_t http_connections(const struct http *http);
 
 #endif

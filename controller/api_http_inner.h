@@ -7,6 +7,15 @@
 
 #include <microhttpd.h>
 
+/* One connection, for as long as it is open. */
+struct client {
+    struct door_peer peer; /* First: the door's own of it. */
+    struct MHD_Connection *connection;
+    uint32_t calls; /* Under way: they are answered before the connection is ended. */
+    struct client *next;
+    struct client *before;
+};
+
 struct http {
     struct MHD_Daemon *daemon;
     const struct door *door; /* Not owned. */
@@ -16,7 +25,8 @@ struct http {
     uv_prepare_t prepare;
     bool resumed; /* Something was resumed since the last pump. */
     uint32_t connections;
-    uint32_t handles; /* Still to be closed. */
+    struct client *clients; /* A list without an order. Each owned. */
+    uint32_t handles;       /* Still to be closed. */
 };
 
 enum stage {

@@ -60,6 +60,18 @@ void streams_close(struct streams *streams)
     }
 }
 
+void streams_end_revoked(struct streams *streams)
+{
+    uint64_t now = clock_wall_ms() / 1000;
+    for (size_t i = 0; i < STREAMS_MAX; i++) {
+        struct stream *stream = &streams->streams[i];
+        if (stream->work != NULL && stream->opened && !stream->over &&
+            door_pass(streams->service->door, stream->work->call->peer, now) == DOOR_REVOKED) {
+            finish(stream); /* INV-SEC-33 */
+        }
+    }
+}
+
 static size_t stream_take(void *context, char *room, size_t size)
 {
     struct stream *stream = context;

@@ -28,6 +28,8 @@ enum {
 
 struct streams *streams_open(struct service *service);
 /* Ends every stream. */
+/* Readers whose certificate the door calls revoked by now. */
+void streams_end_revoked(struct streams *streams);
 void streams_close(struct streams *streams);
 /* Something was published. */
 void streams_bell(struct streams *streams);

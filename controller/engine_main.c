@@ -8,6 +8,7 @@
  * is full (frames to other machines are dropped: their senders repeat them; answers are dropped:
  * their askers retry with the same key). */
 #include "base/check.h"
+#include "controller/engine_doors.h"
 #include "controller/server.h"
 #include "host/bus.h"
 #include "host/channel_list.h"
@@ -49,8 +50,7 @@ struct engine_process {
     struct channel_list answers;
     uint8_t bell[2048]; /* The newest event of this turn, encoded. */
     size_t bell_size;
-    bool peers_told;
-    uint64_t peers_count;
+    struct doors doors;
     struct server_mark *mark;
 };
 
@@ -172,67 +172,31 @@ static void *on_memory(void *context, void *old, size_t size)
     return fresh == MAP_FAILED ? NULL : fresh;
 }
 
-/* ---- Link's address book: whom this controller dials ---- */
+/* ---- Link and api hear of revocations ---- */
 
-enum { PEERS = LIMIT_CONTROLLERS * 4 };
-
-struct address_book {
-    Wire__PeerAddress addresses[PEERS];
-    Wire__Identity identities[PEERS];
-    Wire__PeerAddress *list[PEERS];
-    size_t count;
-};
-
-static void book_add(
-    struct address_book *book, const struct engine_process *self, uint64_t id, char *address)
+static bool on_doors(void *context, enum program other, Wire__Frame *frame)
 {
-    const struct controller_row *row =
-        state_find(engine_state(server_engine(self->server)), TABLE_CONTROLLER, id);
-    bool known = id == self->child.config->self->id || (row != NULL && row->leaving);
-    for (size_t i = 0; i < book->count; i++) {
-        known = known || book->identities[i].id == id;
-    }
-    if (known || book->count == PEERS) {
-        return;
-    }
-    size_t at = book->count++;
-    wire__identity__init(&book->identities[at]);
-    book->identities[at].kind = WIRE__KIND__KIND_CONTROLLER;
-    book->identities[at].id = id;
-    wire__peer_address__init(&book->addresses[at]);
-    book->addresses[at].identity = &book->identities[at];
-    book->addresses[at].address = address;
-    book->list[at] = &book->addresses[at];
+    struct engine_process *self = context;
+    return self->child.to[other] != NULL && channel_send(self->child.to[other], frame).code == 0;
 }
 
-/* The log's members too: after a cut of power the rows may be older than the members, and would
- * only grow by what the members tell. */
-static void tell_peers(struct engine_process *self)
+static void doors_turn(struct engine_process *self)
 {
-    static struct address_book book;
     struct replica_status status;
-    const struct state *state = engine_state(server_engine(self->server));
-    book.count = 0;
-    for (struct controller_row *row = state_first(state, TABLE_CONTROLLER); row != NULL;
-         row = state_next(state, TABLE_CONTROLLER, row)) {
-        book_add(&book, self, row->head.id, row->link_address);
-    }
     server_status(self->server, &status);
-    for (uint32_t i = 0; i < status.member_count; i++) {
-        book_add(&book, self, status.members[i].id, status.members[i].address);
-    }
-    if (book.count == 0 || (self->peers_told && book.count == self->peers_count)) {
-        return;
-    }
-    Wire__LinkPeers peers = WIRE__LINK_PEERS__INIT;
-    peers.n_dial = book.count;
-    peers.dial = book.list;
-    Wire__Frame frame = WIRE__FRAME__INIT;
-    frame.body_case = WIRE__FRAME__BODY_LINK_PEERS;
-    frame.link_peers = &peers;
-    to(self, PROGRAM_LINK, &frame);
-    self->peers_told = self->child.to[PROGRAM_LINK] != NULL;
-    self->peers_count = book.count;
+    doors_tell(
+        &self->doors,
+        engine_state(server_engine(self->server)),
+        &status,
+        self->child.config->self->id,
+        on_doors,
+        self);
+}
+
+static void on_ring(void *context)
+{
+    struct engine_process *self = context;
+    doors_ring(&self->doors);
 }
 
 /* ---- Our own certificate ---- */
@@ -314,18 +278,15 @@ static void on_frame(void *context, struct channel *channel, const Wire__Frame *
 
 static void on_close(void *context, struct channel *channel)
 {
-    struct engine_process *self = context;
+    (void)context;
     log_line(LOG_LEVEL_WARN, "channel-closed", "other=%s", program_name(channel_other(channel)));
-    if (channel_other(channel) == PROGRAM_LINK) {
-        self->peers_told = false;
-    }
 }
 
 static void on_open(void *context, struct channel *channel)
 {
     struct engine_process *self = context;
     log_line(LOG_LEVEL_INFO, "channel-open", "other=%s", program_name(channel_other(channel)));
-    self->peers_told = false;
+    doors_opened(&self->doors, channel_other(channel));
 }
 
 static void flush_work(uv_work_t *work)
@@ -347,7 +308,6 @@ static void on_tick(uv_timer_t *timer)
     struct engine_process *self = timer->data;
     self->worked = true;
     server_tick(self->server, clock_boot_ms(), clock_wall_ms());
-    tell_peers(self);
     renewal_turn(self);
     if (self->flush_store == NULL) {
         self->flush_store = server_flush_begin(self->server);
@@ -367,6 +327,7 @@ static void on_turn(uv_prepare_t *turn)
         self->worked = false;
         server_turn(self->server, clock_boot_ms(), clock_wall_ms());
     }
+    doors_turn(self);
     answers_send(self);
     bell_ring(self);
 }
@@ -487,6 +448,7 @@ static void open_server(struct engine_process *self)
                                       .keys = on_keys,
                                       .event = on_event,
                                       .renewed = on_renewed,
+                                      .ring = on_ring,
                                       .halt = on_halt,
                                       .memory = on_memory };
     struct result opened = server_open(

@@ -56,9 +56,8 @@ static void perform(struct server *server, const struct effect *effect, struct w
         }
         return;
     case EFFECT_RENEWED: server->host.renewed(server->host.context, effect->bytes); return;
-    case EFFECT_ASSIGN:
-    case EFFECT_RING:
-        return; /* Every ask is judged by the row itself; api's own list is not fed yet. */
+    case EFFECT_RING: server_ring(server); return;
+    case EFFECT_ASSIGN: return; /* The engine has made orders of it. */
     }
     UNREACHABLE();
 }

@@ -31,6 +31,7 @@ struct server_host {
     void (*keys)(void *context, Wire__Frame *frame);
     void (*event)(void *context, const Wire__EventView *event);
     void (*renewed)(void *context, struct slice certificate); /* Empty: not now. */
+    void (*ring)(void *context); /* Somebody was revoked, or all rows are new. NULL: no doors. */
     void (*halt)(void *context, const char *why);             /* The process stops. */
     /* Zeroed, page-aligned memory; `old` (NULL the first time) is given back. */
     void *(*memory)(void *context, void *old, size_t size);

@@ -164,6 +164,7 @@ static RESULT on_snapshot_restore(void *context, uint64_t index, struct slice ma
                                     .role = ENGINE_FOLLOWER,
                                     .term = server->term };
     server_step(server, &follows);
+    server_ring(server);
     return OK;
 }
 

@@ -61,6 +61,7 @@ void mirror_prove(struct server *server, const struct effect *effect);
 
 /* ---- server.c ---- */
 void server_now(struct server *server, uint64_t now_ms, uint64_t wall_ms);
+void server_ring(struct server *server);
 void server_step(struct server *server, struct engine_event *event);
 void server_answer(struct server *server, uint64_t handle, uint64_t origin, Wire__Answer *answer);
 RESULT server_engine_fresh(struct server *server);

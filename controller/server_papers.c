@@ -1,6 +1,13 @@
 /* Decides what this controller's shell hears of certificates. Decides none of them. */
 #include "controller/server_inner.h"
 
+void server_ring(struct server *server)
+{
+    if (server->host.ring != NULL) {
+        server->host.ring(server->host.context);
+    }
+}
+
 void server_renew(
     struct server *server,
     uint64_t now_ms,

@@ -148,13 +148,27 @@ static void want(struct link *link, const Wire__PeerAddress *peer)
     }
 }
 
+/* Epochs only rise: what an engine that came back from older rows does not name stays void. */
+static void raise_least(struct link *link, const Wire__Identity *told)
+{
+    for (uint32_t i = 0; i < link->least_count; i++) {
+        struct x509_identity *least = &link->least[i];
+        if (least->kind == told->kind && least->id == told->id) {
+            least->epoch = told->epoch > least->epoch ? told->epoch : least->epoch;
+            return;
+        }
+    }
+    if (link->least_count < LINK_LEAST_MAX) {
+        link->least[link->least_count++] =
+            (struct x509_identity){ .kind = told->kind, .id = told->id, .epoch = told->epoch };
+    }
+}
+
+/* INV-SEC-33: open connections end too. */
 static void set_least(struct link *link, const Wire__LinkPeers *peers)
 {
-    link->least_count = 0;
-    for (size_t i = 0; i < peers->n_least && link->least_count < LINK_LEAST_MAX; i++) {
-        const Wire__Identity *least = peers->least[i];
-        link->least[link->least_count++] =
-            (struct x509_identity){ .kind = least->kind, .id = least->id, .epoch = least->epoch };
+    for (size_t i = 0; i < peers->n_least; i++) {
+        raise_least(link, peers->least[i]);
     }
     for (uint32_t slot = 0; slot < LINK_CONNECTIONS_MAX; slot++) {
         struct link_connection *connection = link->connections[slot];
