@@ -3,10 +3,9 @@
 #include "audit/sha256.h"
 #include "base/check.h"
 #include "controller/core/engine_inner.h"
+#include "controller/core/entry_out.h"
 #include "controller/core/explain_read.h"
 #include "wire/wire.h"
-
-enum { ENTRY_FORMAT = 1, COMMAND_FORMAT = 1 };
 
 /* ---- Planning ---- */
 
@@ -172,32 +171,17 @@ void asks_plan(struct engine *engine, uint32_t slot, Wire__Request *request)
 
 /* ---- Proposing ---- */
 
-/* Adds the queued asks that fit to the entry. */
-static void entry_asks(
-    struct engine *engine, Wire__Entry *entry, struct ticket *ticket, size_t *bytes)
+/* Adds the queued asks that fit to the entry: their bytes, as they came. */
+static void entry_asks(struct engine *engine, struct entry_out *entry, struct ticket *ticket)
 {
-    enum { AROUND_REQUEST = 96 }; /* Digest, node, three lengths and their tags, at most. */
     uint32_t last = 0;
-    while (engine->queue_first != 0 && entry->n_commands < LIMIT_COMMANDS_PER_ENTRY) {
+    while (engine->queue_first != 0) {
         uint32_t slot = engine->queue_first - 1;
         struct ask *ask = &engine->asks[slot];
-        *bytes += ask->size + AROUND_REQUEST;
-        if (*bytes > LIMIT_ENTRY) {
+        struct slice request = slice_of(engine->ask_bytes[slot], ask->size);
+        if (!entry_add_ask(entry, request, ask->digest, ask->node)) {
             return;
         }
-        Wire__Request *request = asks_request(engine, slot);
-        Wire__Command *command = engine_take(engine, sizeof(*command));
-        Wire__Asked *asked = engine_take(engine, sizeof(*asked));
-        wire__command__init(command);
-        wire__asked__init(asked);
-        asked->request = request;
-        asked->request_digest.data = ask->digest;
-        asked->request_digest.len = sizeof(ask->digest);
-        asked->node = ask->node;
-        command->format = COMMAND_FORMAT;
-        command->body_case = WIRE__COMMAND__BODY_ASKED;
-        command->asked = asked;
-        entry->commands[entry->n_commands++] = command;
         engine->queue_first = ask->next;
         engine->queue_last = engine->queue_first == 0 ? 0 : engine->queue_last;
         ask->phase = ASK_SUBMITTED;
@@ -211,22 +195,13 @@ static void entry_asks(
     }
 }
 
-static void entry_words(struct engine *engine, Wire__Entry *entry, size_t *bytes)
+static void entry_words(struct engine *engine, struct entry_out *entry)
 {
-    while (engine->words_count > 0 && entry->n_commands < LIMIT_COMMANDS_PER_ENTRY / 2) {
+    while (engine->words_count > 0 && entry->commands < LIMIT_COMMANDS_PER_ENTRY / 2) {
         const struct word *word = &engine->words[engine->words_first];
-        Wire__Command *command = NULL;
-        if (*bytes + word->size + 8 > LIMIT_ENTRY) {
+        if (!entry_add_word(entry, slice_of(word->bytes, word->size))) {
             return;
         }
-        struct result decoded = wire_decode(
-            &wire__command__descriptor,
-            slice_of(word->bytes, word->size),
-            engine->effects->arena,
-            &command);
-        CHECK(decoded.code == 0);
-        *bytes += word->size + 8;
-        entry->commands[entry->n_commands++] = command;
         engine->words_first = (engine->words_first + 1) % ENGINE_WORDS;
         engine->words_count--;
     }
@@ -242,21 +217,16 @@ void asks_submit(struct engine *engine)
         (engine->words_count == 0 && engine->queue_first == 0)) {
         return;
     }
-    Wire__Entry *entry = engine_take(engine, sizeof(*entry));
-    wire__entry__init(entry);
-    entry->format = ENTRY_FORMAT;
-    entry->log_time_ms = lead_log_time(engine);
-    entry->wall_ms = engine->wall_ms;
-    entry->commands = engine_take(engine, sizeof(*entry->commands) * LIMIT_COMMANDS_PER_ENTRY);
-    size_t bytes = 64;
+    struct entry_out entry;
+    uint8_t *room = engine_take(engine, LIMIT_ENTRY);
+    entry_begin(&entry, room, LIMIT_ENTRY, lead_log_time(engine), engine->wall_ms);
     *ticket = (struct ticket){ .taken = true, .words_first = engine->words_first };
-    entry_words(engine, entry, &bytes);
-    ticket->words = (uint32_t)entry->n_commands;
-    entry_asks(engine, entry, ticket, &bytes);
+    entry_words(engine, &entry);
+    ticket->words = entry.commands;
+    entry_asks(engine, &entry, ticket);
+    CHECK(entry.commands > 0); /* The largest command fits an empty entry. */
     struct effect *effect = effects_add(engine->effects, EFFECT_SUBMIT);
-    struct result encoded = wire_encode(entry, engine->effects->arena, &effect->bytes);
-    CHECK(encoded.code == 0);
-    CHECK(effect->bytes.size <= LIMIT_ENTRY);
+    effect->bytes = entry_bytes(&entry);
     effect->handle = (uint64_t)(ticket - engine->tickets);
     effect->reserved = !engine->fit;
 }
