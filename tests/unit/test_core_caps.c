@@ -220,6 +220,19 @@ Test(core_caps, one_persons_flood_does_not_use_up_the_tenants_share)
     lab_close(&lab);
 }
 
+Test(core_caps, who_waits_for_the_tenants_rate_keeps_his_own)
+{
+    struct desk_conf conf = { .requests_per_second = 10, .tenant_requests_per_second = 16 };
+    struct lab lab = lab_with(&conf);
+    struct neighbours others = move_in(&lab);
+    cr_assert_eq(flood(&lab, others.colleague, "a", 50), 20);
+    cr_assert_eq(flood(&lab, lab.ann, "a", 50), 12, "what the tenant has left");
+    desk_pass(lab.desk, 1000);
+    cr_assert_eq(
+        flood(&lab, lab.ann, "a", 50), 16, "her own would have been 10 had it been charged");
+    lab_close(&lab);
+}
+
 Test(core_caps, without_a_rate_nobody_is_slowed)
 {
     struct lab lab = lab_open(); /* The guard is off: the flood above goes through. */
