@@ -52,6 +52,7 @@ struct engine_process {
     size_t bell_size;
     struct doors doors;
     struct server_mark *mark;
+    struct journal_fault fault; /* Of the log, once it was found damaged. */
 };
 
 static _Noreturn void die(const char *event, const char *why)
@@ -151,9 +152,29 @@ static void bell_ring(struct engine_process *self)
     self->bell_size = 0;
 }
 
+/* Where the log is damaged, and what its owner does about it: a log that forgot something may have
+ * forgotten a vote, so this identity never takes part again. */
+static void tell_damage(const struct journal_fault *fault)
+{
+    if (fault->what != NULL) {
+        log_line(
+            LOG_LEVEL_ERROR,
+            "log-damaged",
+            "file=%s offset=%" PRIu64 " after_entry=%" PRIu64 " what=%s next=%s",
+            log_text(fault->file[0] == '\0' ? "all" : fault->file),
+            fault->offset,
+            fault->index,
+            log_text(fault->what),
+            log_text("keep the directory as evidence; on another controller: udatsu controller "
+                     "remove THIS, controller token NEW; here: controller join with an empty "
+                     "directory"));
+    }
+}
+
 static void on_halt(void *context, const char *why)
 {
-    (void)context;
+    const struct engine_process *self = context;
+    tell_damage(&self->fault);
     die("engine-halt", why);
 }
 
@@ -442,7 +463,8 @@ static void open_server(struct engine_process *self)
                     .ca = { child->config->ca.data, child->config->ca.len } },
         .replica = { .self = child->config->self->id,
                      .address = child_setting(child, "link-address", ""),
-                     .seed = seed },
+                     .seed = seed,
+                     .fault = &self->fault },
         .store_directory = self->store_path,
         .snapshots_directory = self->snapshots_path,
         .mark = self->mark,
@@ -465,6 +487,7 @@ static void open_server(struct engine_process *self)
         child->config->first,
         &self->server);
     if (opened.code != 0) {
+        tell_damage(&self->fault);
         die("engine-open", result_name(opened));
     }
     log_line(

@@ -17,6 +17,21 @@ void journal_name(char out[static 32], uint32_t slot, bool fresh)
     CHECK(length > 0 && length < 32);
 }
 
+struct result journal_damaged(
+    struct journal *journal, uint32_t slot, uint64_t offset, const char *what)
+{
+    struct journal_fault *fault = journal->conf.fault;
+    CHECK(slot <= JOURNAL_SEGMENTS_MAX);
+    if (fault != NULL && fault->what == NULL) {
+        *fault = (struct journal_fault){ .offset = offset, .what = what };
+        fault->index = journal->state.last;
+        if (slot < JOURNAL_SEGMENTS_MAX) {
+            journal_name(fault->file, slot, false);
+        }
+    }
+    return FAIL(FAILURE_CORRUPT);
+}
+
 struct journal_place *journal_place_of(const struct journal *journal, uint64_t index)
 {
     CHECK(index > 0);
@@ -142,7 +157,7 @@ RESULT journal_open(struct disk disk, const struct journal_conf *conf, struct jo
         journal_name(name, slot, false);
         result = disk.calls->open(disk.context, name, 0, &journal->segments[slot].handle);
         if (result.code == FAILURE_NOT_FOUND && slot > 0) {
-            result = FAIL(FAILURE_CORRUPT);
+            result = journal_damaged(journal, slot, 0, "the file is missing");
         }
     }
     if (result.code == 0) {
@@ -210,7 +225,12 @@ RESULT journal_read(struct journal *journal, uint64_t index, struct journal_entr
             0 ||
         record->body_case != WIRE__JOURNAL_RECORD__BODY_ENTRY || record->entry->index != index ||
         record->entry->term != place->term) {
-        return FAIL(FAILURE_CORRUPT);
+        struct result damaged =
+            journal_damaged(journal, place->segment, place->offset, NOT_READ_BACK);
+        if (journal->conf.fault != NULL) {
+            journal->conf.fault->index = index - 1;
+        }
+        return damaged;
     }
     *entry_out = (struct journal_entry){
         .index = index,

@@ -42,11 +42,20 @@ enum journal_class {
     JOURNAL_INNER = 3,    /* Term, vote, truncate, barrier, snapshot: never refused before them. */
 };
 
+/* Where a log is not what was written. */
+struct journal_fault {
+    char file[32];    /* "": it is not one file's. */
+    uint64_t offset;  /* Bytes into the file. */
+    uint64_t index;   /* The last entry that reads before it; 0: none does. */
+    const char *what; /* Fixed words; NULL: nothing was found. */
+};
+
 struct journal_conf {
     uint64_t owner;         /* The replica's id; another replica's journal is FAILURE_CORRUPT. */
     uint32_t segment_bytes; /* A multiple of 4096. */
     uint32_t segment_count;
-    uint32_t entry_max; /* Largest entry in bytes; ≤ LIMIT_ENTRY. */
+    uint32_t entry_max;          /* Largest entry in bytes; ≤ LIMIT_ENTRY. */
+    struct journal_fault *fault; /* The caller's: filled with FAILURE_CORRUPT. NULL: not asked. */
 };
 
 struct journal_member {

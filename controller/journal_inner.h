@@ -6,6 +6,8 @@
 #include "controller/journal.h"
 #include "controller/journal_record.h"
 
+#define NOT_READ_BACK "what was on the disk does not read back"
+
 enum { JOURNAL_PAYLOAD_EXTRA = 2048 }; /* Of a record around its entry or manifest. */
 
 struct journal_segment {
@@ -49,6 +51,11 @@ void journal_name(char out[static 32], uint32_t slot, bool fresh);
 struct journal_place *journal_place_of(const struct journal *journal, uint64_t index);
 struct journal_segment *journal_current(struct journal *journal);
 uint32_t journal_free_segments(const struct journal *journal);
+
+/* FAILURE_CORRUPT, with the place for whoever opens. slot JOURNAL_SEGMENTS_MAX: of no one file. The
+ * first fault that is found is kept. */
+struct result journal_damaged(
+    struct journal *journal, uint32_t slot, uint64_t offset, const char *what);
 
 /* Takes over a snapshot's fields and a copy of its manifest. */
 void journal_keep_snapshot(struct journal *journal, const struct journal_snapshot *snapshot);

@@ -36,12 +36,15 @@ static RESULT read_segment(struct scan *scan, uint32_t slot)
 {
     struct journal *journal = scan->journal;
     CHECK(slot < journal->conf.segment_count);
-    return journal->disk.calls->read(
+    struct result read = journal->disk.calls->read(
         journal->disk.context,
         journal->segments[slot].handle,
         0,
         scan->bytes,
         journal->conf.segment_bytes);
+    return read.code == FAILURE_CORRUPT
+               ? journal_damaged(journal, slot, 0, "the file is shorter than it was made")
+               : read;
 }
 
 static bool record_decode(struct journal *journal, struct slice payload, Wire__JournalRecord **out)
@@ -71,7 +74,7 @@ static RESULT read_heads(struct scan *scan)
         if (segment->owner != journal->conf.owner ||
             segment->segment_bytes != journal->conf.segment_bytes ||
             (epoch_max != 0 && header.journal != journal->id)) {
-            return FAIL(FAILURE_CORRUPT);
+            return journal_damaged(journal, slot, 0, "the file is of another log");
         }
         journal->id = header.journal;
         journal->segments[slot].epoch = header.epoch;
@@ -82,7 +85,8 @@ static RESULT read_heads(struct scan *scan)
             scan->newest = slot;
         }
     }
-    return epoch_max == 0 ? FAIL(FAILURE_CORRUPT) : OK;
+    return epoch_max == 0 ? journal_damaged(journal, 0, 0, "no file has a beginning that reads")
+                          : OK;
 }
 
 /* Does a whole record stand behind `offset` that was written after `offset` had been synced? */
@@ -118,7 +122,7 @@ static RESULT check_headless(struct scan *scan)
         TRY(read_segment(scan, slot));
         bool any = false;
         if (synced_behind(scan, next, 0, &any)) {
-            return FAIL(FAILURE_CORRUPT);
+            return journal_damaged(journal, slot, 0, NOT_READ_BACK);
         }
         journal->state.torn = journal->state.torn || any;
     }
@@ -238,19 +242,23 @@ static RESULT replay_segment(struct scan *scan, uint32_t slot, bool newest, uint
         }
         Wire__JournalRecord *record = NULL;
         if (!record_decode(journal, payload, &record)) {
-            return FAIL(FAILURE_CORRUPT); /* Whole, but not of this format. */
+            return journal_damaged(journal, slot, offset, "a whole record of another format");
         }
-        TRY(replay(journal, record, slot, offset));
+        struct result replayed = replay(journal, record, slot, offset);
+        if (replayed.code == FAILURE_CORRUPT) {
+            return journal_damaged(journal, slot, offset, "it does not follow from what is before");
+        }
+        TRY(replayed);
         scan->chain = header.checksum;
         offset += record_span(header.size);
     }
     if (!newest && offset != bound) {
-        return FAIL(FAILURE_CORRUPT);
+        return journal_damaged(journal, slot, offset, NOT_READ_BACK);
     }
     if (newest) {
         bool any = false;
         if (synced_behind(scan, epoch, offset, &any)) {
-            return FAIL(FAILURE_CORRUPT);
+            return journal_damaged(journal, slot, offset, NOT_READ_BACK);
         }
         journal->state.torn = journal->state.torn || any;
     }
@@ -280,7 +288,8 @@ static RESULT find_oldest(struct scan *scan, uint64_t *oldest_out)
         epoch--;
         slot = slot_of(journal, epoch);
         if (epoch == 0 || slot == journal->conf.segment_count || !scan->heads[slot].valid) {
-            return FAIL(FAILURE_CORRUPT);
+            return journal_damaged(
+                journal, JOURNAL_SEGMENTS_MAX, 0, "a file that is needed does not read");
         }
     }
     *oldest_out = epoch;
@@ -304,7 +313,7 @@ static RESULT rebuild(struct scan *scan)
             bound = scan->heads[next].previous_end;
         }
         if (bound > journal->conf.segment_bytes) {
-            return FAIL(FAILURE_CORRUPT);
+            return journal_damaged(journal, slot, 0, "the next file contradicts its end");
         }
         TRY(replay_segment(scan, slot, epoch == last_epoch, bound));
     }
@@ -320,13 +329,15 @@ static RESULT check_entries(struct journal *journal)
         state->last + 1 - state->first > journal->place_count ||
         (state->snapshot_present &&
          (state->snapshot.index + 1 < state->first || state->snapshot.index > state->last))) {
-        return FAIL(FAILURE_CORRUPT);
+        return journal_damaged(
+            journal, JOURNAL_SEGMENTS_MAX, 0, "entries that are needed are missing");
     }
     state->size = 0;
     for (uint64_t index = state->first; index <= state->last; index++) {
         const struct journal_place *place = journal_place_of(journal, index);
         if (place->index != index) {
-            return FAIL(FAILURE_CORRUPT);
+            return journal_damaged(
+                journal, JOURNAL_SEGMENTS_MAX, 0, "entries that are needed are missing");
         }
         state->size += place->size;
     }

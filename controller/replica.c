@@ -31,6 +31,7 @@ static void conf_fill(struct replica *replica, struct disk disk, const struct re
         .segment_bytes = conf->segment_bytes != 0 ? conf->segment_bytes : REPLICA_SEGMENT_BYTES,
         .segment_count = conf->segment_count != 0 ? conf->segment_count : REPLICA_SEGMENT_COUNT,
         .entry_max = conf->entry_max != 0 ? conf->entry_max : LIMIT_ENTRY,
+        .fault = conf->fault,
     };
     CHECK(replica->conf.message_max <= REPLICA_MESSAGE_MAX);
     CHECK(replica->conf.message_max >= replica->journal_conf.entry_max + 256);
@@ -173,6 +174,11 @@ RESULT replica_open(
     if (conf->restored_index > state->last) {
         /* INV-LOG-6: what was applied was in the log. This log is an older copy of itself, and
          * may have forgotten a vote: this identity must not take part again. */
+        if (conf->fault != NULL) {
+            *conf->fault =
+                (struct journal_fault){ .index = state->last,
+                                        .what = "it is older than the rows that came from it" };
+        }
         replica_free(replica);
         return FAIL(FAILURE_CORRUPT);
     }

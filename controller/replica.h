@@ -24,6 +24,7 @@
 #include "base/result.h"
 #include "base/slice.h"
 #include "controller/disk.h"
+#include "controller/journal.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -111,6 +112,7 @@ struct replica_conf {
     uint32_t message_max;    /* Bytes of a message with entries; 0: what a frame holds. */
     uint32_t snapshot_keep;  /* Entries kept behind a snapshot for laggards; 0: a quarter of it. */
     bool returns;            /* At the start the others are asked whether we were further once. */
+    struct journal_fault *fault; /* The caller's: filled when the log is damaged. NULL is fine. */
 };
 
 enum {

@@ -68,6 +68,14 @@ middle=$(place_of "t-$((number - 3))")
 damage $middle
 power_on
 shows 'damaged in the middle it says so' soon says 'event=engine-open why="corrupt"'
+says_where() { # file, offset of the damage: the record that it names holds it
+    line=$(grep 'event=log-damaged' "$log" | tail -n 1)
+    from=$(printf '%s\n' "$line" | sed -n 's/.* offset=\([0-9]*\) .*/\1/p')
+    case $line in *"file=\"${1##*/}\""*"after_entry="*"what="*"next="*) ;; *) return 1 ;; esac
+    [ -n "$from" ] && [ "$from" -le "$2" ] && [ $(($2 - from)) -lt 8192 ]
+}
+# shellcheck disable=SC2086
+shows 'and where: the file, the place in it, the entry before, what to do' says_where $middle
 shows 'the others serve on' writes 2
 shows 'it is said to be away' \
     soon is_away
@@ -92,6 +100,7 @@ cp -a "$saved"/journal-* "$data/"
 power_on
 shows 'with an older copy of its log it refuses to take part' \
     soon says 'event=engine-open why="corrupt"'
+shows 'and says that it is older than its rows' says 'event=log-damaged.*older than the rows'
 shows 'the others serve on without it' writes 2
 power_off
 rm -rf "$data"

@@ -385,8 +385,13 @@ Test(journal, a_flipped_byte_is_damage_in_the_middle_and_a_torn_tail_in_the_last
     uint64_t torn = 0; /* Not counted when the record can no longer be told from old bytes. */
     for (uint64_t at = 0; at < end[0]; at++) {
         for (unsigned int bit = 1; bit < 256; bit <<= 1) {
+            struct journal_fault fault = { .what = NULL };
+            struct journal_conf asking = conf;
+            asking.fault = &fault;
             file->seen[at] ^= (uint8_t)bit;
-            struct result result = journal_open(bench.disk, &conf, &bench.journal);
+            struct result result = journal_open(bench.disk, &asking, &bench.journal);
+            cr_assert_eq(result.code == FAILURE_CORRUPT, fault.what != NULL);
+            cr_assert(fault.offset <= at && (fault.what == NULL || fault.file[0] == 'j'));
             if (result.code == 0) { /* Only what stood behind the last sync may be taken away. */
                 uint64_t last = journal_state(bench.journal)->last;
                 cr_assert(last == 4 || last == 5);
@@ -421,8 +426,12 @@ Test(journal, damage_in_an_older_segment_that_is_needed_is_corruption)
     bench.journal = NULL;
     struct sim_disk_file *file = sim_disk_find(&bench.sim, "journal-0");
     for (uint64_t at = 1; at < SEGMENT - 1024; at += 97) {
+        struct journal_fault fault = { .what = NULL };
+        struct journal_conf asking = conf;
+        asking.fault = &fault;
         file->seen[at] ^= 0x10;
-        cr_assert_eq(journal_open(bench.disk, &conf, &bench.journal).code, FAILURE_CORRUPT);
+        cr_assert_eq(journal_open(bench.disk, &asking, &bench.journal).code, FAILURE_CORRUPT);
+        cr_assert(fault.what != NULL && fault.offset <= at); /* It names the place. */
         file->seen[at] ^= 0x10;
     }
     bench_open(&bench);
