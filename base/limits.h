@@ -66,6 +66,7 @@ enum {
     LIMIT_ELECTION_MS = 150,      /* Pre-vote is off (rule 9): 150/30 gives p99 below one second. */
     LIMIT_NODE_RENEW_MS = 1000,   /* A node's heartbeat. */
     LIMIT_NODE_UNKNOWN_MS = 6000, /* L_c of the fencing specification. */
+    LIMIT_WALL_BOUND_MS = 5000,   /* Clocks that are kept at all are nearer by far. */
     LIMIT_NO_LEADER_MS = 2000,    /* After this the API says 503 instead of waiting. */
 };
 #define LIMIT_IDEMPOTENCY_KEEP_MS (UINT64_C(24) * 3600 * 1000) /* Log time a key is remembered. */

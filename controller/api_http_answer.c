@@ -110,6 +110,9 @@ static void add_head(struct call *call, const struct reply *reply, const char *r
     if (reply->index != 0) {
         add_number(response, "Udatsu-Index", reply->index);
     }
+    if (reply->disputed_index != 0) {
+        add_number(response, "Udatsu-Disputed", reply->disputed_index);
+    }
     if (reply->stale) {
         add_number(response, "Udatsu-Age-Ms", reply->age_ms);
     }

@@ -181,6 +181,7 @@ void reply_answer(
         .type = type_json,
         .retry_after_seconds = answer->retry_after_seconds,
         .index = answer->index,
+        .disputed_index = answer->disputed_index,
         .stale = to->stale,
         .age_ms = answer->age_ms,
         .waited = to->waited,

@@ -11,10 +11,11 @@ struct reply {
     const char *type;                   /* Content-Type. */
     char tag[REPLY_TAG_SIZE];           /* ETag with its quotes, or "". */
     char location[REPLY_LOCATION_SIZE]; /* Or "". */
-    uint32_t retry_after_seconds;
-    uint64_t rate_limit; /* Requests a second that were passed; 0: none was. */ /* 0: none. */
-    uint64_t index; /* Udatsu-Index; 0: none. */
-    bool stale;     /* Then age_ms is said. */
+    uint32_t retry_after_seconds;       /* 0: none. */
+    uint64_t rate_limit;                /* Requests a second that were passed; 0: none was. */
+    uint64_t index;                     /* Udatsu-Index; 0: none. */
+    uint64_t disputed_index;            /* Udatsu-Disputed: replicas differ since; 0: none. */
+    bool stale;                         /* Then age_ms is said. */
     uint64_t age_ms;
     bool waited;    /* Preference-Applied. */
     uint32_t allow; /* 405: the methods that are there. */

@@ -110,6 +110,10 @@ void server_step(struct server *server, struct engine_event *event)
     for (uint32_t i = 0; i < wishes.count; i++) {
         wish(server, &wishes.list[i]);
     }
+    if (engine_outgrown(server->engine)) {
+        server->host.halt(
+            server->host.context, "the cell's feature level is newer than this program");
+    }
     if (engine_diverged(server->engine)) {
         server->host.halt(server->host.context, "this replica's state differs from a majority's");
     }

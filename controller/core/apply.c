@@ -3,6 +3,7 @@
 #include "controller/core/apply.h"
 
 #include "base/check.h"
+#include "controller/core/feature.h"
 
 #include <string.h>
 
@@ -230,7 +231,7 @@ static void apply_asked(struct apply *apply, const Wire__Asked *asked, struct ou
 {
     bool joins = apply_certifies(asked->request);
     if (who_asks(apply, asked, outcome) && (joins || !seen_before(apply, outcome)) &&
-        operation_room(apply, outcome)) {
+        !apply_disputed(apply, asked->request, outcome) && operation_room(apply, outcome)) {
         dispatch(apply, asked->request, outcome);
     }
     if (apply->dry || (outcome->repeated && !joins)) {
@@ -292,10 +293,15 @@ static void apply_command(
     apply->asked = NULL;
     apply->actor_kind = WIRE__KIND__KIND_CELL; /* The plane itself, unless somebody asked. */
     apply->actor = id_make(apply->state->cell, 1);
+    const struct cell_row *cell = state_cell(apply->state);
+    if (cell != NULL && feature_of(command) > cell->feature_level) {
+        outcome->reject = REJECT_FEATURE_LEVEL;
+        return;
+    }
     switch (command->body_case) {
     case WIRE__COMMAND__BODY_ASKED: apply_asked(apply, command->asked, outcome); return;
     case WIRE__COMMAND__BODY_NODE_REPORTED:
-        apply_node_reported(apply, command->node_reported);
+        apply_node_reported(apply, command->node_reported, outcome);
         return;
     case WIRE__COMMAND__BODY_NODE_JUDGED: apply_node_judged(apply, command->node_judged); return;
     case WIRE__COMMAND__BODY_NODE_HEARD: apply_node_heard(apply, command->node_heard); return;
@@ -313,10 +319,11 @@ static void apply_command(
         return;
     case WIRE__COMMAND__BODY_GENESIS: apply_genesis(apply, command->genesis); return;
     case WIRE__COMMAND__BODY_FEATURE_LEVEL_RAISED:
-        apply_feature_level(apply, command->feature_level_raised);
+        apply_feature_level(apply, command->feature_level_raised, outcome);
         return;
+    case WIRE__COMMAND__BODY_CELL_JUDGED: apply_cell_judged(apply, command->cell_judged); return;
     case WIRE__COMMAND__BODY_LEADER_CHANGED:
-        apply_leader_changed(apply, command->leader_changed);
+        apply_leader_changed(apply, command->leader_changed, outcome);
         return;
     case WIRE__COMMAND__BODY__NOT_SET:
     case _WIRE__COMMAND__BODY__CASE_IS_INT_SIZE: break;
@@ -330,13 +337,15 @@ void apply_entry(struct apply *apply, const Wire__Entry *entry, struct outcome *
     CHECK(apply->effects != NULL);
     CHECK(entry->n_commands <= LIMIT_COMMANDS_PER_ENTRY);
     struct cell_row *cell = state_cell(apply->state);
+    apply->said_wall_ms = entry->wall_ms;
     apply->wall_ms = entry->wall_ms;
     apply->part = 0;
     if (cell != NULL) {
         uint64_t before = cell->log_time_ms;
         cell->log_time_ms = entry->log_time_ms > before ? entry->log_time_ms : before;
-        cell->wall_ms = entry->wall_ms;
         CHECK(cell->log_time_ms >= before); /* INV-TIME-1 */
+        cell->wall_ms += cell->log_time_ms - before;
+        apply_wall(apply);
         state_touch(apply->state, TABLE_CELL, cell);
     }
     for (size_t i = 0; i < entry->n_commands; i++) {

@@ -30,7 +30,8 @@ struct apply {
     struct effects *effects; /* NULL when dry. */
     struct arena *scratch;   /* For the outcome's strings and for encoding. */
     uint64_t index;          /* Of the entry. */
-    uint64_t wall_ms;        /* Of the entry: for people only. */
+    uint64_t said_wall_ms;   /* Of the entry: the leader's clock. */
+    uint64_t wall_ms;        /* What the cell makes of it (INV-TIME-2): for people only. */
     bool dry;
     uint32_t part; /* Counts the events of this index. */
     /* The request under way. */
@@ -134,7 +135,8 @@ void apply_networks(struct apply *apply, const Wire__Request *request, struct ou
 void apply_instances(struct apply *apply, const Wire__Request *request, struct outcome *outcome);
 
 void apply_genesis(struct apply *apply, const Wire__Genesis *genesis);
-void apply_node_reported(struct apply *apply, const Wire__NodeReported *reported);
+void apply_node_reported(
+    struct apply *apply, const Wire__NodeReported *reported, struct outcome *outcome);
 void apply_node_judged(struct apply *apply, const Wire__NodeJudged *judged);
 void apply_node_conditioned(struct apply *apply, const Wire__NodeConditioned *conditioned);
 const char *apply_condition_words(uint32_t bits); /* Of the first one that is set; or "". */
@@ -146,7 +148,15 @@ void apply_controller_remove(
 void apply_tick(struct apply *apply);
 void apply_checkpointed(struct apply *apply, const Wire__Checkpointed *checkpointed);
 void apply_refused(struct apply *apply, const Wire__Refused *refused);
-void apply_feature_level(struct apply *apply, const Wire__FeatureLevelRaised *raised);
-void apply_leader_changed(struct apply *apply, const Wire__LeaderChanged *changed);
+void apply_feature_level(
+    struct apply *apply, const Wire__FeatureLevelRaised *raised, struct outcome *outcome);
+void apply_cell_judged(struct apply *apply, const Wire__CellJudged *judged);
+/* Takes the entry's wall time over as far as INV-TIME-2 lets it. */
+void apply_wall(struct apply *apply);
+/* Refused, because the replicas disagree? */
+bool apply_disputed(
+    const struct apply *apply, const Wire__Request *request, struct outcome *outcome);
+void apply_leader_changed(
+    struct apply *apply, const Wire__LeaderChanged *changed, struct outcome *outcome);
 
 #endif

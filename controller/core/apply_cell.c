@@ -1,7 +1,8 @@
-/* Decides how a cell begins, who its controllers are, and what time and checkpoints do to it. */
+/* Decides how a cell begins, and what time and checkpoints do to it. */
 #include "audit/leaf.h"
 #include "base/check.h"
 #include "controller/core/apply.h"
+#include "controller/core/feature.h"
 
 #include <string.h>
 
@@ -40,7 +41,7 @@ static struct cell_row *cell_made(struct apply *apply, const Wire__Genesis *gene
         highest = id_sequence(given[i]) > highest ? id_sequence(given[i]) : highest;
     }
     cell->next_sequence = highest + 1;
-    cell->feature_level = 1;
+    cell->feature_level = FEATURE_FIRST;
     cell->wall_ms = apply->wall_ms;
     memcpy(cell->digest_salt, genesis->digest_salt.data, sizeof(cell->digest_salt));
     cell->hash_key =
@@ -87,116 +88,6 @@ void apply_genesis(struct apply *apply, const Wire__Genesis *genesis)
     apply_leaf(
         apply, 0, "genesis", WIRE__KIND__KIND_CONTROLLER, genesis->controller, REJECT_NONE, "");
     apply_event(apply, 0, "genesis", WIRE__KIND__KIND_CONTROLLER, genesis->controller, "");
-}
-
-/* ---- Controllers ---- */
-
-void apply_controller_remove(
-    struct apply *apply, const Wire__ControllerRemove *remove, struct outcome *outcome)
-{
-    struct controller_row *row =
-        state_lookup(apply->state, TABLE_CONTROLLER, 0, remove->controller);
-    const struct cell_row *cell = state_cell(apply->state);
-    if (row == NULL) {
-        refuse(apply, outcome, REJECT_NOT_FOUND, "There is no such controller.", "/controller", "");
-        return;
-    }
-    if (row->leaving || row->head.id == cell->leader ||
-        state_count(apply->state, TABLE_CONTROLLER) == 1) {
-        refuse(
-            apply,
-            outcome,
-            REJECT_STATE,
-            row->leaving ? "It is leaving already."
-                         : "The leader, or the last controller, is never removed.",
-            "/controller",
-            row->leaving ? "" : "Hand leadership over first.");
-        return;
-    }
-    if (apply->dry) {
-        return;
-    }
-    row->leaving = true; /* The leader takes it out of the consensus; then it is reported gone. */
-    row->epoch++;        /* Its certificates open no door from now on. */
-    state_touch(apply->state, TABLE_CONTROLLER, row);
-    effects_add(apply->effects, EFFECT_RING)->id = row->head.id;
-    (void)apply_operation(
-        apply, outcome, 0, WIRE__KIND__KIND_CONTROLLER, row->head.id, row->name, true);
-}
-
-void apply_controller_reported(struct apply *apply, const Wire__ControllerReported *reported)
-{
-    struct controller_row *row = state_find(apply->state, TABLE_CONTROLLER, reported->controller);
-    if (row == NULL) {
-        return;
-    }
-    if (reported->gone) {
-        if (row->leaving) {
-            apply_leaf(
-                apply,
-                0,
-                "controller-gone",
-                WIRE__KIND__KIND_CONTROLLER,
-                row->head.id,
-                REJECT_NONE,
-                "");
-            apply_event(apply, 0, "controller-gone", WIRE__KIND__KIND_CONTROLLER, row->head.id, "");
-            state_index(apply->state, TABLE_CONTROLLER, row, false);
-            state_remove(apply->state, TABLE_CONTROLLER, row);
-        }
-        return;
-    }
-    if (row->voter != reported->voter) {
-        static const char *const words[] = { "controller-spare",
-                                             "controller-standby",
-                                             "controller-voter" };
-        const char *word = words[reported->voter < COUNT_OF(words) ? reported->voter : 0];
-        apply_leaf(apply, 0, word, WIRE__KIND__KIND_CONTROLLER, row->head.id, REJECT_NONE, "");
-        apply_event(apply, 0, word, WIRE__KIND__KIND_CONTROLLER, row->head.id, "");
-    }
-    row->voter = reported->voter;
-    row->feature_level = reported->feature_level;
-    row->wall_ms = reported->wall_ms;
-    state_touch(apply->state, TABLE_CONTROLLER, row);
-}
-
-void apply_leader_changed(struct apply *apply, const Wire__LeaderChanged *changed)
-{
-    struct cell_row *cell = state_cell(apply->state);
-    if (changed->term <= cell->term) {
-        return;
-    }
-    bool first = cell->term == 0;
-    cell->term = changed->term;
-    cell->leader = changed->controller;
-    cell->elections += first ? 0 : 1;
-    state_touch(apply->state, TABLE_CELL, cell);
-    apply_leaf(
-        apply,
-        0,
-        "leader-changed",
-        WIRE__KIND__KIND_CONTROLLER,
-        changed->controller,
-        REJECT_NONE,
-        "");
-    apply_event(apply, 0, "leader-changed", WIRE__KIND__KIND_CONTROLLER, changed->controller, "");
-}
-
-void apply_feature_level(struct apply *apply, const Wire__FeatureLevelRaised *raised)
-{
-    struct cell_row *cell = state_cell(apply->state);
-    for (const struct controller_row *row = state_first(apply->state, TABLE_CONTROLLER);
-         row != NULL;
-         row = state_next(apply->state, TABLE_CONTROLLER, row)) {
-        if (row->voter == 2 && row->feature_level < raised->level) {
-            return; /* Not all voters understand it yet. */
-        }
-    }
-    if (raised->level > cell->feature_level) {
-        cell->feature_level = raised->level;
-        state_touch(apply->state, TABLE_CELL, cell);
-        apply_leaf(apply, 0, "feature-level", WIRE__KIND__KIND_CELL, 0, REJECT_NONE, "");
-    }
 }
 
 /* ---- Audit ---- */

@@ -288,11 +288,13 @@ static const char *reason_of(const Wire__NodeReported *word)
     return ours ? word->reason : "its node gave a reason that is not one of ours";
 }
 
-void apply_node_reported(struct apply *apply, const Wire__NodeReported *word)
+void apply_node_reported(
+    struct apply *apply, const Wire__NodeReported *word, struct outcome *outcome)
 {
     struct instance_row *row = state_find(apply->state, TABLE_INSTANCE, word->instance);
     if (row == NULL || row->node.value != word->node || row->epoch != word->epoch ||
         row->generation != word->generation) {
+        outcome->reject = REJECT_STALE;
         return; /* INV-VM-2: only the owner's word about the newest order counts. */
     }
     apply->actor_kind = WIRE__KIND__KIND_NODE;

@@ -1,6 +1,7 @@
 /* Decides which room an event belongs to, and keeps the applied state. Never decides what a command
  * means (apply), who may do what (access), or where anything goes (scheduler). */
 #include "controller/core/engine_inner.h"
+#include "controller/core/feature.h"
 
 #include "base/check.h"
 #include "wire/frame.h"
@@ -83,6 +84,12 @@ bool engine_more(const struct engine *engine)
 bool engine_diverged(const struct engine *engine)
 {
     return engine->diverged;
+}
+
+bool engine_outgrown(const struct engine *engine)
+{
+    const struct cell_row *cell = state_cell(&engine->state);
+    return cell != NULL && cell->feature_level > FEATURE_LEVEL;
 }
 
 void engine_restored(struct engine *engine, uint64_t index)
@@ -277,6 +284,9 @@ static void linked(struct engine *engine, const struct engine_event *event)
         other->up = event->up;
         other->standing = other->standing && event->up; /* What it said may hold no more. */
     }
+    if (event->up && other != NULL) {
+        standing_tell(engine, event->peer);
+    }
     if (!event->up) {
         asks_peer_gone(engine, event->peer);
     } else if (event->peer == engine->leader) {
@@ -354,7 +364,7 @@ void engine_step(struct engine *engine, const struct engine_event *event, struct
         nodes_clock(engine);
         lead_clock(engine);
         if (engine->now_ms / 1000 != (engine->now_ms - LIMIT_TICK_MS) / 1000) {
-            standing_tell(engine);
+            standing_clock(engine);
         }
         break;
     case ENGINE_MORE:

@@ -28,6 +28,7 @@ enum {
     ENGINE_EVENTS = 4096, /* Events kept for resuming clients. */
     ENGINE_DIGESTS =
         4096,           /* Of the newest entries: others speak of what they applied a second ago. */
+    ENGINE_MARKS = 16,  /* Older digests that a controller tells. */
     ENGINE_REPLANS = 3, /* Times a conflict between plan and apply is planned again. */
     ENGINE_ARENA = 8 * 1024 * 1024,
 };
@@ -118,5 +119,7 @@ uint64_t *engine_ticket_slot(struct engine *engine, uint64_t handle);
 bool engine_may_renew(struct engine *engine, bool late);
 /* This replica holds another state than an agreeing majority: it must stop. INV-REF-1 */
 bool engine_diverged(const struct engine *engine);
+/* The cell has a feature level that this build does not know: it must stop. */
+bool engine_outgrown(const struct engine *engine);
 
 #endif

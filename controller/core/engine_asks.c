@@ -114,6 +114,8 @@ static Wire__Answer *answer_fresh(struct engine *engine, const char *request_id)
     answer->format = 1;
     answer->request_id = request_id;
     answer->index = engine->applied;
+    const struct cell_row *cell = state_cell(&engine->state);
+    answer->disputed_index = cell == NULL ? 0 : cell->disputed_index;
     const struct controller_row *leader =
         state_find(&engine->state, TABLE_CONTROLLER, engine->leader);
     answer->leader_address = leader == NULL ? "" : leader->api_address;

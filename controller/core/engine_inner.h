@@ -83,7 +83,11 @@ struct controller_soft {
     uint64_t applied;
     uint64_t digest_index;
     uint64_t digest;
+    uint64_t marks[ENGINE_MARKS]; /* Digests at the newest multiples of 256, newest first. */
+    uint32_t marks_count;
     bool fit;
+    bool poisoned;
+    uint64_t wall_ms; /* At said_ms. */
     uint64_t wall_offset_ms;
     uint32_t feature_level;
     uint64_t said_ms;
@@ -193,6 +197,8 @@ struct engine {
     uint64_t digests[ENGINE_DIGESTS];
     uint64_t digest_index[ENGINE_DIGESTS];
     bool diverged;
+    uint64_t disputed_index; /* Newest index of which no majority can agree; 0: none. */
+    uint64_t agreed_index;   /* Newest index of which a majority agrees. */
 };
 
 /* ---- engine.c ---- */
@@ -280,7 +286,10 @@ bool papers_answer(
 /* ---- engine_standing.c ---- */
 void standing_applied(struct engine *engine); /* An entry was applied. */
 void standing_said(struct engine *engine, uint64_t peer, const Wire__Standing *said);
-void standing_tell(struct engine *engine); /* To every controller that is linked. */
+void standing_tell(struct engine *engine, uint64_t peer);
+void standing_clock(struct engine *engine); /* Tells every controller that is linked. */
+/* What a controller supports, and what its clock shows now; false: it has not said. */
+bool standing_known(struct engine *engine, uint64_t id, uint32_t *level_out, uint64_t *wall_ms_out);
 void standing_view(
     const void *context, struct arena *arena, uint64_t id, Wire__ControllerView *view);
 const char *standing_hex(struct arena *arena, uint64_t digest); /* "": no room. */

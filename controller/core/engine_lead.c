@@ -2,6 +2,7 @@
  * refusals, keep consensus members in step with the controllers' rows. */
 #include "base/check.h"
 #include "controller/core/engine_inner.h"
+#include "controller/core/feature.h"
 #include "wire/wire.h"
 
 #include <string.h>
@@ -11,8 +12,8 @@ enum {
     CHECKPOINT_MS = 1000,
     CHECKPOINT_LEAVES = 256,
     NOTE_DEADLINE_MS = 5000,
-    FEATURE_LEVEL = 1, /* What this build understands. */
     DOOR_API = 1,
+    WALL_DRIFT_MS = LIMIT_WALL_BOUND_MS / 2, /* A clock further from its row is reported anew. */
 };
 
 uint64_t lead_log_time(const struct engine *engine)
@@ -21,10 +22,24 @@ uint64_t lead_log_time(const struct engine *engine)
     return engine->lead_base_log + (engine->now_ms - engine->lead_base_ms); /* INV-TIME-1 */
 }
 
+/* What the cell's wall clock shows by now; a leader's own may be wrong. INV-TIME-2 */
+static uint64_t lead_wall(const struct engine *engine)
+{
+    const struct cell_row *cell = state_cell(&engine->state);
+    bool bounded = cell != NULL && cell->feature_level >= FEATURE_BOUNDS;
+    return bounded && engine->role == ENGINE_LEADING
+               ? cell->wall_ms + (lead_log_time(engine) - cell->log_time_ms)
+               : engine->wall_ms;
+}
+
 /* A command of the plane itself. A full list refuses the newest: everything that is told here is
  * told again as long as it stays true. */
 void lead_word(struct engine *engine, const Wire__Command *command)
 {
+    const struct cell_row *cell = state_cell(&engine->state);
+    if (cell != NULL && feature_of(command) > cell->feature_level) {
+        return; /* Somebody would not understand it; told again once everybody does. */
+    }
     if (engine->words_count == ENGINE_WORDS) {
         engine->words_dropped++;
         return;
@@ -61,6 +76,127 @@ static void word_of(Wire__Command *command, Wire__Command__BodyCase body)
     command->body_case = body;
 }
 
+/* ---- Members ---- */
+
+static const struct engine_member *member_of(const struct engine *engine, uint64_t id)
+{
+    for (uint32_t i = 0; i < engine->members_count; i++) {
+        if (engine->members[i].id == id) {
+            return &engine->members[i];
+        }
+    }
+    return NULL;
+}
+
+static void report_controller(
+    struct engine *engine, const struct controller_row *row, uint32_t voter, bool gone)
+{
+    Wire__ControllerReported reported = WIRE__CONTROLLER_REPORTED__INIT;
+    reported.controller = row->head.id;
+    reported.voter = voter;
+    reported.gone = gone;
+    reported.feature_level = row->feature_level;
+    (void)standing_known(engine, row->head.id, &reported.feature_level, &reported.wall_ms);
+    Wire__Command command;
+    word_of(&command, WIRE__COMMAND__BODY_CONTROLLER_REPORTED);
+    command.controller_reported = &reported;
+    lead_word(engine, &command);
+}
+
+/* Does its row say something else than the controller itself? */
+static bool row_is_old(struct engine *engine, const struct controller_row *row)
+{
+    uint32_t level = 0;
+    uint64_t wall_ms = 0;
+    if (!standing_known(engine, row->head.id, &level, &wall_ms)) {
+        return false;
+    }
+    uint64_t expected = row->wall_ms + (lead_log_time(engine) - row->wall_log_ms);
+    uint64_t drift = expected > wall_ms ? expected - wall_ms : wall_ms - expected;
+    bool bounded = state_cell(&engine->state)->feature_level >= FEATURE_BOUNDS;
+    return row->feature_level != level ||
+           (bounded && (row->wall_log_ms == 0 || drift > WALL_DRIFT_MS));
+}
+
+/* The first words of a term: whose clocks show what, so that its entries have a wall time. */
+static void report_walls(struct engine *engine)
+{
+    for (const struct controller_row *row = state_first(&engine->state, TABLE_CONTROLLER);
+         row != NULL;
+         row = state_next(&engine->state, TABLE_CONTROLLER, row)) {
+        if (!row->leaving && row_is_old(engine, row)) {
+            report_controller(engine, row, row->voter, false);
+        }
+    }
+}
+
+/* A level rises once every controller of the cell has said that it understands it. */
+static void raise_level(struct engine *engine)
+{
+    uint32_t level = FEATURE_LEVEL;
+    for (const struct controller_row *row = state_first(&engine->state, TABLE_CONTROLLER);
+         row != NULL;
+         row = state_next(&engine->state, TABLE_CONTROLLER, row)) {
+        level = !row->leaving && row->feature_level < level ? row->feature_level : level;
+    }
+    if (level > state_cell(&engine->state)->feature_level) {
+        Wire__FeatureLevelRaised raised = WIRE__FEATURE_LEVEL_RAISED__INIT;
+        Wire__Command command;
+        raised.level = level;
+        word_of(&command, WIRE__COMMAND__BODY_FEATURE_LEVEL_RAISED);
+        command.feature_level_raised = &raised;
+        lead_word(engine, &command);
+    }
+}
+
+/* INV-REF-3: what this leader sees of the digests becomes the cell's own knowledge. It is over when
+ * a majority agrees on something newer. */
+static void judge_cell(struct engine *engine)
+{
+    const struct cell_row *cell = state_cell(&engine->state);
+    bool disputed = engine->disputed_index != 0;
+    bool over = !disputed && engine->agreed_index > cell->disputed_index;
+    if (disputed == (cell->disputed_index != 0) || (!disputed && !over)) {
+        return;
+    }
+    Wire__CellJudged judged = WIRE__CELL_JUDGED__INIT;
+    Wire__Command command;
+    judged.disputed_index = engine->disputed_index;
+    word_of(&command, WIRE__COMMAND__BODY_CELL_JUDGED);
+    command.cell_judged = &judged;
+    lead_word(engine, &command);
+}
+
+/* Level-triggered: what the rows want and consensus lacks is asked for again until it is so. One
+ * change at a time is consensus's own rule; it answers busy. */
+static void keep_members(struct engine *engine)
+{
+    for (const struct controller_row *row = state_first(&engine->state, TABLE_CONTROLLER);
+         row != NULL;
+         row = state_next(&engine->state, TABLE_CONTROLLER, row)) {
+        const struct engine_member *member = member_of(engine, row->head.id);
+        const struct controller_soft *other = engine_other(engine, row->head.id);
+        bool reachable = row->head.id == engine->conf.self || (other != NULL && other->up);
+        uint32_t level = 0;
+        uint64_t wall_ms = 0;
+        bool understands = standing_known(engine, row->head.id, &level, &wall_ms) &&
+                           level >= state_cell(&engine->state)->feature_level;
+        if (row->leaving && member != NULL) {
+            effects_add(engine->effects, EFFECT_MEMBER_REMOVE)->id = row->head.id;
+        } else if (row->leaving) {
+            report_controller(engine, row, 0, true);
+        } else if (member == NULL && reachable && understands) {
+            effects_add(engine->effects, EFFECT_MEMBER_ADD)->id = row->head.id;
+        } else if (member != NULL && member->voter != row->voter) {
+            report_controller(engine, row, member->voter, false);
+        } else if (row_is_old(engine, row)) {
+            report_controller(engine, row, row->voter, false);
+        }
+    }
+}
+
+/* ---- A term begins ---- */
+
 void lead_begin(struct engine *engine)
 {
     Wire__Command command;
@@ -78,6 +214,9 @@ void lead_begin(struct engine *engine)
         word_of(&command, WIRE__COMMAND__BODY_GENESIS);
         command.genesis = genesis;
         lead_word(engine, &command);
+    }
+    if (state_cell(&engine->state) != NULL) {
+        report_walls(engine);
     }
     Wire__LeaderChanged changed = WIRE__LEADER_CHANGED__INIT;
     changed.controller = engine->conf.self;
@@ -188,57 +327,6 @@ void lead_note_told(struct engine *engine, const Wire__NoteTold *told)
     lead_word(engine, &command);
 }
 
-/* ---- Members ---- */
-
-static const struct engine_member *member_of(const struct engine *engine, uint64_t id)
-{
-    for (uint32_t i = 0; i < engine->members_count; i++) {
-        if (engine->members[i].id == id) {
-            return &engine->members[i];
-        }
-    }
-    return NULL;
-}
-
-static void report_controller(
-    struct engine *engine, const struct controller_row *row, uint32_t voter, bool gone)
-{
-    const struct controller_soft *other =
-        row->head.id == engine->conf.self ? NULL : engine_other(engine, row->head.id);
-    Wire__ControllerReported reported = WIRE__CONTROLLER_REPORTED__INIT;
-    reported.controller = row->head.id;
-    reported.voter = voter;
-    reported.gone = gone;
-    reported.feature_level = other == NULL ? FEATURE_LEVEL : other->feature_level;
-    reported.wall_ms = engine->wall_ms;
-    Wire__Command command;
-    word_of(&command, WIRE__COMMAND__BODY_CONTROLLER_REPORTED);
-    command.controller_reported = &reported;
-    lead_word(engine, &command);
-}
-
-/* Level-triggered: what the rows want and consensus lacks is asked for again until it is so. One
- * change at a time is consensus's own rule; it answers busy. */
-static void keep_members(struct engine *engine)
-{
-    for (const struct controller_row *row = state_first(&engine->state, TABLE_CONTROLLER);
-         row != NULL;
-         row = state_next(&engine->state, TABLE_CONTROLLER, row)) {
-        const struct engine_member *member = member_of(engine, row->head.id);
-        const struct controller_soft *other = engine_other(engine, row->head.id);
-        bool reachable = row->head.id == engine->conf.self || (other != NULL && other->up);
-        if (row->leaving && member != NULL) {
-            effects_add(engine->effects, EFFECT_MEMBER_REMOVE)->id = row->head.id;
-        } else if (row->leaving) {
-            report_controller(engine, row, 0, true);
-        } else if (member == NULL && reachable) {
-            effects_add(engine->effects, EFFECT_MEMBER_ADD)->id = row->head.id;
-        } else if (member != NULL && member->voter != row->voter) {
-            report_controller(engine, row, member->voter, false);
-        }
-    }
-}
-
 /* Who can do better than a leader whose disk is full. Nobody: then it goes on leading, refuses what
  * needs room and takes what frees some, instead of passing the cell around. */
 static uint64_t fit_voter(struct engine *engine)
@@ -268,14 +356,14 @@ void lead_refusal(struct engine *engine, const Wire__Request *request, enum reje
         key.actor = request->principal->id;
     }
     uint8_t sample[AUDIT_HASH] = { 0 };
-    fold_add(&engine->fold, &key, engine->wall_ms, sample);
+    fold_add(&engine->fold, &key, lead_wall(engine), sample);
 }
 
 static void post_refusals(struct engine *engine)
 {
     struct fold_row row;
     while (engine->words_count < ENGINE_WORDS / 2 &&
-           fold_take(&engine->fold, engine->wall_ms, &row)) {
+           fold_take(&engine->fold, lead_wall(engine), &row)) {
         Wire__Identity principal = WIRE__IDENTITY__INIT;
         principal.kind = (Wire__Kind)row.key.actor_kind;
         principal.id = row.key.actor;
@@ -323,6 +411,8 @@ void lead_clock(struct engine *engine)
     engine->kept_house_ms = engine->now_ms;
     post_refusals(engine);
     keep_members(engine);
+    raise_level(engine);
+    judge_cell(engine);
     processes_clock(engine);
     checkpoint(engine);
     if (something_due(engine)) {

@@ -387,6 +387,7 @@ static void cluster_status(struct reading *r)
     status->elections = cell->elections;
     status->audit_leaves = cell->frontier.size;
     status->checkpoint_size = cell->checkpoint_size;
+    status->disputed_index = cell->disputed_index;
     status->ledger_mismatches = read_ledger_mismatches(r->state);
     if (!status_lists(r, status)) {
         refuse(&r->seen, r->outcome, REJECT_OVERLOADED, "The answer is too large.", "", "");

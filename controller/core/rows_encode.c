@@ -119,6 +119,7 @@ static struct slice encode_cell(const struct cell_row *row, struct arena *scratc
     message.idempotency_keys = row->idempotency_keys;
     message.idempotency_limit = row->idempotency_limit;
     message.vcpu_ratio = row->vcpu_ratio;
+    message.disputed_index = row->disputed_index;
     return pack(&message, scratch);
 }
 
@@ -138,6 +139,7 @@ static struct slice encode_controller(const struct controller_row *row, struct a
     message.wall_ms = row->wall_ms;
     message.created_at = row->created_at;
     message.leaving = row->leaving;
+    message.wall_log_ms = row->wall_log_ms;
     struct processes_room processes;
     message.n_processes = processes_out(row->processes, &processes);
     message.processes = processes.list;

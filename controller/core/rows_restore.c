@@ -130,6 +130,7 @@ static void cell_in(struct intake *in, struct cell_row *row, const Wire__CellRow
     }
     row->idempotency_keys = from->idempotency_keys;
     row->idempotency_limit = from->idempotency_limit;
+    row->disputed_index = from->disputed_index;
 }
 
 static void controller_in(
@@ -145,6 +146,7 @@ static void controller_in(
     row->wall_ms = from->wall_ms;
     row->created_at = from->created_at;
     row->leaving = from->leaving;
+    row->wall_log_ms = from->wall_log_ms;
     processes_in(in, row->processes, from->n_processes, from->processes);
 }
 

@@ -34,7 +34,7 @@ struct cell_row {
     char name[LIMIT_NAME];
     uint64_t next_sequence;
     uint64_t log_time_ms; /* INV-TIME-1: never goes back. */
-    uint64_t wall_ms;     /* The leaders' wall clock, shown to people, never decided upon. */
+    uint64_t wall_ms;     /* Shown to people, never decided upon. INV-TIME-2 */
     uint32_t feature_level;
     uint8_t digest_salt[32];
     struct hash_key hash_key;
@@ -47,6 +47,7 @@ struct cell_row {
     uint32_t vcpu_ratio;
     uint64_t checkpoint_size;
     char checkpoint_note[1024];
+    uint64_t disputed_index; /* Replicas differ here and no majority agrees: no writes. */
     uint32_t idempotency_keys;
     uint32_t idempotency_limit;
 };
@@ -61,6 +62,7 @@ struct controller_row {
     uint32_t voter; /* 0 spare, 1 standby, 2 voter. */
     uint32_t feature_level;
     uint64_t wall_ms;
+    uint64_t wall_log_ms; /* Log time when its clock showed wall_ms; 0: not said yet. */
     uint64_t created_at;
     bool leaving;
     uint64_t

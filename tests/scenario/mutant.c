@@ -191,6 +191,7 @@ WRAP(void, apply_node_judged, struct apply *apply, const Wire__NodeJudged *judge
         word.generation = row->generation;
         word.epoch = row->epoch;
         word.observed = WIRE__OBSERVED__OBSERVED_FAILED;
-        apply_node_reported(apply, &word);
+        struct outcome ignored = { .reject = REJECT_NONE };
+        apply_node_reported(apply, &word, &ignored);
     }
 }

@@ -283,6 +283,10 @@ bool story_then(struct story *story, struct words *words)
     if (word_is(words, "elections") && word_is(words, "are")) {
         return number_is(story, words, "elections", state_cell(desk_state(story->desk))->elections);
     }
+    if (word_is(words, "feature") && word_is(words, "level") && word_is(words, "is")) {
+        return number_is(
+            story, words, "feature level", state_cell(desk_state(story->desk))->feature_level);
+    }
     for (size_t i = 0; i < COUNT_OF(counts); i++) {
         if (word_is(words, counts[i])) {
             return then_count(story, words, counts[i]);

@@ -108,6 +108,7 @@ enum plane_fault {
 
 enum plane_checker {
     PLANE_CHECK_DIGEST,
+    PLANE_CHECK_AGREED,
     PLANE_CHECK_LEDGER,
     PLANE_CHECK_CAP,
     PLANE_CHECK_ACKNOWLEDGED,

@@ -44,6 +44,18 @@ static void check_digest(
     struct plane *plane, uint32_t machine, uint64_t index, const struct state *state)
 {
     uint64_t digest = state->digest | 1;
+    const struct cell_row *cell = state_cell(state);
+    plane_checked(plane, PLANE_CHECK_AGREED);
+    if (cell != NULL && cell->disputed_index != 0) { /* INV-REF-3 */
+        plane_fail(
+            plane,
+            "SPLIT m%u: no majority agrees at %llu, no write is taken",
+            machine,
+            (unsigned long long)cell->disputed_index);
+    }
+    if (plane->lie != NULL && strcmp(plane->lie, "split") == 0) {
+        return; /* The engines must find this one by themselves. */
+    }
     CHECK(index < PLANE_INDEXES);
     plane_checked(plane, PLANE_CHECK_DIGEST);
     plane_hash(plane, digest);

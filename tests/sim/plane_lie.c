@@ -17,6 +17,7 @@ static const struct {
     { "answer", "ANSWER" },         { "read", "READ" },         { "owner", "TWO OWNERS" },
     { "generation", "GENERATION" }, { "start", "STALE" },       { "leaf", "LEAF" },
     { "frontier", "FRONTIER" },     { "converge", "CONVERGE" }, { "inventory", "INVENTORY" },
+    { "split", "SPLIT" },
 };
 
 const char *plane_lie_word(const char *lie)
@@ -102,8 +103,25 @@ static bool lie_clients(struct plane *plane, const char *lie)
     return true;
 }
 
+/* Every replica holds another state than every other: no majority can agree. */
+static bool lie_split(struct plane *plane)
+{
+    for (uint32_t i = 0; i < plane->controllers; i++) {
+        if (!plane->machines[i].up || plane_server(plane, i) == NULL) {
+            return false;
+        }
+    }
+    for (uint32_t i = 0; i < plane->controllers; i++) {
+        engine_state(server_engine(plane_server(plane, i)))->digest += UINT64_C(2) << i;
+    }
+    return true;
+}
+
 bool plane_lie(struct plane *plane, const char *lie)
 {
+    if (strcmp(lie, "split") == 0) {
+        return lie_split(plane);
+    }
     uint32_t leader = plane_leader(plane);
     if (leader == PLANE_MACHINES) {
         return false;

@@ -59,6 +59,7 @@ static const char *const fault_names[PLANE_FAULTS] = {
 };
 static const char *const checker_names[PLANE_CHECKERS] = {
     "equal index, digest",
+    "a majority agrees",
     "ledger = inventory",
     "drawn within cap",
     "acknowledged kept",

@@ -1,4 +1,5 @@
 /* The engine between its neighbours: consensus, other controllers, keys, clients that wait. */
+#include "controller/core/feature.h"
 #include "tests/unit/core_lab.h"
 #include "wire/frame.h"
 
@@ -315,6 +316,7 @@ static void stands(struct desk *desk, uint64_t peer, bool fit)
     Wire__Standing said = WIRE__STANDING__INIT;
     said.digest = (ProtobufCBinaryData){ sizeof(digest), digest };
     said.fit = fit;
+    said.feature_level = FEATURE_LEVEL;
     Wire__Frame frame = WIRE__FRAME__INIT;
     frame.body_case = WIRE__FRAME__BODY_STANDING;
     frame.standing = &said;
@@ -388,6 +390,9 @@ Test(core_engine, a_controller_joins_votes_and_leaves_and_each_step_is_a_leaf)
     cr_assert_eq(desk->member_adds, 0); /* Who cannot be reached is not made a member. */
     desk_link(desk, WIRE__KIND__KIND_CONTROLLER, desk->others[0], true);
     desk_pass(desk, 1000);
+    cr_assert_eq(desk->member_adds, 0); /* Nor who has not said what it understands. */
+    stands(desk, desk->others[0], true);
+    desk_pass(desk, 1000);
     cr_assert_gt(desk->member_adds, 0);
     desk->conf.members = DESK_MEMBERS; /* Consensus did it. */
     desk_members(desk, true, desk->controller);
@@ -419,7 +424,7 @@ Test(core_engine, more_controllers_than_there_can_be_at_once_may_come_and_go)
     for (int i = 0; i < LIMIT_CONTROLLERS * 4; i++) {
         const Wire__Answer *joined = say_join(desk, WIRE__KIND__KIND_CONTROLLER, "c2", "r1");
         cr_assert(id_parse(ID_CONTROLLER, joined->join->id, &desk->others[0]));
-        desk_link(desk, WIRE__KIND__KIND_CONTROLLER, desk->others[0], true);
+        stands(desk, desk->others[0], true);
         uint32_t before = desk->member_adds;
         desk_pass(desk, 1000);
         cr_assert_gt(desk->member_adds, before); /* It is known to be reachable. */

@@ -173,17 +173,21 @@ Test(core_life, apply_itself_disregards_a_stale_word_that_reached_the_log)
     word.epoch = row->epoch + 1;
     word.observed = O(RUNNING);
     lab.desk->effects->count = 0;
-    apply_node_reported(&apply, &word);
+    struct outcome outcome = { .reject = REJECT_NONE };
+    apply_node_reported(&apply, &word, &outcome);
+    cr_assert_eq(outcome.reject, REJECT_STALE);
     word.epoch = row->epoch;
     word.generation = row->generation + 1;
-    apply_node_reported(&apply, &word);
+    apply_node_reported(&apply, &word, &outcome);
     word.generation = row->generation;
     word.node = row->node.value == lab.n1->id ? lab.n2->id : lab.n1->id;
-    apply_node_reported(&apply, &word);
+    apply_node_reported(&apply, &word, &outcome);
     cr_assert_eq(row->state, S(STARTING));
     cr_assert_eq(lab.desk->effects->count, 0);
     word.node = row->node.value;
-    apply_node_reported(&apply, &word);
+    outcome.reject = REJECT_NONE;
+    apply_node_reported(&apply, &word, &outcome);
+    cr_assert_eq(outcome.reject, REJECT_NONE);
     cr_assert_eq(row->state, S(RUNNING));
     desk_close(lab.desk);
 }
