@@ -13,7 +13,8 @@ import sys
 FLOORS = {  # name: (what the ratio is, least, most)
     "p50_at_1": ("our p50 at 1 in flight / etcd's", None, 1.0),
     "rate_at_256": ("our creates a second at 256 in flight / etcd's transactions", 3.0, None),
-    "rate_batched": ("our creates a second in batches of 128 / etcd's at 256", 10.0, None),
+    "rate_batched": ("our creates a second in batches / the better of etcd's at 256 and 1024",
+                     10.0, None),
     "failover_p99_ms": ("leader's engine kill -9 to the next 202, p99, ms", None, 1000.0),
 }
 
@@ -53,13 +54,14 @@ def compare(rows):
     sides = {}
     ratios = {"p50_at_1": [], "rate_at_64": [], "rate_at_256": [], "rate_batched": []}
     for number in rounds:
-        etcd = {n: of(rows, number, "etcd-txn", n) for n in (1, 64, 256)}
+        etcd = {n: of(rows, number, "etcd-txn", n) for n in (1, 64, 256, 1024)}
         ours = {n: of(rows, number, "api-create", n, 1) for n in (1, 64, 256)}
-        batched = of(rows, number, "api-create", 256, 128)
+        batched = of(rows, number, "api-create", 1024, 128)
         ratios["p50_at_1"].append(ours[1]["p50_ms"] / etcd[1]["p50_ms"])
         ratios["rate_at_64"].append(ours[64]["per_second"] / etcd[64]["per_second"])
         ratios["rate_at_256"].append(ours[256]["per_second"] / etcd[256]["per_second"])
-        ratios["rate_batched"].append(batched["per_second"] / etcd[256]["per_second"])
+        best = max(etcd[256]["per_second"], etcd[1024]["per_second"])
+        ratios["rate_batched"].append(batched["per_second"] / best)
         runs = [(f"etcd_{n}", etcd[n]) for n in etcd] + [(f"ours_{n}", ours[n]) for n in ours]
         for name, run in runs + [("ours_batched", batched)]:
             for key in ("per_second", "p50_ms", "p99_ms"):
