@@ -12,8 +12,10 @@ enum {
     FOLD_WORD = 64,  /* Bytes of an operation's name, with terminator. */
 };
 
+enum fold_door { DOOR_API = 1, DOOR_LINK = 2 };
+
 struct fold_key {
-    uint32_t door;       /* 1 api, 2 link. */
+    uint32_t door;       /* enum fold_door. */
     uint32_t actor_kind; /* enum id_kind; 0: a stranger. */
     uint64_t actor;
     uint32_t reject;

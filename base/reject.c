@@ -36,6 +36,9 @@ static const struct reject_row rows[] = {
     [REJECT_FEATURE_LEVEL] = { "feature-level", 409 },
     [REJECT_PRECONDITION] = { "precondition-failed", 412 },
     [REJECT_RATE] = { "rate-limited", 429 },
+    [REJECT_NO_CERTIFICATE] = { "no-certificate", 401 },
+    [REJECT_FOREIGN] = { "foreign-certificate", 401 },
+    [REJECT_EXPIRED] = { "expired", 401 },
 };
 _Static_assert(COUNT_OF(rows) == REJECTS_END, "every reject has its row");
 

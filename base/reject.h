@@ -33,6 +33,9 @@ enum reject {
     REJECT_FEATURE_LEVEL = 24,   /* Not all voters understand it yet. */
     REJECT_PRECONDITION = 25,    /* If-Match did not match. */
     REJECT_RATE = 26,            /* A principal or a tenant asks too often; retry after. */
+    REJECT_NO_CERTIFICATE = 27,  /* A door: none was shown, or what was shown proves nothing. */
+    REJECT_FOREIGN = 28,         /* A door: a certificate of another cell, or of another machine. */
+    REJECT_EXPIRED = 29,         /* A door: the certificate's time is over. */
     REJECTS_END
 };
 

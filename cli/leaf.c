@@ -1,5 +1,6 @@
 /* Decides how a leaf is shown to a person. Never decides whether it is true: `audit verify` does.
  */
+#include "audit/fold.h"
 #include "cli/leaf.h"
 
 #include "base/check.h"
@@ -53,7 +54,7 @@ static bool add_fold(struct json_t *doc, const Wire__Fold *fold)
         return true;
     }
     return doc_set(doc, "fold.count", doc_of_number(fold->count)) &&
-           doc_set(doc, "fold.door", doc_of_text(fold->door == 1 ? "api" : "link")) &&
+           doc_set(doc, "fold.door", doc_of_text(fold->door == DOOR_API ? "api" : "link")) &&
            doc_set(doc, "fold.overflow", doc_of_bool(fold->overflow));
 }
 

@@ -40,6 +40,7 @@ static void on_timer(uv_timer_t *timer)
     streams_tick(api->service.streams, api->heard);
     if (++api->ticks % (DESK_TICK_MS / STREAM_TICK_MS) == 0) {
         desk_tick(api->service.desk);
+        turned_away_send(&api->service.turned_away, api->service.child->to[PROGRAM_ENGINE]);
     }
 }
 

@@ -325,6 +325,7 @@ static bool head_door(struct work *work, struct problem *problem)
     if (work->route->stranger) {
         return true; /* Whoever it is, here it is a stranger. */
     }
+    enum reject reject = REJECT_NONE;
     switch (door_pass(work->service->door, peer, now)) {
     case DOOR_OPEN:
         work->principal.kind = peer->facts.identity.kind;
@@ -332,18 +333,30 @@ static bool head_door(struct work *work, struct problem *problem)
         work->principal.epoch = peer->facts.identity.epoch;
         return true;
     case DOOR_NO_CERTIFICATE:
-        problem_set(problem, 401, "no-certificate", "A client certificate of this cell is wanted.");
+        reject = REJECT_NO_CERTIFICATE;
+        problem_set(problem, 401, "", "A client certificate of this cell is wanted.");
         break;
     case DOOR_FOREIGN:
-        problem_set(problem, 401, "foreign-certificate", "This certificate is not of this cell.");
+        reject = REJECT_FOREIGN;
+        problem_set(problem, 401, "", "This certificate is not of this cell.");
         break;
     case DOOR_EXPIRED:
-        problem_set(problem, 401, "expired", "This certificate's time is over.");
+        reject = REJECT_EXPIRED;
+        problem_set(problem, 401, "", "This certificate's time is over.");
         break;
     case DOOR_REVOKED:
-        problem_set(problem, 401, reject_name(REJECT_REVOKED), "This certificate was revoked.");
+        reject = REJECT_REVOKED;
+        problem_set(problem, 401, "", "This certificate was revoked.");
         break;
     }
+    problem->code = reject_name(reject);
+    bool known = reject == REJECT_EXPIRED || reject == REJECT_REVOKED; /* Else it proves nobody. */
+    turned_away_note(
+        &work->service->turned_away,
+        "request",
+        reject,
+        known ? peer->facts.identity.kind : WIRE__KIND__KIND_UNSET,
+        known ? peer->facts.identity.id : 0);
     work->service->metrics.refused_at_door++;
     return false;
 }

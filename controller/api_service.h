@@ -12,6 +12,7 @@
 #include "controller/api_desk.h"
 #include "controller/api_http.h"
 #include "controller/api_metrics.h"
+#include "host/turned_away.h"
 
 #include "base/prng.h"
 
@@ -30,6 +31,7 @@ struct service {
     struct http *http;
     struct streams *streams;
     struct metrics metrics;
+    struct turned_away turned_away;
     struct prng ids; /* Request ids: unlike one another, no secret. */
     struct arena arena;
     char *room; /* SERVICE_BODY_BYTES: where the next answer is written. */

@@ -263,6 +263,10 @@ static void on_frame(void *context, struct channel *channel, const Wire__Frame *
     self->worked = true;
     switch (channel_other(channel)) {
     case PROGRAM_API:
+        if (frame->body_case == WIRE__FRAME__BODY_TURNED_AWAY) {
+            server_turned_away(self->server, now_ms, wall_ms, DOOR_API, frame);
+            return;
+        }
         for (size_t i = 0; i < frame->asks->n_asks; i++) {
             if (frame->asks->asks[i]->request != NULL) {
                 server_ask(self->server, now_ms, wall_ms, frame->asks->asks[i]);
@@ -270,6 +274,10 @@ static void on_frame(void *context, struct channel *channel, const Wire__Frame *
         }
         return;
     case PROGRAM_LINK:
+        if (frame->body_case == WIRE__FRAME__BODY_TURNED_AWAY) {
+            server_turned_away(self->server, now_ms, wall_ms, DOOR_LINK, frame);
+            return;
+        }
         if (frame->body_case == WIRE__FRAME__BODY_LINK_STATE) {
             if (frame->peer != NULL) {
                 server_link(

@@ -294,6 +294,18 @@ void server_link(
     server_step(server, &event);
 }
 
+void server_turned_away(
+    struct server *server,
+    uint64_t now_ms,
+    uint64_t wall_ms,
+    uint32_t door,
+    const Wire__Frame *frame)
+{
+    server_now(server, now_ms, wall_ms);
+    struct engine_event event = { .kind = ENGINE_TOLD, .frame = frame, .door = door };
+    server_step(server, &event);
+}
+
 void server_keys(struct server *server, uint64_t now_ms, uint64_t wall_ms, const Wire__Frame *frame)
 {
     server_now(server, now_ms, wall_ms);

@@ -32,7 +32,7 @@ struct server_host {
     void (*event)(void *context, const Wire__EventView *event);
     void (*renewed)(void *context, struct slice certificate); /* Empty: not now. */
     void (*ring)(void *context); /* Somebody was revoked, or all rows are new. NULL: no doors. */
-    void (*halt)(void *context, const char *why);             /* The process stops. */
+    void (*halt)(void *context, const char *why); /* The process stops. */
     /* Zeroed, page-aligned memory; `old` (NULL the first time) is given back. */
     void *(*memory)(void *context, void *old, size_t size);
 };
@@ -69,6 +69,13 @@ void server_link(
     Wire__Kind kind,
     uint64_t peer,
     bool up);
+/* frame: TURNED_AWAY of one of our doors. */
+void server_turned_away(
+    struct server *server,
+    uint64_t now_ms,
+    uint64_t wall_ms,
+    uint32_t door,
+    const Wire__Frame *frame);
 void server_keys(
     struct server *server, uint64_t now_ms, uint64_t wall_ms, const Wire__Frame *frame);
 /* This controller's own certificate: `epoch` is that of the one in use, `late` says that there is

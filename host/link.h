@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "host/child.h"
 #include "host/tls.h"
+#include "host/turned_away.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -98,6 +99,7 @@ struct link {
     uint32_t least_count;
     struct link_connection *dirty[LINK_CONNECTIONS_MAX];
     uint32_t dirty_count;
+    struct turned_away turned_away; /* A controller's; a node's link only logs. */
 };
 
 /* link_peer.c: connections. */

@@ -149,11 +149,36 @@ static const char *refusal(const struct link_connection *connection)
     return link->child.to[link->above] == NULL ? "nobody-above" : NULL;
 }
 
+static enum reject reject_of(const struct link_connection *connection)
+{
+    const struct x509_identity *who = &tls_facts(connection->tls)->identity;
+    return link_epoch_is_good(connection->link, who) ? REJECT_FOREIGN : REJECT_REVOKED;
+}
+
+/* Who came to us and was not let in is counted; a call of ours that failed is no refusal. */
+static void turn_away(struct link_connection *connection, enum reject reject, bool proven)
+{
+    struct link *link = connection->link;
+    if (connection->dial != NULL || link->above != PROGRAM_ENGINE) {
+        return;
+    }
+    const struct x509_identity *who = proven ? &tls_facts(connection->tls)->identity : NULL;
+    turned_away_note(
+        &link->turned_away,
+        "handshake",
+        reject,
+        who == NULL ? WIRE__KIND__KIND_UNSET : who->kind,
+        who == NULL ? 0 : who->id);
+}
+
 static void become_open(struct link_connection *connection)
 {
     struct link *link = connection->link;
     const char *refused = refusal(connection);
     if (refused != NULL) {
+        if (connection->link->child.to[connection->link->above] != NULL) {
+            turn_away(connection, reject_of(connection), true);
+        }
         link_close(connection, refused);
         return;
     }
@@ -213,6 +238,10 @@ static void shake(struct link_connection *connection)
     } else if (shaken.code == FAILURE_BUSY) {
         link_watch(connection);
     } else {
+        turn_away(
+            connection,
+            shaken.code == FAILURE_TIMEOUT ? REJECT_EXPIRED : REJECT_NO_CERTIFICATE,
+            false);
         link_close(connection, result_name(shaken));
     }
 }
@@ -345,6 +374,7 @@ static void sweep(struct link *link, uint64_t now_ms, bool new_second)
             continue;
         }
         if (connection->state != LINK_OPEN && now_ms >= connection->deadline_ms) {
+            turn_away(connection, REJECT_NO_CERTIFICATE, false);
             link_close(connection, "handshake-deadline");
         } else if (
             new_second && connection->state == LINK_OPEN &&
@@ -396,6 +426,9 @@ void link_tick(struct link *link)
     }
     bool new_second = now_ms / 1000U != link->last_second;
     link->last_second = now_ms / 1000U;
+    if (new_second) {
+        turned_away_send(&link->turned_away, link->child.to[link->above]);
+    }
     if (new_second || link->half_open > 0) {
         sweep(link, now_ms, new_second);
     }

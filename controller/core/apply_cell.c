@@ -106,8 +106,23 @@ void apply_checkpointed(struct apply *apply, const Wire__Checkpointed *checkpoin
     state_touch(apply->state, TABLE_CELL, cell);
 }
 
+/* INV-AUD-5: a controller says a refusal until it is applied, and it is applied once. */
+static bool refusal_is_new(struct apply *apply, const Wire__Refused *refused)
+{
+    struct controller_row *row = state_find(apply->state, TABLE_CONTROLLER, refused->controller);
+    if (row == NULL || refused->serial != row->refusals + 1) {
+        return false;
+    }
+    row->refusals = refused->serial;
+    state_touch(apply->state, TABLE_CONTROLLER, row);
+    return true;
+}
+
 void apply_refused(struct apply *apply, const Wire__Refused *refused)
 {
+    if (!refusal_is_new(apply, refused)) {
+        return;
+    }
     struct cell_row *cell = state_cell(apply->state);
     struct access_principal who;
     const Wire__Identity *principal = refused->principal;

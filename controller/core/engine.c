@@ -270,6 +270,8 @@ static void framed(struct engine *engine, const Wire__Frame *frame)
         reads_confirmed(engine, peer->id, frame->confirmed);
     } else if (frame->body_case == WIRE__FRAME__BODY_STANDING) {
         standing_said(engine, peer->id, frame->standing);
+    } else if (frame->body_case == WIRE__FRAME__BODY_REFUSALS) {
+        refusals_said(engine, peer->id, frame->refusals);
     }
 }
 
@@ -352,6 +354,8 @@ void engine_step(struct engine *engine, const struct engine_event *event, struct
             lead_note_told(engine, event->frame->note_told);
         } else if (event->frame->body_case == WIRE__FRAME__BODY_PROCESS_RESTARTED) {
             processes_told(engine, event->frame->process_restarted);
+        } else if (event->frame->body_case == WIRE__FRAME__BODY_TURNED_AWAY) {
+            refusals_turned_away(engine, event->door, event->frame->turned_away);
         }
         break;
     case ENGINE_APPLIED: applied(engine, event); break;
@@ -363,6 +367,7 @@ void engine_step(struct engine *engine, const struct engine_event *event, struct
         asks_clock(engine);
         nodes_clock(engine);
         lead_clock(engine);
+        refusals_clock(engine);
         if (engine->now_ms / 1000 != (engine->now_ms - LIMIT_TICK_MS) / 1000) {
             standing_clock(engine);
         }

@@ -39,7 +39,7 @@ enum engine_event_kind {
     ENGINE_ASK = 1, /* ask: of the local api. */
     ENGINE_FRAME,   /* frame, stamped by link with its sender. */
     ENGINE_LINK,    /* peer came (up) or went. */
-    ENGINE_TOLD,    /* frame: keys answered. */
+    ENGINE_TOLD,    /* frame: keys answered, parent or a door said something. */
     ENGINE_APPLIED, /* index, ticket, entry: committed. */
     ENGINE_LOST,    /* ticket: its outcome is unknown. */
     ENGINE_REFUSED, /* batch: SUBMIT came to nothing; failure says why. */
@@ -65,6 +65,7 @@ struct engine_event {
     uint64_t wall_ms; /* 1970 UTC. */
     const Wire__Ask *ask;
     const Wire__Frame *frame;
+    uint32_t door; /* TOLD of who was turned away: 1 api, 2 link. */
     bool up;
     Wire__Kind peer_kind;
     uint64_t peer;

@@ -265,7 +265,7 @@ void asks_arrive(struct engine *engine, Wire__Request *request, uint64_t handle,
         outcome.reject = REJECT_OVERLOADED;
         outcome.problem.detail = "Too many requests are under way.";
     } else if (!pace_take(engine, request, &outcome, &tenant, &retry_s)) {
-        lead_refusal(engine, request, outcome.reject);
+        refusals_note(engine, request, outcome.reject);
     } else if (!wire_encode_into(
                    request, engine->ask_bytes[engine->asks_free - 1], ENGINE_ASK_BYTES, &size)) {
         outcome.reject = REJECT_MALFORMED;

@@ -9,6 +9,8 @@
 /* What one ask may need at most of a step: its request decoded, the largest answer, its effects. */
 enum { ENGINE_ROOM = 2 * 1024 * 1024, ENGINE_ROOM_EFFECTS = 1024, ENGINE_SPARE = 256 * 1024 };
 
+enum { REFUSALS_POSTING = 32 };
+
 /* Where an ask stands. */
 enum ask_phase {
     ASK_FREE = 0,
@@ -91,6 +93,17 @@ struct controller_soft {
     uint64_t wall_offset_ms;
     uint32_t feature_level;
     uint64_t said_ms;
+};
+
+/* What was refused here. Rows that are being posted stay until our own row says that they are
+ * leaves, whoever leads: INV-AUD-5. */
+struct refusals {
+    struct fold fold;
+    struct fold_row posting[REFUSALS_POSTING];
+    uint32_t posting_count;
+    uint64_t done; /* Our row's count when we last looked: posting[0] has the next serial. */
+    uint64_t looked_ms;
+    uint64_t sent_ms;
 };
 
 struct kept_event {
@@ -185,8 +198,7 @@ struct engine {
     uint64_t note_since_ms;
     uint64_t note_size;
     char note_body[AUDIT_NOTE_BODY_MAX];
-    struct fold fold;
-    uint64_t folded_ms;
+    struct refusals refusals;
 
     /* Events for clients that resume. */
     struct kept_event *events;
@@ -328,13 +340,20 @@ void processes_clock(struct engine *engine); /* The leader's own. */
 
 /* ---- engine_lead.c ---- */
 void lead_word(struct engine *engine, const Wire__Command *command);
+void lead_word_of(Wire__Command *command, Wire__Command__BodyCase body); /* Empty, of this kind. */
 /* An entry came to nothing: its words are first in the list again. */
 void lead_words_return(struct engine *engine, uint32_t first, uint32_t count);
 void lead_begin(struct engine *engine);
 void lead_clock(struct engine *engine);
 void lead_note_told(struct engine *engine, const Wire__NoteTold *told);
-void lead_refusal(struct engine *engine, const Wire__Request *request, enum reject reject);
 void lead_event(struct engine *engine, const Wire__EventView *event, uint64_t tenant);
 uint64_t lead_log_time(const struct engine *engine);
+uint64_t lead_wall(const struct engine *engine); /* Bounded while we lead: INV-TIME-2. */
+
+/* ---- engine_refusals.c ---- */
+void refusals_note(struct engine *engine, const Wire__Request *request, enum reject reject);
+void refusals_turned_away(struct engine *engine, uint32_t door, const Wire__TurnedAway *told);
+void refusals_said(struct engine *engine, uint64_t peer, const Wire__Refusals *said);
+void refusals_clock(struct engine *engine); /* Every role: what was refused here is posted. */
 
 #endif

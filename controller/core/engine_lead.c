@@ -1,5 +1,5 @@
-/* Decides what a leader does by itself: begin the cell, keep time, sign the audit log, post folded
- * refusals, keep consensus members in step with the controllers' rows. */
+/* Decides what a leader does by itself: begin the cell, keep time, sign the audit log, keep
+ * consensus members in step with the controllers' rows. */
 #include "base/check.h"
 #include "controller/core/engine_inner.h"
 #include "controller/core/feature.h"
@@ -12,7 +12,6 @@ enum {
     CHECKPOINT_MS = 1000,
     CHECKPOINT_LEAVES = 256,
     NOTE_DEADLINE_MS = 5000,
-    DOOR_API = 1,
     WALL_DRIFT_MS = LIMIT_WALL_BOUND_MS / 2, /* A clock further from its row is reported anew. */
 };
 
@@ -23,7 +22,7 @@ uint64_t lead_log_time(const struct engine *engine)
 }
 
 /* What the cell's wall clock shows by now; a leader's own may be wrong. INV-TIME-2 */
-static uint64_t lead_wall(const struct engine *engine)
+uint64_t lead_wall(const struct engine *engine)
 {
     const struct cell_row *cell = state_cell(&engine->state);
     bool bounded = cell != NULL && cell->feature_level >= FEATURE_BOUNDS;
@@ -69,7 +68,7 @@ void lead_words_return(struct engine *engine, uint32_t first, uint32_t count)
     engine->words_count += count;
 }
 
-static void word_of(Wire__Command *command, Wire__Command__BodyCase body)
+void lead_word_of(Wire__Command *command, Wire__Command__BodyCase body)
 {
     wire__command__init(command);
     command->format = 1;
@@ -98,7 +97,7 @@ static void report_controller(
     reported.feature_level = row->feature_level;
     (void)standing_known(engine, row->head.id, &reported.feature_level, &reported.wall_ms);
     Wire__Command command;
-    word_of(&command, WIRE__COMMAND__BODY_CONTROLLER_REPORTED);
+    lead_word_of(&command, WIRE__COMMAND__BODY_CONTROLLER_REPORTED);
     command.controller_reported = &reported;
     lead_word(engine, &command);
 }
@@ -143,7 +142,7 @@ static void raise_level(struct engine *engine)
         Wire__FeatureLevelRaised raised = WIRE__FEATURE_LEVEL_RAISED__INIT;
         Wire__Command command;
         raised.level = level;
-        word_of(&command, WIRE__COMMAND__BODY_FEATURE_LEVEL_RAISED);
+        lead_word_of(&command, WIRE__COMMAND__BODY_FEATURE_LEVEL_RAISED);
         command.feature_level_raised = &raised;
         lead_word(engine, &command);
     }
@@ -162,7 +161,7 @@ static void judge_cell(struct engine *engine)
     Wire__CellJudged judged = WIRE__CELL_JUDGED__INIT;
     Wire__Command command;
     judged.disputed_index = engine->disputed_index;
-    word_of(&command, WIRE__COMMAND__BODY_CELL_JUDGED);
+    lead_word_of(&command, WIRE__COMMAND__BODY_CELL_JUDGED);
     command.cell_judged = &judged;
     lead_word(engine, &command);
 }
@@ -211,7 +210,7 @@ void lead_begin(struct engine *engine)
             engine->effects->arena,
             &genesis);
         CHECK(decoded.code == 0);
-        word_of(&command, WIRE__COMMAND__BODY_GENESIS);
+        lead_word_of(&command, WIRE__COMMAND__BODY_GENESIS);
         command.genesis = genesis;
         lead_word(engine, &command);
     }
@@ -221,7 +220,7 @@ void lead_begin(struct engine *engine)
     Wire__LeaderChanged changed = WIRE__LEADER_CHANGED__INIT;
     changed.controller = engine->conf.self;
     changed.term = engine->term;
-    word_of(&command, WIRE__COMMAND__BODY_LEADER_CHANGED);
+    lead_word_of(&command, WIRE__COMMAND__BODY_LEADER_CHANGED);
     command.leader_changed = &changed;
     lead_word(engine, &command);
     engine->note_pending = false;
@@ -322,7 +321,7 @@ void lead_note_told(struct engine *engine, const Wire__NoteTold *told)
     checkpointed.size = engine->note_size;
     checkpointed.note = note;
     Wire__Command command;
-    word_of(&command, WIRE__COMMAND__BODY_CHECKPOINTED);
+    lead_word_of(&command, WIRE__COMMAND__BODY_CHECKPOINTED);
     command.checkpointed = &checkpointed;
     lead_word(engine, &command);
 }
@@ -341,46 +340,6 @@ static uint64_t fit_voter(struct engine *engine)
         }
     }
     return 0;
-}
-
-/* ---- Refusals ---- */
-
-void lead_refusal(struct engine *engine, const Wire__Request *request, enum reject reject)
-{
-    enum access_operation operation = access_operation_of(request);
-    struct fold_key key = { .door = DOOR_API, .reject = (uint32_t)reject };
-    const char *word = operation == 0 ? "unknown" : access_operation_name(operation);
-    (void)text_copy(key.operation, sizeof(key.operation), slice_text(word));
-    if (request->principal != NULL) {
-        key.actor_kind = (uint32_t)request->principal->kind;
-        key.actor = request->principal->id;
-    }
-    uint8_t sample[AUDIT_HASH] = { 0 };
-    fold_add(&engine->fold, &key, lead_wall(engine), sample);
-}
-
-static void post_refusals(struct engine *engine)
-{
-    struct fold_row row;
-    while (engine->words_count < ENGINE_WORDS / 2 &&
-           fold_take(&engine->fold, lead_wall(engine), &row)) {
-        Wire__Identity principal = WIRE__IDENTITY__INIT;
-        principal.kind = (Wire__Kind)row.key.actor_kind;
-        principal.id = row.key.actor;
-        Wire__Refused refused = WIRE__REFUSED__INIT;
-        refused.principal = &principal;
-        refused.door = row.key.door;
-        refused.operation = row.overflow ? "many" : row.key.operation;
-        refused.reject = row.key.reject;
-        refused.first_ms = row.first_ms;
-        refused.last_ms = row.last_ms;
-        refused.count = row.count;
-        refused.overflow = row.overflow;
-        Wire__Command command;
-        word_of(&command, WIRE__COMMAND__BODY_REFUSED);
-        command.refused = &refused;
-        lead_word(engine, &command);
-    }
 }
 
 /* ---- Time ---- */
@@ -409,7 +368,6 @@ void lead_clock(struct engine *engine)
         return;
     }
     engine->kept_house_ms = engine->now_ms;
-    post_refusals(engine);
     keep_members(engine);
     raise_level(engine);
     judge_cell(engine);
@@ -418,7 +376,7 @@ void lead_clock(struct engine *engine)
     if (something_due(engine)) {
         Wire__Tick tick = WIRE__TICK__INIT;
         Wire__Command command;
-        word_of(&command, WIRE__COMMAND__BODY_TICK);
+        lead_word_of(&command, WIRE__COMMAND__BODY_TICK);
         command.tick = &tick;
         lead_word(engine, &command);
     }

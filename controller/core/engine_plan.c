@@ -123,7 +123,7 @@ static void refused_by_plan(
 {
     Wire__Answer *answer = asks_answer_new(engine, request);
     asks_problem(engine, answer, outcome);
-    lead_refusal(engine, request, outcome->reject);
+    refusals_note(engine, request, outcome->reject);
     asks_answer(engine, slot, answer);
 }
 

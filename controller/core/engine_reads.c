@@ -46,7 +46,7 @@ static void answer_now(struct engine *engine, uint32_t slot, bool stale)
     engine->effects->arena->size += ENGINE_SPARE;
     asks_problem(engine, answer, &outcome);
     if (outcome.reject != REJECT_NONE) {
-        lead_refusal(engine, request, outcome.reject);
+        refusals_note(engine, request, outcome.reject);
     }
     answer->index = engine->applied;
     if (stale) {

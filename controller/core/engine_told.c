@@ -103,7 +103,7 @@ void asks_console_read(struct engine *engine, uint32_t slot, const Wire__Request
     if (outcome.reject != REJECT_NONE) {
         Wire__Answer *answer = asks_answer_new(engine, request);
         asks_problem(engine, answer, &outcome);
-        lead_refusal(engine, request, outcome.reject);
+        refusals_note(engine, request, outcome.reject);
         asks_answer(engine, slot, answer);
         return;
     }
@@ -201,7 +201,7 @@ void asks_audit(struct engine *engine, uint32_t slot, const Wire__Request *reque
     if (!leaves_scope(engine, request, &outcome, &tenant)) {
         Wire__Answer *answer = asks_answer_new(engine, request);
         asks_problem(engine, answer, &outcome);
-        lead_refusal(engine, request, outcome.reject);
+        refusals_note(engine, request, outcome.reject);
         asks_answer(engine, slot, answer);
         return;
     }
@@ -258,7 +258,7 @@ void asks_events(struct engine *engine, uint32_t slot, const Wire__Request *requ
     (void)apply_principal(&engine->state, request->principal, &who);
     enum reject reject = access_decide_role(&who, ACCESS_EVENT_READ);
     if (reject != REJECT_NONE) { /* INV-SEC-1: nobody hears what is not his to hear. */
-        lead_refusal(engine, request, reject);
+        refusals_note(engine, request, reject);
         asks_refuse(engine, slot, reject, "This principal may not read events.", 0);
         return;
     }

@@ -140,6 +140,7 @@ static struct slice encode_controller(const struct controller_row *row, struct a
     message.created_at = row->created_at;
     message.leaving = row->leaving;
     message.wall_log_ms = row->wall_log_ms;
+    message.refusals = row->refusals;
     struct processes_room processes;
     message.n_processes = processes_out(row->processes, &processes);
     message.processes = processes.list;

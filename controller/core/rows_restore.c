@@ -147,6 +147,7 @@ static void controller_in(
     row->created_at = from->created_at;
     row->leaving = from->leaving;
     row->wall_log_ms = from->wall_log_ms;
+    row->refusals = from->refusals;
     processes_in(in, row->processes, from->n_processes, from->processes);
 }
 

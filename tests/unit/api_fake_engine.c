@@ -32,6 +32,7 @@ struct bench {
     atomic_uint least;
     atomic_uint events;
     atomic_uint asked;
+    atomic_uint turned_away;
     int port;
     bool stopping; /* api is closed once its channel is. */
     Wire__Config config;
@@ -187,10 +188,15 @@ static void on_ask(struct bench *bench, const Wire__Ask *ask)
 
 static void on_frame(void *context, struct channel *channel, const Wire__Frame *frame)
 {
+    struct bench *bench = context;
     (void)channel;
+    if (frame->body_case == WIRE__FRAME__BODY_TURNED_AWAY) {
+        atomic_fetch_add(&bench->turned_away, (unsigned int)frame->turned_away->count);
+        return;
+    }
     CHECK(frame->body_case == WIRE__FRAME__BODY_ASKS);
     for (size_t i = 0; i < frame->asks->n_asks; i++) {
-        on_ask(context, frame->asks->asks[i]);
+        on_ask(bench, frame->asks->asks[i]);
     }
 }
 
@@ -441,6 +447,11 @@ void bench_engine_dies(struct bench *bench)
 void bench_event(struct bench *bench)
 {
     atomic_fetch_add(&bench->events, 1);
+}
+
+uint32_t bench_turned_away(struct bench *bench)
+{
+    return atomic_load(&bench->turned_away);
 }
 
 uint32_t bench_asked(struct bench *bench)
