@@ -9,6 +9,7 @@
  * their askers retry with the same key). */
 #include "base/check.h"
 #include "controller/engine_doors.h"
+#include "controller/engine_memory.h"
 #include "controller/server.h"
 #include "host/bus.h"
 #include "host/channel_list.h"
@@ -45,7 +46,7 @@ struct engine_process {
     char store_path[PATH_SIZE];
     char snapshots_path[PATH_SIZE];
     char bus_path[PATH_SIZE];
-    size_t memory_size;
+    struct engine_memory memory;
     bool worked; /* Something came in since the last turn. */
     struct channel_list answers;
     uint8_t bell[2048]; /* The newest event of this turn, encoded. */
@@ -181,21 +182,7 @@ static void on_halt(void *context, const char *why)
 static void *on_memory(void *context, void *old, size_t size)
 {
     struct engine_process *self = context;
-    if (old != NULL && munmap(old, self->memory_size) != 0) {
-        die("engine-memory", "munmap");
-    }
-    self->memory_size = size;
-    if (size == 0) {
-        return NULL;
-    }
-    void *fresh = mmap(
-        NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (fresh == MAP_FAILED) {
-        return NULL;
-    }
-    int advised = madvise(fresh, size, MADV_HUGEPAGE);
-    (void)advised; /* Rows come in order and names at random: without it, a fault for every few. */
-    return fresh;
+    return engine_memory_take(&self->memory, old, size);
 }
 
 /* ---- Link and api hear of revocations ---- */
@@ -524,6 +511,7 @@ int main(int argc, char **argv)
         .paths_count = COUNT_OF(paths),
     };
     child_confine(&self.child, &sandbox);
+    self.memory.loop = &self.child.loop;
     open_server(&self);
     if (uv_timer_init(&self.child.loop, &self.tick) != 0 ||
         uv_prepare_init(&self.child.loop, &self.turn) != 0) {
