@@ -268,6 +268,18 @@ static uint64_t days_from_civil(uint32_t year, uint32_t month, uint32_t day)
 /* The last moment that four digits of year can say. */
 #define TIME_MS_MAX UINT64_C(253402300799999)
 
+/* Every answer has two times or more: printf would be a tenth of its cost. */
+static char *digits_put(char *to, uint32_t value, uint32_t count, char after)
+{
+    for (uint32_t i = count; i > 0; i--) {
+        to[i - 1] = (char)('0' + (char)(value % 10));
+        value /= 10;
+    }
+    CHECK(value == 0);
+    to[count] = after;
+    return to + count + 1;
+}
+
 void time_format(uint64_t at_ms, char out[static TIME_TEXT_SIZE])
 {
     uint64_t at = at_ms > TIME_MS_MAX ? TIME_MS_MAX : at_ms;
@@ -276,19 +288,15 @@ void time_format(uint64_t at_ms, char out[static TIME_TEXT_SIZE])
     uint32_t day = 0;
     civil_from_days(at / 86400000, &year, &month, &day);
     uint32_t ms = (uint32_t)(at % 86400000);
-    int size = snprintf(
-        out,
-        TIME_TEXT_SIZE,
-        "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ",
-        year,
-        month,
-        day,
-        ms / 3600000,
-        ms / 60000 % 60,
-        ms / 1000 % 60,
-        ms % 1000);
-    CHECK(size > 0);
-    CHECK(size < TIME_TEXT_SIZE);
+    char *to = digits_put(out, year, 4, '-');
+    to = digits_put(to, month, 2, '-');
+    to = digits_put(to, day, 2, 'T');
+    to = digits_put(to, ms / 3600000, 2, ':');
+    to = digits_put(to, ms / 60000 % 60, 2, ':');
+    to = digits_put(to, ms / 1000 % 60, 2, '.');
+    to = digits_put(to, ms % 1000, 3, 'Z');
+    CHECK(to < out + TIME_TEXT_SIZE);
+    *to = '\0';
 }
 
 static bool digits_take(const char **text, uint32_t count, uint32_t *value_out)
