@@ -202,12 +202,13 @@ static const struct flag event_watch_flags[] = {
     END
 };
 static const struct flag audit_ls_flags[] = {
-    QUERY("first", FLAG_NUMBER, "first", "SEQ", "first leaf", "最初の記録番号"),
-    QUERY("limit", FLAG_NUMBER, "limit", "N", "at most so many; 100 if absent",
-          "件数の上限(既定100)"),
-    QUERY("actor", FLAG_TEXT, "actor", "PRINCIPAL", "only what this one did", "この主体の行為だけ"),
+    LOCAL("first", FLAG_NUMBER, "SEQ", "first leaf", "最初の記録番号"),
+    LOCAL("limit", FLAG_NUMBER, "N", "at most so many; all if absent", "件数の上限(既定は全件)"),
+    QUERY("actor", FLAG_TEXT, "actor", "PRINCIPAL",
+          "only what this user, node or controller did; cell: what the plane did by itself",
+          "この主体(利用者・ノード・制御機、cell は系自身)の行為だけ"),
     QUERY("from", FLAG_TIME, "from_at", "TIME", "not before", "これ以降"),
-    QUERY("to", FLAG_TIME, "to_at", "TIME", "not after", "これ以前"),
+    QUERY("to", FLAG_TIME, "to_at", "TIME", "before", "これより前"),
     END
 };
 static const struct flag alarm_watch_flags[] = {

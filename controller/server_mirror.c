@@ -196,7 +196,9 @@ static bool wanted(const struct search *search, const Wire__Leaf *leaf)
 {
     const Wire__AuditRead *read = search->effect->leaves;
     return (search->effect->node == 0 || leaf->tenant == search->effect->node) &&
-           (read->actor[0] == '\0' || leaf->actor == search->effect->id) &&
+           (search->effect->actor_kind == WIRE__KIND__KIND_UNSET ||
+            (leaf->actor_kind == search->effect->actor_kind &&
+             leaf->actor == search->effect->id)) &&
            (read->from_at == 0 || leaf->wall_ms >= read->from_at) &&
            (read->to_at == 0 || leaf->wall_ms < read->to_at);
 }

@@ -30,8 +30,10 @@ struct effect {
     enum effect_kind kind;
     uint64_t handle; /* ANSWER, READ_LEAVES: the ask. SUBMIT: our ticket. */
     uint64_t origin; /* ANSWER, READ_LEAVES: 0 the local api, else the controller that forwarded. */
-    uint64_t id;     /* LEAF: its sequence. ASSIGN: the instance. MEMBER: the controller. */
-    uint64_t node;   /* ASSIGN: the node to be told. */
+    uint64_t id;     /* LEAF: its sequence. ASSIGN: the instance. MEMBER: the controller.
+                      * READ_LEAVES: the actor; its kind says whether one was named. */
+    Wire__Kind actor_kind;
+    uint64_t node;       /* ASSIGN: the node to be told. */
     uint64_t generation; /* ASSIGN: of the order. */
     uint64_t epoch;
     bool reserved;          /* SUBMIT: may use the room kept for delete, revoke and membership. */

@@ -162,9 +162,66 @@ static void answer_checkpoint(struct engine *engine, uint32_t slot, uint64_t ten
     asks_forget(engine, slot);
 }
 
+struct actor {
+    Wire__Kind kind; /* UNSET: nobody was named. */
+    uint64_t id;
+};
+
+/* Whose deeds are asked for, by name or id: a user's, a machine's, or what the plane itself did
+ * ("cell"). A tenant asks only for those of its own users. A name that two of them have is
+ * nobody's: an auditor who is shown one of two would not know it. */
+static bool actor_scope(
+    const struct state *state,
+    const struct apply *seen,
+    const char *name,
+    uint64_t tenant,
+    struct outcome *outcome,
+    struct actor *actor_out)
+{
+    static const enum state_table tables[] = { TABLE_USER, TABLE_NODE, TABLE_CONTROLLER };
+    static const Wire__Kind kinds[] = { WIRE__KIND__KIND_USER,
+                                        WIRE__KIND__KIND_NODE,
+                                        WIRE__KIND__KIND_CONTROLLER };
+    struct actor found = { .kind = WIRE__KIND__KIND_CELL, .id = id_make(state->cell, 1) };
+    uint32_t count = tenant == 0 && strcmp(name, "cell") == 0 ? 1 : 0;
+    _Static_assert(COUNT_OF(tables) == COUNT_OF(kinds), "each table has its kind");
+    *actor_out = (struct actor){ .kind = WIRE__KIND__KIND_UNSET };
+    if (name[0] == '\0') {
+        return true;
+    }
+    for (size_t i = 0; i < COUNT_OF(tables); i++) {
+        const void *row = state_lookup(state, tables[i], 0, name);
+        bool user = tables[i] == TABLE_USER;
+        uint64_t owner = row != NULL && user ? ((const struct user_row *)row)->tenant.value : 0;
+        if (row == NULL || (tenant != 0 && owner != tenant)) {
+            continue;
+        }
+        found = (struct actor){ kinds[i], ((const struct row_head *)row)->id };
+        count++;
+    }
+    if (count == 0) { /* Everybody's leaves would be the wrong answer. */
+        refuse(seen, outcome, REJECT_NOT_FOUND, "There is no such principal.", "/actor", "");
+    } else if (count > 1) {
+        refuse(
+            seen,
+            outcome,
+            REJECT_BAD_FIELD,
+            "More than one has this name.",
+            "/actor",
+            "Say its id.");
+    } else {
+        *actor_out = found;
+    }
+    return count == 1;
+}
+
 /* Whose leaves may be seen: 0 and true: everybody's. */
 static bool leaves_scope(
-    struct engine *engine, const Wire__Request *request, struct outcome *outcome, uint64_t *tenant)
+    struct engine *engine,
+    const Wire__Request *request,
+    struct outcome *outcome,
+    uint64_t *tenant,
+    struct actor *actor)
 {
     const Wire__AuditRead *read = request->audit_read;
     struct apply seen = { .state = &engine->state,
@@ -179,10 +236,7 @@ static bool leaves_scope(
         return false;
     }
     *tenant = seen.who.role == ACCESS_ROLE_TENANT ? seen.who.tenant : 0;
-    const struct user_row *actor = state_lookup(&engine->state, TABLE_USER, 0, read->actor);
-    bool theirs = actor != NULL && (*tenant == 0 || actor->tenant.value == *tenant);
-    if (read->actor[0] != '\0' && !theirs) { /* Everybody's leaves would be the wrong answer. */
-        refuse(&seen, outcome, REJECT_NOT_FOUND, "There is no such principal.", "/actor", "");
+    if (!actor_scope(&engine->state, &seen, read->actor, *tenant, outcome, actor)) {
         return false;
     }
     if (read->tenant[0] != '\0') {
@@ -197,8 +251,9 @@ void asks_audit(struct engine *engine, uint32_t slot, const Wire__Request *reque
 {
     struct outcome outcome = { .reject = REJECT_NONE };
     uint64_t tenant = 0;
+    struct actor actor = { .kind = WIRE__KIND__KIND_UNSET };
     wire__problem__init(&outcome.problem);
-    if (!leaves_scope(engine, request, &outcome, &tenant)) {
+    if (!leaves_scope(engine, request, &outcome, &tenant, &actor)) {
         Wire__Answer *answer = asks_answer_new(engine, request);
         asks_problem(engine, answer, &outcome);
         refusals_note(engine, request, outcome.reject);
@@ -209,14 +264,13 @@ void asks_audit(struct engine *engine, uint32_t slot, const Wire__Request *reque
         answer_checkpoint(engine, slot, tenant);
         return;
     }
-    const struct user_row *actor =
-        state_lookup(&engine->state, TABLE_USER, 0, request->audit_read->actor);
     struct effect *effect = effects_add(engine->effects, EFFECT_READ_LEAVES);
     effect->handle = engine->asks[slot].handle;
     effect->origin = engine->asks[slot].origin;
     effect->leaves = request->audit_read;
     effect->node = tenant;
-    effect->id = actor == NULL ? 0 : actor->head.id;
+    effect->actor_kind = actor.kind;
+    effect->id = actor.id;
     effect->answer = asks_answer_new(engine, request);
     asks_forget(engine, slot); /* The shell answers in its place. */
 }

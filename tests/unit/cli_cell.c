@@ -94,6 +94,14 @@ static enum MHD_Result on_request(
             seconds ? "?" : "",
             seconds ? seconds : "");
         keep(
+            seen->first,
+            sizeof(seen->first),
+            MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "first"));
+        keep(
+            seen->actor,
+            sizeof(seen->actor),
+            MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "actor"));
+        keep(
             seen->key,
             sizeof(seen->key),
             MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Idempotency-Key"));

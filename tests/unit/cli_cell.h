@@ -18,6 +18,8 @@ struct step {
 struct seen {
     char method[8];
     char url[256];
+    char first[24]; /* Arguments of the query. */
+    char actor[24];
     char key[80];
     char body[1024];
     char if_match[32];

@@ -452,3 +452,30 @@ Test(cli_join, leaves_are_shown_with_names_and_times)
     cr_assert_eq(cell_run("udatsu audit ls"), EXIT_INTEGRITY);
     cell_stop(&server);
 }
+
+Test(cli_join, leaves_are_read_to_the_end_and_a_part_says_that_it_is_one)
+{
+    struct server server;
+    static char more_body[sizeof(page_body) + 16];
+    make_log(0);
+    size_t size = strlen(page_body);
+    (void)snprintf(more_body, sizeof(more_body), "%.*s,\"next\":9}", (int)size - 1, page_body);
+    const struct step steps[] = { { 200, NULL, "{\"items\":[],\"next\":5}" },
+                                  { 200, NULL, more_body },
+                                  { 200, NULL, "{\"items\":[]}" },
+                                  { 200, NULL, more_body },
+                                  { 200, NULL, "{\"items\":[],\"next\":2}" } };
+    cell_start(&server, steps, 5);
+    cell_use(&server, NULL);
+    cr_assert_eq(cell_run("udatsu audit ls -o csv --actor ann"), EXIT_DONE, "%s", cell_err);
+    cr_assert_not_null(strstr(cell_out, "3,1970-01-01T00:00:03.000Z"));
+    cr_assert_null(strstr(cell_err, "more follow"), "%s", cell_err);
+    cr_assert_eq(server.seen_count, 3);
+    cr_assert_str_eq(server.seen[1].first, "5");
+    cr_assert_str_eq(server.seen[2].first, "9");
+    cr_assert_str_eq(server.seen[2].actor, "ann");
+    cr_assert_eq(cell_run("udatsu audit ls -o csv --limit 5"), EXIT_DONE, "%s", cell_err);
+    cr_assert_not_null(strstr(cell_err, "--first 9"), "%s", cell_err);
+    cr_assert_eq(cell_run("udatsu audit ls --first 2"), EXIT_INTEGRITY, "pages go on");
+    cell_stop(&server);
+}

@@ -188,6 +188,43 @@ Test(server_audit, a_tenants_export_proves_that_it_is_complete)
     cr_assert_eq(kept.proof_size, 0); /* A whole export needs none. */
 }
 
+/* How many leaves there are of whom; UINT32_MAX: it was refused. */
+static uint32_t deeds_of(Wire__Identity who, const char *actor)
+{
+    Wire__AuditRead read = WIRE__AUDIT_READ__INIT;
+    read.actor = actor;
+    Wire__Request request = WIRE__REQUEST__INIT;
+    request.body_case = WIRE__REQUEST__BODY_AUDIT_READ;
+    request.audit_read = &read;
+    const Wire__Answer *answer = room_ask(who, &request, "");
+    cr_assert_not_null(answer);
+    return room.reject == REJECT_NONE ? (uint32_t)answer->n_leaves : UINT32_MAX;
+}
+
+Test(server_audit, what_a_machine_or_the_plane_did_is_asked_for_like_what_a_person_did)
+{
+    char controller[ID_TEXT_SIZE];
+    id_format(ID_CONTROLLER, id_make(1, 1), controller);
+    uint32_t all = deeds_of(room_admin(), "");
+    uint32_t plane = deeds_of(room_admin(), "cell");
+    uint32_t person = deeds_of(room_admin(), "admin");
+    cr_assert_gt(plane, 0); /* It began, and somebody led. */
+    cr_assert_gt(person, 0);
+    cr_assert_eq(plane + person + 4, all); /* Four networks are their tenants' users'. */
+    /* The first controller's number is the plane's own; its kind tells them apart. */
+    cr_assert_eq(deeds_of(room_admin(), "c1"), 0);
+    cr_assert_eq(deeds_of(room_admin(), controller), 0);
+    cr_assert_eq(deeds_of(room_admin(), "nobody"), UINT32_MAX);
+    Wire__Identity user = user_of("acme", "c1"); /* A person with a machine's name. */
+    cr_assert_eq(deeds_of(room_admin(), "c1"), UINT32_MAX);
+    cr_assert_eq(room.reject, REJECT_BAD_FIELD);
+    cr_assert_eq(deeds_of(room_admin(), controller), 0);
+    /* A tenant asks for its own users only. */
+    cr_assert_eq(deeds_of(user, "c1"), 0);
+    cr_assert_eq(deeds_of(user, "cell"), UINT32_MAX);
+    cr_assert_eq(deeds_of(user, controller), UINT32_MAX);
+}
+
 Test(server_audit, a_leaf_withheld_at_the_start_in_the_middle_or_at_the_end_is_missed)
 {
     struct kept kept = checkpoint_of(room_admin(), "acme");
