@@ -197,6 +197,7 @@ static enum exit_status dispatch(struct session *session)
     case ACTION_AUDIT_LS: return run_audit_ls(session);
     case ACTION_AUDIT_EXPORT: return run_audit_export(session);
     case ACTION_AUDIT_VERIFY: return run_audit_verify(session);
+    case ACTION_AUDIT_SHOW: return run_audit_show(session);
     case ACTION_ALARM_WATCH: return run_alarm_watch(session);
     case ACTION_CONTEXT_LS: return run_context_ls(session);
     case ACTION_CONTEXT_USE: return run_context_use(session);

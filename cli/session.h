@@ -53,6 +53,7 @@ enum exit_status run_audit_ls(struct session *session);
 enum exit_status run_audit_export(struct session *session);
 /* verify.c */
 enum exit_status run_audit_verify(struct session *session);
+enum exit_status run_audit_show(struct session *session);
 /* tokens.c */
 enum exit_status run_token(struct session *session);
 

@@ -1,8 +1,11 @@
-/* Decides how an export is verified offline and what a verdict is worth as an exit status. Never
- * takes a key from the export, from the cell or from the environment: only from --key. */
-#include "audit/verify.h"
-
+/* Decides how an export is verified offline, what a verdict is worth as an exit status, and how the
+ * leaves of a sound one are shown. Never takes a key from the export, from the cell or from the
+ * environment: only from --key. Never shows a leaf that no good checkpoint signs. */
+#include "audit/leaf.h"
 #include "base/check.h"
+#include "base/id.h"
+#include "cli/leaf.h"
+#include "cli/lines.h"
 #include "cli/output.h"
 #include "cli/session.h"
 #include "cli/words.h"
@@ -22,7 +25,8 @@ struct verification {
     uint32_t keys_count;
     struct audit_verify_tenant *tenants; /* Owned. */
     struct audit_verifier verifier;
-    char line[AUDIT_LINE_MAX + 2];
+    struct line line;
+    struct json_t *rows; /* Owned; the leaves read so far, when they are to be shown. */
 };
 
 static enum exit_status unreadable(struct session *session, const char *path)
@@ -37,51 +41,30 @@ static enum exit_status unreadable(struct session *session, const char *path)
     return EXIT_USAGE;
 }
 
-/* One verifier key a line; empty lines are skipped. */
-static bool read_keys(struct verification *verification, const char *path)
+/* Of what the verdict speaks: a tenant's sub-log is not the cell's whole log. */
+static void scope_words(const struct audit_verifier *verifier, char room[static ID_TEXT_SIZE])
 {
-    FILE *file = fopen(path, "rbe");
-    bool good = file != NULL;
-    CHECK(verification->keys_count == 0);
-    while (good && fgets(verification->line, sizeof(verification->line), file) != NULL) {
-        size_t size = strcspn(verification->line, "\r\n");
-        if (size == 0) {
-            continue;
-        }
-        good =
-            verification->keys_count < VERIFY_KEYS &&
-            audit_key_parse(
-                slice_of(verification->line, size), &verification->keys[verification->keys_count]);
-        verification->keys_count += good ? 1U : 0U;
+    const struct audit_scope *scope = &verifier->scope;
+    CHECK(verifier->started || !scope->all);
+    if (scope->all || scope->tenant == 0) {
+        const char *word = scope->all ? "all" : "provider";
+        (void)snprintf(room, ID_TEXT_SIZE, "%s", verifier->started ? word : "");
+        return;
     }
-    if (file != NULL) {
-        (void)fclose(file); /* Only read. */
-    }
-    return good && verification->keys_count > 0;
+    id_format(ID_TENANT, scope->tenant, room);
 }
 
-/* False when the file could not be read to its end. */
-static bool feed(struct verification *verification, FILE *file)
+static struct json_t *verdict_doc(
+    const struct audit_verifier *verifier, const struct audit_verdict *verdict)
 {
-    bool more = true;
-    CHECK(file != NULL);
-    while (more && fgets(verification->line, sizeof(verification->line), file) != NULL) {
-        size_t size = strlen(verification->line);
-        if (size > 0 && verification->line[size - 1] == '\n') {
-            size--;
-        }
-        CHECK(size < sizeof(verification->line));
-        more = audit_verify_line(&verification->verifier, slice_of(verification->line, size));
-    }
-    return !ferror(file);
-}
-
-static struct json_t *verdict_doc(const struct audit_verdict *verdict)
-{
+    char scope[ID_TEXT_SIZE];
     struct json_t *doc = doc_object();
     const char *name = audit_finding_name(verdict->finding);
     CHECK(name != NULL);
+    scope_words(verifier, scope);
     bool good = doc_set(doc, "finding", doc_of_text(name));
+    good = doc_set(doc, "origin", doc_of_text(verifier->origin)) && good;
+    good = doc_set(doc, "scope", doc_of_text(scope)) && good;
     good = doc_set(doc, "checkpoint", doc_of_number(verdict->checkpoint)) && good;
     good = doc_set(doc, "signed_leaves", doc_of_number(verdict->signed_leaves)) && good;
     good = doc_set(doc, "unsigned_leaves", doc_of_number(verdict->unsigned_leaves)) && good;
@@ -128,7 +111,7 @@ static enum exit_status conclude(struct verification *verification)
 {
     struct session *session = verification->session;
     const struct audit_verdict *verdict = audit_verify_end(&verification->verifier);
-    struct json_t *doc = verdict_doc(verdict);
+    struct json_t *doc = verdict_doc(&verification->verifier, verdict);
     CHECK(verdict->finding != 0);
     if (doc == NULL) {
         return session_no_memory(session);
@@ -139,12 +122,51 @@ static enum exit_status conclude(struct verification *verification)
     return verdict->finding == AUDIT_SOUND ? status : refuse(session, verdict);
 }
 
-static enum exit_status verify(struct verification *verification, const char *path)
+/* The leaves that the newest good checkpoint signs, and no other. */
+static enum exit_status show(struct verification *verification)
+{
+    struct session *session = verification->session;
+    const struct audit_verdict *verdict = audit_verify_end(&verification->verifier);
+    struct json_t *rows = doc_list();
+    bool good = rows != NULL;
+    if (verdict->finding != AUDIT_SOUND) {
+        doc_free(rows);
+        return refuse(session, verdict);
+    }
+    CHECK(verdict->signed_leaves <= doc_count(verification->rows));
+    for (size_t i = 0; good && i < verdict->signed_leaves; i++) {
+        good = doc_append(rows, doc_share(doc_at(verification->rows, i)));
+    }
+    bool printed =
+        good && output_list(session->out, session->settings.output, session->columns, rows);
+    doc_free(rows);
+    return good ? session_printed(session, printed) : session_no_memory(session);
+}
+
+/* As lines_feed, and each leaf that was found good is kept. */
+static bool feed_and_keep(struct verification *verification, FILE *file, bool *kept)
+{
+    struct audit_verifier *verifier = &verification->verifier;
+    bool more = true;
+    *kept = verification->rows != NULL;
+    while (more && *kept && lines_next(file, &verification->line)) {
+        more = audit_verify_line(verifier, verification->line.text);
+        if (more && verifier->line.kind == AUDIT_LINE_LEAF) {
+            *kept = doc_append(verification->rows, leaf_doc(verifier->line.bytes));
+        }
+    }
+    CHECK(more || verifier->ended || !*kept);
+    return ferror(file) == 0;
+}
+
+static enum exit_status verify(struct verification *verification, const char *path, bool shown)
 {
     struct session *session = verification->session;
     const char *key = args_text(&session->invocation, "key");
     CHECK(path != NULL);
-    if (key == NULL || !read_keys(verification, key)) {
+    if (key == NULL ||
+        !lines_keys(
+            key, &verification->line, verification->keys, VERIFY_KEYS, &verification->keys_count)) {
         return unreadable(session, key == NULL ? "--key" : key);
     }
     verification->tenants = calloc(VERIFY_TENANTS, sizeof(*verification->tenants));
@@ -162,12 +184,18 @@ static enum exit_status verify(struct verification *verification, const char *pa
         verification->tenants,
         VERIFY_TENANTS);
     CHECK(verification->keys_count > 0);
-    bool whole = feed(verification, file);
+    bool kept = true;
+    verification->rows = shown ? doc_list() : NULL;
+    bool whole = shown ? feed_and_keep(verification, file, &kept)
+                       : lines_feed(file, &verification->line, &verification->verifier);
     (void)fclose(file); /* Only read. */
-    return whole ? conclude(verification) : unreadable(session, path);
+    if (!whole || !kept) {
+        return whole ? session_no_memory(session) : unreadable(session, path);
+    }
+    return shown ? show(verification) : conclude(verification);
 }
 
-enum exit_status run_audit_verify(struct session *session)
+static enum exit_status run(struct session *session, bool shown)
 {
     const char *path = args_operand(&session->invocation, "FILE");
     struct verification *verification = calloc(1, sizeof(*verification));
@@ -176,9 +204,20 @@ enum exit_status run_audit_verify(struct session *session)
         return session_no_memory(session);
     }
     verification->session = session;
-    enum exit_status status = verify(verification, path);
+    enum exit_status status = verify(verification, path, shown);
     CHECK(verification->keys_count <= VERIFY_KEYS);
+    doc_free(verification->rows);
     free(verification->tenants);
     free(verification);
     return status;
+}
+
+enum exit_status run_audit_verify(struct session *session)
+{
+    return run(session, false);
+}
+
+enum exit_status run_audit_show(struct session *session)
+{
+    return run(session, true);
 }

@@ -4,8 +4,9 @@
  * Prints what was proven to standard output and ends with 0; or says the first wrong leaf or
  * checkpoint on standard error and ends with 9 (8 when nothing is signed, 2 for wrong use, 1 when a
  * file cannot be read). */
-#include "audit/verify.h"
 #include "base/check.h"
+#include "base/id.h"
+#include "cli/lines.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -25,61 +26,11 @@ enum exit_code {
     EXIT_REFUTED = 9,
 };
 
-struct line {
-    size_t size;
-    bool too_long;
-    uint8_t bytes[AUDIT_LINE_MAX];
-};
-
 static struct audit_verifier verifier;
 static struct audit_verify_tenant tenants[TENANTS_MAX];
 static struct audit_key keys[KEYS_MAX];
 static uint32_t keys_count;
 static struct line line;
-
-/* Every byte counts, zero bytes too. False: the file has ended, or a read failed. */
-static bool next_line(FILE *file)
-{
-    CHECK(file != NULL);
-    line.size = 0;
-    line.too_long = false;
-    int byte = getc(file);
-    if (byte == EOF) {
-        return false;
-    }
-    while (byte != EOF && byte != '\n') {
-        if (line.size == sizeof(line.bytes)) {
-            line.too_long = true;
-            return true;
-        }
-        line.bytes[line.size++] = (uint8_t)byte;
-        byte = getc(file);
-    }
-    CHECK(line.size <= sizeof(line.bytes));
-    return true;
-}
-
-/* One verifier key on each line; empty lines are skipped. */
-static bool read_keys(const char *path)
-{
-    CHECK(keys_count == 0);
-    FILE *file = fopen(path, "rbe");
-    if (file == NULL) {
-        return false;
-    }
-    bool good = true;
-    while (good && next_line(file)) {
-        if (line.size == 0) {
-            continue;
-        }
-        good = keys_count < KEYS_MAX && !line.too_long &&
-               audit_key_parse(slice_of(line.bytes, line.size), &keys[keys_count]);
-        keys_count += good ? 1U : 0U;
-    }
-    good = good && ferror(file) == 0;
-    (void)fclose(file); /* Only read. */
-    return good && keys_count > 0;
-}
 
 /* False: the file could not be read to where the verdict fell. */
 static bool read_export(const char *path)
@@ -90,22 +41,32 @@ static bool read_export(const char *path)
     }
     CHECK(keys_count > 0);
     audit_verify_start(&verifier, keys, keys_count, tenants, TENANTS_MAX);
-    bool more = true;
-    while (more && next_line(file)) {
-        /* A line that is too long is no line of an export; an empty one says that. */
-        more = audit_verify_line(&verifier, slice_of(line.bytes, line.too_long ? 0 : line.size));
-    }
-    bool good = ferror(file) == 0;
+    bool good = lines_feed(file, &line, &verifier);
     (void)fclose(file); /* Only read. */
     return good;
 }
 
+/* Of what the verdict speaks: a tenant's sub-log is not the cell's whole log. */
+static void scope_words(char room[static ID_TEXT_SIZE])
+{
+    CHECK(verifier.started);
+    if (verifier.scope.all || verifier.scope.tenant == 0) {
+        (void)snprintf(room, ID_TEXT_SIZE, "%s", verifier.scope.all ? "all" : "provider");
+        return;
+    }
+    id_format(ID_TENANT, verifier.scope.tenant, room);
+}
+
 static enum exit_code say_proven(const struct audit_verdict *verdict)
 {
+    char scope[ID_TEXT_SIZE];
     CHECK(verdict->finding == AUDIT_SOUND);
+    scope_words(scope);
     int printed = printf(
-        "sound: %" PRIu64 " leaves are signed by the checkpoint of %" PRIu64 " (log time %" PRIu64
-        " ms), %" PRIu64 " more are not yet signed\n",
+        "sound: %s, scope %s: %" PRIu64 " leaves are signed by the checkpoint of %" PRIu64
+        " (log time %" PRIu64 " ms), %" PRIu64 " more are not yet signed\n",
+        verifier.origin,
+        scope,
         verdict->signed_leaves,
         verdict->checkpoint,
         verdict->log_time_ms,
@@ -153,7 +114,7 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "usage: udatsu-verify FILE --key log.pub\n");
         return EXIT_USED_WRONGLY;
     }
-    if (!read_keys(key_path)) {
+    if (!lines_keys(key_path, &line, keys, KEYS_MAX, &keys_count)) {
         (void)fprintf(stderr, "udatsu-verify: %s holds no verifier keys\n", key_path);
         return EXIT_NOT_READ;
     }

@@ -364,6 +364,7 @@ Test(cli_join, an_export_verifies_without_the_cell_and_not_after_one_byte_change
     char file[64];
     char key[64];
     char line[256];
+    char shown[256];
     static char text[64 * 1024];
     make_log(0);
     (void)snprintf(file, sizeof(file), "%s/export", cell_folder);
@@ -383,8 +384,23 @@ Test(cli_join, an_export_verifies_without_the_cell_and_not_after_one_byte_change
     (void)snprintf(line, sizeof(line), "udatsu audit verify %s --key %s -o json", file, key);
     cr_assert_eq(cell_run(line), EXIT_DONE, "%s", cell_err);
     cr_assert_not_null(strstr(cell_out, "\"signed_leaves\": 4"));
-    /* One digit of the third leaf. */
+    cr_assert_not_null(strstr(cell_out, "\"scope\": \"all\""), "%s", cell_out);
+    /* What it says is read without the cell, and only of a file that verifies. */
+    (void)snprintf(shown, sizeof(shown), "udatsu audit show %s --key %s -o csv", file, key);
+    cr_assert_eq(cell_run(shown), EXIT_DONE, "%s", cell_err);
+    cr_assert_not_null(strstr(cell_out, "3,1970-01-01T00:00:03.000Z,cell,tenant-create,"));
+    /* What stands behind a zero byte is read, too. */
     read_whole(file, text, sizeof(text));
+    FILE *hidden = fopen(file, "ae");
+    cr_assert_not_null(hidden);
+    cr_assert_eq(fseek(hidden, 0, SEEK_END), 0);
+    cr_assert_eq(fwrite("\0hidden\n", 1, 8, hidden), 8);
+    cr_assert_eq(fclose(hidden), 0);
+    cr_assert_eq(cell_run(line), EXIT_INTEGRITY, "%s", cell_out);
+    cr_assert_eq(cell_run(shown), EXIT_INTEGRITY);
+    cr_assert_str_eq(cell_out, "");
+    cell_write(file, text);
+    /* One digit of the third leaf. */
     char *at = text;
     for (int i = 0; i < 3; i++) {
         at = strchr(at, '\n') + 1;
