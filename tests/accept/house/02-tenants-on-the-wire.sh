@@ -19,6 +19,26 @@ must 'four instances run' test "$(count instance 'select(.state == "running") | 
 must 'on two nodes or more' test "$(nodes_used)" -ge 2
 must 'libvirt on each node says the same' same_domains
 
+# Each guest asks every address of the subnet that both tenants have, and says whose MAC answered.
+sees() { # tenant, instance, the tenant and instance whose MAC answered
+    mac=$(as "$3" -o json instance show "$4" | jq -r '.nics[0].mac')
+    [ -n "$mac" ] && as "$1" instance console "$2" | grep '^UDATSU-GUEST-SEES ' | grep -q " $mac"
+}
+two_nodes() { # tenant
+    [ "$(items instance 'select(.state == "running") | .node' --tenant "$1" | sort -u | wc -l)" -ge 2 ]
+}
+for tenant in acme beta; do
+    other=beta
+    [ $tenant = acme ] || other=acme
+    must "$tenant: its two are on two nodes" two_nodes "$tenant"
+    must "$tenant: web-1 reaches web-2" within 180 sees $tenant web-1 $tenant web-2
+    must "$tenant: web-2 reaches web-1" within 180 sees $tenant web-2 $tenant web-1
+    for name in web-1 web-2; do
+        must "$tenant: $name does not see $other's web-1" not sees $tenant $name $other web-1
+        must "$tenant: $name does not see $other's web-2" not sees $tenant $name $other web-2
+    done
+done
+
 # A guest of one tenant turns bad: it forges address, ARP and MAC by turns (deploy/lab/guest).
 "$udatsu" image create forge --kernel "$(digest kernel)" --initramfs "$(digest forge.initrd)" || true
 as acme instance create evil --image forge --vcpus 1 --memory 96M --network front

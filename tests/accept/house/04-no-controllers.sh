@@ -22,8 +22,9 @@ work() { # with one key, so that a try that was not answered is no second one
     "$udatsu" --tenant acme --timeout 2s --idempotency-key "after-$$" \
         network create "after-$$" --cidr 10.7.0.0/24
 }
-must 'work is accepted within two seconds of it' within 2 work
-printf '  %d ms\n' $(($(date +%s%3N) - started))
+must 'work is accepted' within 10 work
+took=$(($(date +%s%3N) - started))
+must "within two seconds of it ($took ms)" test $took -le 2000
 deploy/lab/machine.sh c3
 must 'the replicas agree' within 60 controllers_agree
 all_alive() { [ "$(count node 'select(.liveness == "alive") | .name')" = 3 ]; }
