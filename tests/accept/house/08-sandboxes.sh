@@ -23,7 +23,7 @@ check() { # machine, programs...
     machine=$1
     shift
     for program in "$@"; do
-        for question in 'execve /bin/true' socket 'open /etc/shadow' ptrace \
+        for question in 'execve /bin/true' socket 'open /etc/hostname' ptrace \
             'connect /run/foreign/events'; do
             # link makes connections to other machines: an AF_INET socket is its promise.
             if [ "$program $question" = 'link socket' ]; then
