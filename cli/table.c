@@ -305,7 +305,8 @@ static const struct column leaf_columns[] = {
     WIDE("index", "INDEX", "ログ番号"), LAST
 };
 static const struct column access_columns[] = {
-    COL("principal.name", "PRINCIPAL", "主体"), COL("principal.role", "ROLE", "役割"),
+    COL("kind", "KIND", "種類"), COL("principal.name", "PRINCIPAL", "主体"),
+    COL("principal.role", "ROLE", "役割"),
     COL("principal.tenant", "TENANT", "テナント"), COL("principal.revoked", "REVOKED", "失効"),
     COUNT("may", "MAY", "操作数"), WIDE("may", "OPERATIONS", "操作"), LAST
 };

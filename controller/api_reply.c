@@ -57,6 +57,15 @@ static const ProtobufCMessage *the_one(const Wire__Answer *answer)
     return answer->operation == NULL ? NULL : &answer->operation->base;
 }
 
+static void write_next_page(const struct reply_to *to, const Wire__Answer *answer, struct out *out)
+{
+    if (answer->next_after != 0) {
+        char token[API_TOKEN_SIZE];
+        api_page_token(to->route, to->slots, to->query, answer->next_after, token);
+        out_pair(out, "next_page", token);
+    }
+}
+
 static void write_list(const struct reply_to *to, const Wire__Answer *answer, struct out *out)
 {
     out_object(out);
@@ -69,11 +78,7 @@ static void write_list(const struct reply_to *to, const Wire__Answer *answer, st
         }
     }
     out_array_end(out);
-    if (answer->next_after != 0) {
-        char token[API_TOKEN_SIZE];
-        api_page_token(to->route, to->slots, to->query, answer->next_after, token);
-        out_pair(out, "next_page", token);
-    }
+    write_next_page(to, answer, out);
     out_object_end(out);
 }
 
@@ -95,8 +100,9 @@ static void write_leaf(const Wire__LeafView *view, struct out *out)
     out_object_end(out);
 }
 
-static void write_items(enum api_shape shape, const Wire__Answer *answer, struct out *out)
+static void write_items(const struct reply_to *to, const Wire__Answer *answer, struct out *out)
 {
+    enum api_shape shape = to->route->shape;
     size_t count = shape == API_SHAPE_LEAVES
                        ? answer->n_leaves
                        : (shape == API_SHAPE_ACCESS ? answer->n_access : answer->n_events);
@@ -116,6 +122,8 @@ static void write_items(enum api_shape shape, const Wire__Answer *answer, struct
     if (shape == API_SHAPE_LEAVES && answer->next_after != 0) {
         out_key(out, "next"); /* Where the next page begins; a page may be empty before that. */
         out_number(out, answer->next_after);
+    } else if (shape == API_SHAPE_ACCESS) {
+        write_next_page(to, answer, out);
     }
     out_object_end(out);
 }
@@ -166,7 +174,7 @@ static void write_shape(
         return;
     case API_SHAPE_LEAVES:
     case API_SHAPE_ACCESS:
-    case API_SHAPE_EVENTS: write_items(to->route->shape, answer, out); return;
+    case API_SHAPE_EVENTS: write_items(to, answer, out); return;
     case API_SHAPE_OWN: break;
     }
     UNREACHABLE();

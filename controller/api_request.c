@@ -186,8 +186,11 @@ static bool make_consistency(struct making *making, const char *text)
 
 static bool make_page(struct making *making, const char *text)
 {
-    Wire__List *list = making->request->list;
-    if (!token_read(making->input, text, &list->after)) {
+    Wire__Request *request = making->request;
+    bool access = request->body_case == WIRE__REQUEST__BODY_ACCESS_READ;
+    CHECK(access || request->body_case == WIRE__REQUEST__BODY_LIST);
+    uint64_t *after = access ? &request->access_read->after : &request->list->after;
+    if (!token_read(making->input, text, after)) {
         return problem_set(
             making->problem, 400, "malformed", "page_token belongs to another question.");
     }

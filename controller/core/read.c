@@ -2,6 +2,7 @@
 #include "controller/core/read.h"
 
 #include "base/check.h"
+#include "controller/core/access_read.h"
 #include "controller/core/explain_read.h"
 
 #include <string.h>
@@ -274,47 +275,6 @@ static void quota_read(struct reading *r, const Wire__QuotaRead *what)
     r->answer->items[r->answer->n_items++] = item;
 }
 
-/* Every principal and what it can do. */
-static void access_read(struct reading *r)
-{
-    struct arena *arena = r->live->arena;
-    uint32_t count = state_count(r->state, TABLE_USER);
-    size_t bytes = 0;
-    r->answer->access = arena_take(arena, sizeof(*r->answer->access) * (count + 1));
-    for (const struct user_row *user = state_first(r->state, TABLE_USER);
-         user != NULL && r->answer->access != NULL;
-         user = state_next(r->state, TABLE_USER, user)) {
-        enum access_operation may[ACCESS_OPERATIONS_END];
-        uint32_t may_count = user->revoked ? 0 : access_may_list((enum access_role)user->role, may);
-        Wire__AccessView *view = arena_take(arena, sizeof(*view));
-        const char **words = arena_take(arena, sizeof(*words) * (may_count + 1));
-        if (view == NULL || words == NULL) {
-            refuse(&r->seen, r->outcome, REJECT_OVERLOADED, "Too many principals.", "", "");
-            return;
-        }
-        for (uint32_t i = 0; i < may_count; i++) {
-            words[i] = access_operation_name(may[i]);
-        }
-        wire__access_view__init(view);
-        view->principal = views_user(r->live, user);
-        view->may = words;
-        view->n_may = may_count;
-        r->answer->access[r->answer->n_access++] = view;
-        bytes += protobuf_c_message_get_packed_size(&view->base) + 8;
-        if (bytes > ANSWER_BYTES_MAX) { /* Part of it would be taken for the whole. */
-            refuse(
-                &r->seen,
-                r->outcome,
-                REJECT_OVERLOADED,
-                "More principals than one answer holds.",
-                "",
-                "List users, page by page; their roles say what they can do.");
-            r->answer->n_access = 0;
-            return;
-        }
-    }
-}
-
 static uint32_t running(const struct state *state)
 {
     uint32_t count = 0;
@@ -422,7 +382,7 @@ void read_answer(
     } else if (request->body_case == WIRE__REQUEST__BODY_QUOTA_READ) {
         quota_read(&r, request->quota_read);
     } else if (request->body_case == WIRE__REQUEST__BODY_ACCESS_READ) {
-        access_read(&r);
+        access_read(live, &r.seen, request->access_read, outcome, answer);
     } else if (request->body_case == WIRE__REQUEST__BODY_EXPLAIN) {
         explain_read(&r.seen, nodes, request->explain, outcome, answer);
     } else {

@@ -61,6 +61,53 @@ Test(core_doors, roles_are_kept_apart)
     lab_close(&lab);
 }
 
+static const Wire__Answer *say_access(
+    struct desk *desk, Wire__Identity who, uint64_t after, uint32_t limit)
+{
+    Wire__AccessRead read = WIRE__ACCESS_READ__INIT;
+    Wire__Request request = WIRE__REQUEST__INIT;
+    read.after = after;
+    read.limit = limit;
+    request.body_case = WIRE__REQUEST__BODY_ACCESS_READ;
+    request.access_read = &read;
+    return desk_do(desk, who, &request);
+}
+
+Test(core_doors, an_auditor_sees_every_principal_machines_too_page_by_page)
+{
+    struct lab lab = lab_open();
+    struct desk *desk = lab.desk;
+    const struct state *state = desk_state(desk);
+    cr_assert_eq(say_user(desk, lab.root, "aud", ROLE(AUDITOR), NULL)->reject, 0);
+    Wire__Identity auditor = desk_who(desk, "aud");
+    uint32_t all = state_count(state, TABLE_USER) + state_count(state, TABLE_NODE) +
+                   state_count(state, TABLE_CONTROLLER);
+    uint32_t seen = 0;
+    uint32_t machines = 0;
+    uint64_t after = 0;
+    do {
+        const Wire__Answer *answer = say_access(desk, auditor, after, 2);
+        cr_assert_eq(answer->reject, 0);
+        cr_assert_gt(answer->n_access, 0);
+        cr_assert_leq(answer->n_access, 2);
+        for (size_t i = 0; i < answer->n_access; i++) {
+            const Wire__AccessView *view = answer->access[i];
+            bool machine = view->kind != WIRE__KIND__KIND_USER;
+            machines += machine ? 1 : 0;
+            cr_assert_neq(view->principal->name[0], '\0');
+            cr_assert_gt(view->n_may, 0);
+            cr_assert_eq(view->principal->role == WIRE__ROLE__ROLE_UNSET, machine);
+            cr_assert(!machine || view->n_may == 2, "a machine joins and renews");
+            seen++;
+        }
+        after = answer->next_after;
+    } while (after != 0);
+    cr_assert_eq(seen, all);
+    cr_assert_eq(machines, state_count(state, TABLE_NODE) + state_count(state, TABLE_CONTROLLER));
+    cr_assert_eq(say_access(desk, lab.ann, 0, 0)->reject, REJECT_DENIED);
+    lab_close(&lab);
+}
+
 Test(core_doors, the_revoked_and_the_older_epoch_open_no_door)
 {
     struct lab lab = lab_open(); /* INV-SEC-3 */
