@@ -193,6 +193,7 @@ static enum exit_status dispatch(struct session *session)
     case ACTION_RENEW: return run_renew(session);
     case ACTION_CONSOLE: return run_console(session);
     case ACTION_OP_WAIT: return run_op_wait(session);
+    case ACTION_EVENT_LS: return run_event_ls(session);
     case ACTION_EVENT_WATCH: return run_event_watch(session);
     case ACTION_AUDIT_LS: return run_audit_ls(session);
     case ACTION_AUDIT_EXPORT: return run_audit_export(session);

@@ -39,6 +39,8 @@ enum exit_status run_rest(struct session *session);
 enum exit_status run_op_wait(struct session *session);
 enum exit_status run_api(struct session *session);
 enum exit_status run_console(struct session *session);
+/* events.c */
+enum exit_status run_event_ls(struct session *session);
 /* watch.c */
 enum exit_status run_event_watch(struct session *session);
 /* alarm.c */

@@ -192,8 +192,8 @@ static const struct flag console_flags[] = {
     PROJECT, END
 };
 static const struct flag event_ls_flags[] = {
-    QUERY("after", FLAG_NUMBER, "after", "INDEX", "only later than this", "これより後だけ"),
-    QUERY("limit", FLAG_NUMBER, "limit", "N", "at most so many", "件数の上限"),
+    LOCAL("after", FLAG_NUMBER, "INDEX", "only later than this", "これより後だけ"),
+    LOCAL("limit", FLAG_NUMBER, "N", "at most so many; all if absent", "件数の上限(既定は全件)"),
     END
 };
 static const struct flag event_watch_flags[] = {
@@ -430,7 +430,7 @@ const struct verb verbs[] = {
       operation_columns, "wait for an operation", "操作の完了を待つ" },
     { "op", "cancel", POST, "/v1/operations/{id}:cancel", "ID", no_flags, operation_columns,
       "ask an operation to stop", "操作を取り消す" },
-    { "event", "ls", LIST, "/v1/events", "", event_ls_flags, event_columns,
+    { "event", "ls", TRAIT_LIST, ACTION_EVENT_LS, NULL, "/v1/events", "", event_ls_flags, event_columns,
       "list events", "事象の一覧" },
     { "event", "watch", 0, ACTION_EVENT_WATCH, NULL, "/v1/events", "", event_watch_flags,
       event_columns, "follow events, one JSON line each", "事象を追う(1行1JSON)" },

@@ -34,7 +34,8 @@ static enum exit_status unreadable(struct session *session, const char *path)
     CHECK(path != NULL);
     problem_say(
         session->err,
-        say("the file cannot be read", "ファイルが読めない"),
+        say("the file cannot be read, or is not what it should be",
+            "ファイルが読めないか、形が違う"),
         path,
         say("audit verify FILE --key log.pub", "audit verify FILE --key log.pub"),
         NULL);
@@ -167,7 +168,7 @@ static enum exit_status verify(struct verification *verification, const char *pa
     if (key == NULL ||
         !lines_keys(
             key, &verification->line, verification->keys, VERIFY_KEYS, &verification->keys_count)) {
-        return unreadable(session, key == NULL ? "--key" : key);
+        return unreadable(session, key);
     }
     verification->tenants = calloc(VERIFY_TENANTS, sizeof(*verification->tenants));
     FILE *file = fopen(path, "rbe");

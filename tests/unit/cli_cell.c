@@ -98,6 +98,10 @@ static enum MHD_Result on_request(
             sizeof(seen->first),
             MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "first"));
         keep(
+            seen->after,
+            sizeof(seen->after),
+            MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "after"));
+        keep(
             seen->actor,
             sizeof(seen->actor),
             MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "actor"));

@@ -495,3 +495,29 @@ Test(cli_join, leaves_are_read_to_the_end_and_a_part_says_that_it_is_one)
     cr_assert_eq(cell_run("udatsu audit ls --first 2"), EXIT_INTEGRITY, "pages go on");
     cell_stop(&server);
 }
+
+Test(cli_join, events_are_read_to_the_end)
+{
+    struct server server;
+    const struct step steps[] = {
+        { 200,
+          NULL,
+          "{\"items\":[{\"index\":3,\"name\":\"one\"},{\"index\":4,\"name\":\"two\"}]}" },
+        { 200, NULL, "{\"items\":[{\"index\":7,\"name\":\"three\"}]}" },
+        { 200, NULL, "{\"items\":[]}" },
+        { 200, NULL, "{\"items\":[{\"index\":7,\"name\":\"three\"}]}" },
+        { 200, NULL, "{\"items\":[{\"index\":7,\"name\":\"again\"}]}" },
+    };
+    cell_start(&server, steps, 5);
+    cell_use(&server, NULL);
+    cr_assert_eq(cell_run("udatsu event ls -o csv"), EXIT_DONE, "%s", cell_err);
+    cr_assert_not_null(strstr(cell_out, "three"));
+    cr_assert_eq(server.seen_count, 3);
+    cr_assert_str_eq(server.seen[0].after, "");
+    cr_assert_str_eq(server.seen[1].after, "4");
+    cr_assert_str_eq(server.seen[2].after, "7");
+    cr_assert_eq(cell_run("udatsu event ls --limit 1"), EXIT_DONE, "%s", cell_err);
+    cr_assert_not_null(strstr(cell_err, "--after 7"), "%s", cell_err);
+    cr_assert_eq(cell_run("udatsu event ls --after 7"), EXIT_FAILED, "events go on");
+    cell_stop(&server);
+}

@@ -24,7 +24,7 @@ id_of() { { items controller '"\(.name) \(.id)"' && items node '"\(.name) \(.id)
 applied() { "$udatsu" -o json cluster status | jq .applied_index; }
 # Events live in the memory of whoever leads: they are asked for after each blow, not at the end.
 recorded() { # id of the machine, program, log index before
-    "$udatsu" -o json event ls --limit 1000 |
+    "$udatsu" -o json event ls |
         jq -e "any(.[]; .name == \"process-restart\" and .subject == \"$1\" and
             .reason == \"$2\" and .index > $3)" >/dev/null
 }
