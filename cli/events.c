@@ -10,7 +10,10 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { EVENTS_PAGES = 4096 }; /* Each goes on by an index or more; the cell keeps a few thousand. */
+enum {
+    EVENTS_PAGE = 200,   /* The cell gives no more at once, but for those of one index. */
+    EVENTS_PAGES = 4096, /* Each goes on by an index or more; the cell keeps a few thousand. */
+};
 
 struct events {
     const char *query; /* The path, with everything but the cursor. */
@@ -50,9 +53,9 @@ static enum exit_status read_page(
     memcpy(path, events->query, strlen(events->query) + 1);
     (void)snprintf(number, sizeof(number), "%" PRIu64, events->after);
     bool fits = events->after == 0 || request_query(path, "after", number);
-    (void)snprintf(number, sizeof(number), "%" PRIu64, events->left);
-    fits = fits && (events->left == UINT64_MAX || request_query(path, "limit", number));
-    if (!fits) {
+    uint64_t size = events->left < EVENTS_PAGE ? events->left : EVENTS_PAGE;
+    (void)snprintf(number, sizeof(number), "%" PRIu64, size);
+    if (!fits || !request_query(path, "limit", number)) {
         return session_no_memory(session);
     }
     struct call call = { .method = "GET", .path = path };

@@ -165,8 +165,15 @@ static enum exit_status verify(struct verification *verification, const char *pa
     struct session *session = verification->session;
     const char *key = args_text(&session->invocation, "key");
     CHECK(path != NULL);
-    if (key == NULL ||
-        !lines_keys(
+    if (key == NULL) {
+        (void)snprintf(
+            session->invocation.message,
+            ARGS_MESSAGE,
+            "--key: %s",
+            say("the file with the log's public key is wanted", "ログの公開鍵のファイルが要る"));
+        return session_usage(session);
+    }
+    if (!lines_keys(
             key, &verification->line, verification->keys, VERIFY_KEYS, &verification->keys_count)) {
         return unreadable(session, key);
     }

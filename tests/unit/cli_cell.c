@@ -102,6 +102,10 @@ static enum MHD_Result on_request(
             sizeof(seen->after),
             MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "after"));
         keep(
+            seen->limit,
+            sizeof(seen->limit),
+            MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "limit"));
+        keep(
             seen->actor,
             sizeof(seen->actor),
             MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "actor"));

@@ -21,6 +21,7 @@ struct seen {
     char first[24]; /* Arguments of the query. */
     char actor[24];
     char after[24];
+    char limit[24];
     char key[80];
     char body[1024];
     char if_match[32];

@@ -417,6 +417,9 @@ Test(cli_join, an_export_verifies_without_the_cell_and_not_after_one_byte_change
     cr_assert_eq(cell_run(line), EXIT_INTEGRITY);
     (void)unlink(key);
     cr_assert_eq(cell_run(line), EXIT_USAGE);
+    (void)snprintf(line, sizeof(line), "udatsu audit verify %s", file);
+    cr_assert_eq(cell_run(line), EXIT_USAGE);
+    cr_assert_not_null(strstr(cell_err, "public key is wanted"), "%s", cell_err);
     (void)unlink(file);
 }
 
@@ -516,6 +519,9 @@ Test(cli_join, events_are_read_to_the_end)
     cr_assert_str_eq(server.seen[0].after, "");
     cr_assert_str_eq(server.seen[1].after, "4");
     cr_assert_str_eq(server.seen[2].after, "7");
+    for (uint32_t i = 0; i < 3; i++) {
+        cr_assert_str_eq(server.seen[i].limit, "200");
+    }
     cr_assert_eq(cell_run("udatsu event ls --limit 1"), EXIT_DONE, "%s", cell_err);
     cr_assert_not_null(strstr(cell_err, "--after 7"), "%s", cell_err);
     cr_assert_eq(cell_run("udatsu event ls --after 7"), EXIT_FAILED, "events go on");
