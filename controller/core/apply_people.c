@@ -333,14 +333,37 @@ static void joined(
                                                   : 0;
 }
 
+/* What a token was used for: the key that is certified and, of a controller, the key to which the
+ * cell's own are sealed. Neither may change when the same join is asked for again. INV-SEC-26 */
+static void join_digest(const Wire__Join *join, uint8_t digest_out[static SHA256_SIZE])
+{
+    struct sha256 sha;
+    sha256_start(&sha);
+    sha256_add(&sha, (struct slice){ join->csr.data, join->csr.len });
+    sha256_add(&sha, (struct slice){ join->sealing_key.data, join->sealing_key.len });
+    sha256_end(&sha, digest_out);
+}
+
+/* Whoever joined with this token may still be given his certificate: he was not revoked or removed
+ * since. */
+static bool still_there(const struct state *state, const struct token_row *token)
+{
+    const struct user_row *user = state_find(state, TABLE_USER, token->subject);
+    const struct node_row *node = state_find(state, TABLE_NODE, token->subject);
+    const struct controller_row *controller = state_find(state, TABLE_CONTROLLER, token->subject);
+    return node != NULL || (user != NULL && !user->revoked) ||
+           (controller != NULL && !controller->leaving);
+}
+
 void apply_join(struct apply *apply, const Wire__Join *join, struct outcome *outcome)
 {
     struct slice secret = { join->secret_sha256.data, join->secret_sha256.len };
     struct token_row *token = secret.size == 32 ? state_token(apply->state, secret) : NULL;
     uint8_t csr[SHA256_SIZE];
-    sha256_of((struct slice){ join->csr.data, join->csr.len }, csr);
+    join_digest(join, csr);
     wire__identity__init(&outcome->subject);
-    bool again = token != NULL && token->used && memcmp(token->csr_sha256, csr, sizeof(csr)) == 0;
+    bool again = token != NULL && token->used && memcmp(token->csr_sha256, csr, sizeof(csr)) == 0 &&
+                 still_there(apply->state, token);
     if (token == NULL || token->kind != join->kind || (token->used && !again) ||
         state_cell(apply->state)->log_time_ms >= token->expires_ms) {
         refuse(

@@ -113,6 +113,7 @@ struct desk {
     bool keys_silent; /* Keys do not answer. */
     bool later;       /* The next asks are only asked; desk_turn plans nothing until then. */
     const char *key;  /* Of the next write only; NULL: a fresh one. */
+    uint8_t sealing;  /* Another sealing key of the next join; 0: the usual one. */
     const char *if_match;
     const char *project;
 

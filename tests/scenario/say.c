@@ -293,7 +293,7 @@ const Wire__Answer *say_join_with(
     struct desk *desk, Wire__Kind kind, uint8_t secret, const char *csr)
 {
     uint8_t digest[SHA256_SIZE];
-    uint8_t sealing[32] = { 5 };
+    uint8_t sealing[32] = { desk->sealing == 0 ? 5 : desk->sealing };
     uint8_t room[64] = { 0 };
     Wire__Identity stranger = WIRE__IDENTITY__INIT;
     Wire__Join join = WIRE__JOIN__INIT;

@@ -379,6 +379,27 @@ static uint32_t remove_controller(struct desk *desk, const char *name)
     return lab_reject(desk_do(desk, desk->operator_person, &request));
 }
 
+/* A used token answers a lost answer once more, and nothing else: not for whoever was revoked or
+ * removed since, and not with another key to seal the cell's own to. */
+Test(core_engine, a_used_token_gives_nothing_to_who_was_removed_or_asks_for_more)
+{
+    struct lab lab = lab_open(); /* INV-SEC-26 */
+    struct desk *desk = lab.desk;
+    cr_assert_eq(say_token(desk, WIRE__KIND__KIND_CONTROLLER, "c2", "r1", 77)->reject, 0);
+    cr_assert_eq(say_join_with(desk, WIRE__KIND__KIND_CONTROLLER, 77, "csr")->reject, 0);
+    cr_assert_eq(say_join_with(desk, WIRE__KIND__KIND_CONTROLLER, 77, "csr")->reject, 0);
+    desk->sealing = 6;
+    cr_assert_eq(say_join_with(desk, WIRE__KIND__KIND_CONTROLLER, 77, "csr")->reject, REJECT_TOKEN);
+    desk->sealing = 0;
+    cr_assert_eq(remove_controller(desk, "c2"), 0);
+    cr_assert_eq(say_join_with(desk, WIRE__KIND__KIND_CONTROLLER, 77, "csr")->reject, REJECT_TOKEN);
+    cr_assert_eq(say_token(desk, WIRE__KIND__KIND_USER, "ann", "", 78)->reject, 0);
+    cr_assert_eq(say_join_with(desk, WIRE__KIND__KIND_USER, 78, "csr")->reject, 0);
+    cr_assert_eq(say_revoke(desk, lab.root, "ann")->reject, 0);
+    cr_assert_eq(say_join_with(desk, WIRE__KIND__KIND_USER, 78, "csr")->reject, REJECT_TOKEN);
+    lab_close(&lab);
+}
+
 Test(core_engine, a_controller_joins_votes_and_leaves_and_each_step_is_a_leaf)
 {
     struct desk *desk = desk_open(&(struct desk_conf){ .members = 1 });
