@@ -272,6 +272,7 @@ static int set_address(gnutls_x509_crt_t certificate, const char *address)
 static int set_request(gnutls_x509_crt_t certificate, const struct x509_request *request)
 {
     bool person = request->identity.kind == WIRE__KIND__KIND_USER;
+    bool served = request->identity.kind == WIRE__KIND__KIND_CONTROLLER;
     uint64_t most = person ? X509_TTL_PERSON_SECONDS : X509_TTL_MACHINE_SECONDS;
     bool shorter = request->ttl_seconds > 0 && request->ttl_seconds < most;
     uint64_t until = request->now_seconds + (shorter ? request->ttl_seconds : most);
@@ -286,7 +287,7 @@ static int set_request(gnutls_x509_crt_t certificate, const struct x509_request 
     code = code != 0
                ? code
                : gnutls_x509_crt_set_key_purpose_oid(certificate, GNUTLS_KP_TLS_WWW_CLIENT, 0);
-    if (person) {
+    if (!served) { /* INV-SEC-34: nobody dials a node; it chose its address itself. */
         return code;
     }
     code = code != 0

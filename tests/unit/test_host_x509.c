@@ -63,6 +63,42 @@ Test(x509, a_certificate_says_who_it_speaks_for_and_until_when)
     secret_free(&cell.ca_key);
 }
 
+static bool contains(struct slice text, const char *bytes, size_t size)
+{
+    for (size_t at = 0; at + size <= text.size; at++) {
+        if (memcmp(text.data + at, bytes, size) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A node names its address itself: with a controller's it would answer the CLI in its place. */
+Test(x509, only_a_controllers_certificate_can_be_a_servers) /* INV-SEC-34 */
+{
+    static const char server[] = "\x2b\x06\x01\x05\x05\x07\x03\x01"; /* RFC 5280 4.2.1.12 */
+    static const char address[] = "\x87\x04\x0a\x62\x00\x0b";        /* RFC 5280 4.2.1.6 */
+    static const Wire__Kind kinds[] = {
+        WIRE__KIND__KIND_CONTROLLER,
+        WIRE__KIND__KIND_NODE,
+        WIRE__KIND__KIND_USER,
+    };
+    struct cell cell;
+    cell_open(&cell, CELL);
+    const char *addresses[] = { "10.98.0.11" };
+    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+        struct x509_request request = request_for(kinds[i], 7);
+        bool controller = kinds[i] == WIRE__KIND__KIND_CONTROLLER;
+        request.addresses = addresses;
+        request.addresses_count = COUNT_OF(addresses);
+        struct slice certificate = SLICE_EMPTY;
+        cr_assert_eq(issue(&cell, X509_KEY_P256, &request, &certificate).code, 0);
+        cr_assert_eq(contains(certificate, server, sizeof(server) - 1), controller);
+        cr_assert_eq(contains(certificate, address, sizeof(address) - 1), controller);
+    }
+    secret_free(&cell.ca_key);
+}
+
 Test(x509, no_certificate_lives_longer_than_its_kind_may)
 {
     struct cell cell;
@@ -169,7 +205,7 @@ Test(x509, requests_that_are_not_honest_get_nothing)
     cr_assert_neq(x509_issue(&cell.ca_key, cell.ca, csr, &request, &cell.arena, &out).code, 0);
     request.identity.kind = WIRE__KIND__KIND_TENANT;
     cr_assert_neq(x509_issue(&cell.ca_key, cell.ca, csr, &request, &cell.arena, &out).code, 0);
-    request = request_for(WIRE__KIND__KIND_NODE, 9);
+    request = request_for(WIRE__KIND__KIND_CONTROLLER, 9);
     const char *bad[] = { "host name" };
     request.addresses = bad;
     request.addresses_count = 1;
