@@ -68,10 +68,10 @@ static RESULT check_and_apply(bool quiet)
     return result;
 }
 
-RESULT host_nft_base(void)
+RESULT host_nft_base(uint32_t underlay)
 {
     hold();
-    CHECK(host_rules_base(rules, sizeof(rules)));
+    CHECK(host_rules_base(underlay, rules, sizeof(rules)));
     struct result result = check_and_apply(false);
     uv_mutex_unlock(&lock);
     return result;

@@ -1,5 +1,5 @@
-/* The bridge firewall: one table, one chain for each tap, by `nft -j -f -`. Blocks; pool threads
- * only; one transaction at a time. */
+/* The bridge firewall, one chain for each tap, and who may bring frames of segments here; by
+ * `nft -j -f -`. Blocks; pool threads only; one transaction at a time. */
 #ifndef NODE_AGENT_HOST_NFT_H
 #define NODE_AGENT_HOST_NFT_H
 
@@ -8,8 +8,9 @@
 
 extern const char HOST_NFT_PATH[];
 
-/* Makes the table and its base chains what they have to be. */
-RESULT host_nft_base(void);
+/* Makes the tables and their base chains what they have to be; `underlay` is this machine's own
+ * address there, host order. */
+RESULT host_nft_base(uint32_t underlay);
 /* Installs the rules of a tap and reads them back: OK only if they are all there. */
 RESULT host_nft_tap(const struct network_nic *nic);
 /* Removes them; OK too when there are none. */

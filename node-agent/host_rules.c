@@ -7,7 +7,8 @@
 
 #include <string.h>
 
-#define TABLE "\"family\":\"bridge\",\"table\":\"udatsu\""
+#define TABLE    "\"family\":\"bridge\",\"table\":\"udatsu\""
+#define IP_TABLE "\"family\":\"ip\",\"table\":\"udatsu\""
 
 /* Before Debian's own bridge chains, and before the bridge learns a forged MAC. */
 enum { PRIORITY = -300 };
@@ -40,10 +41,43 @@ static void add_drop(struct host_text *json, const char *chain, const char *key,
         wild);
 }
 
+/* The kernel takes a segment's frames on every address and interface that the machine has. They are
+ * heard only where they belong: sent to the underlay's address, and on the interface that has it.
+ * Whoever else reaches this machine would speak inside of the tenants' networks. INV-NET-13 */
+static void add_underlay(struct host_text *json, uint32_t underlay)
+{
+    char address[NETWORK_ADDRESS_TEXT];
+    static const char segments[] = "{\"match\":{\"op\":\"==\",\"left\":{\"payload\":{\"protocol\":"
+                                   "\"udp\",\"field\":\"dport\"}},\"right\":4789}}";
+    network_address_format(underlay, address);
+    host_text_add(
+        json,
+        ",{\"add\":{\"table\":{\"family\":\"ip\",\"name\":\"udatsu\"}}},"
+        "{\"add\":{\"chain\":{" IP_TABLE ",\"name\":\"segments\",\"type\":\"filter\","
+        "\"hook\":\"input\",\"prio\":%d,\"policy\":\"accept\"}}},"
+        "{\"flush\":{\"chain\":{" IP_TABLE ",\"name\":\"segments\"}}}",
+        PRIORITY);
+    host_text_add(
+        json,
+        ",{\"add\":{\"rule\":{" IP_TABLE ",\"chain\":\"segments\",\"expr\":[%s,{\"match\":{\"op\":"
+        "\"!=\",\"left\":{\"payload\":{\"protocol\":\"ip\",\"field\":\"daddr\"}},\"right\":\"%s\"}}"
+        ","
+        "{\"counter\":null},{\"drop\":null}]}}}",
+        segments,
+        address);
+    host_text_add(
+        json,
+        ",{\"add\":{\"rule\":{" IP_TABLE ",\"chain\":\"segments\",\"expr\":[%s,{\"match\":{\"op\":"
+        "\"!=\",\"left\":{\"fib\":{\"result\":\"type\",\"flags\":[\"daddr\",\"iif\"]}},"
+        "\"right\":\"local\"}},{\"counter\":null},{\"drop\":null}]}}}",
+        segments);
+}
+
 /* Ports are named, not bridges: not every kernel has nft's bridge expressions. */
-bool host_rules_base(char *room, size_t size)
+bool host_rules_base(uint32_t underlay, char *room, size_t size)
 {
     struct host_text json;
+    CHECK(underlay != 0);
     host_text_start(&json, room, size);
     host_text_add(
         &json,
@@ -62,6 +96,7 @@ bool host_rules_base(char *room, size_t size)
     add_base_chain(&json, "from-machine", "output");
     add_drop(&json, "from-machine", "oifname", "ut*");
     add_drop(&json, "from-machine", "oifname", "ux*");
+    add_underlay(&json, underlay);
     host_text_add(&json, "]}\n");
     CHECK(json.full || json.used > 0);
     return !json.full;

@@ -8,9 +8,9 @@
 enum { HOST_RULES_SIZE = 32 * 1024 };
 
 /* The table, its map of taps and the three base chains: a tap of ours that is not in the map may
- * send nothing; nothing passes between our bridges and this machine itself (INV-NET-12). Safe to
- * apply again. */
-bool host_rules_base(char *room, size_t size);
+ * send nothing; nothing passes between our bridges and this machine itself (INV-NET-12); frames
+ * of segments come over the underlay only (INV-NET-13). Safe to apply again. */
+bool host_rules_base(uint32_t underlay, char *room, size_t size);
 /* Replaces the chain of this tap and enters it into the map. */
 bool host_rules_tap(const struct network_nic *nic, char *room, size_t size);
 /* Undoes host_rules_tap; nft refuses it when there is nothing. */

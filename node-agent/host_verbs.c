@@ -133,7 +133,8 @@ static RESULT observe_segments(struct host *host, struct arena *arena, Wire__Ver
 static RESULT do_observe(struct host *host, struct arena *arena, Wire__VerbTold *told)
 {
     told->instances = take(arena, SEEN_MAX * sizeof(told->instances[0]));
-    TRY(host_nft_base()); /* INV-NET-12: whoever flushed the rules silenced our taps, no more. */
+    /* INV-NET-12: whoever flushed the rules silenced our taps, no more. */
+    TRY(host_nft_base(host->underlay));
     TRY(observe_domains(host, arena, told));
     TRY(observe_leftovers(host, arena, told));
     return observe_segments(host, arena, told);
@@ -176,7 +177,8 @@ static RESULT do_ensure(
             return FAIL(FAILURE_BAD_INPUT);
         }
     }
-    TRY(host_nft_base()); /* INV-NET-12: before the bridge can carry a frame to this machine. */
+    /* INV-NET-12, INV-NET-13: before the bridge can carry a frame to this machine. */
+    TRY(host_nft_base(host->underlay));
     TRY(host_net_ensure(&segment));
     told_segment(arena, told, &segment);
     CHECK(told->n_segments == 1);
@@ -185,10 +187,10 @@ static RESULT do_ensure(
 
 /* ---- Start. ---- */
 
-static RESULT install_rules(const struct domain *domain)
+static RESULT install_rules(const struct host *host, const struct domain *domain)
 {
     CHECK(domain->nic_count <= LIMIT_INSTANCE_NETWORKS);
-    TRY(host_nft_base());
+    TRY(host_nft_base(host->underlay));
     for (uint32_t i = 0; i < domain->nic_count; i++) {
         TRY(host_nft_tap(&domain->nics[i]));
     }
@@ -222,7 +224,7 @@ static RESULT do_start(
     if (!host_xml_write(&domain, xml, HOST_XML_SIZE)) {
         return FAIL(FAILURE_BAD_INPUT);
     }
-    TRY(install_rules(&domain)); /* INV-NET-12: before the tap exists. */
+    TRY(install_rules(host, &domain)); /* INV-NET-12: before the tap exists. */
     TRY(host_domain_create(host->domains, domain.instance, xml));
     struct result result = finish_start(host, &domain);
     if (result.code != 0) {

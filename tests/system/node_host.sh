@@ -1,8 +1,8 @@
 #!/bin/sh
 # One node's `host` program, driven verb by verb without agent or controllers (host_drive.c): a real
 # guest boots, is observed, survives the death of host and of libvirtd, is not started twice
-# (INV-VM-1), speaks only with its own addresses (INV-NET-12, seen with the rules off), and leaves
-# nothing when erased. Usage: node_host.sh BUILD. Prints TAP.
+# (INV-VM-1), speaks only with its own addresses (INV-NET-12) and hears nobody from outside the
+# underlay (INV-NET-13), both seen with the rules off, and leaves nothing when erased. Usage: node_host.sh BUILD. Prints TAP.
 set -eu
 build=${1:?node_host.sh BUILD}
 label=h
@@ -27,6 +27,20 @@ seen_by_neighbour() { # filter, command in the guest
     [ -s "$state/frames" ] || { kill "$listener" 2>/dev/null || true; }
     wait "$listener" 2>/dev/null || true
     [ -s "$state/frames" ]
+}
+# A frame of segment 4100, broadcast, as another node would send it, but from the management
+# network and to an address of the node: true if the neighbour sees it.
+heard_from_management() { # address
+    rm -f "$state/frames"
+    neighbour timeout 5 tcpdump -i peer0 -c 1 -e -nn -U 'ether src 52:54:00:00:55:55' \
+        >"$state/frames" 2>"$state/tcpdump" &
+    listener=$!
+    soon grep -q 'listening on' "$state/tcpdump"
+    "$lab/enter.sh" desk python3 -c 'import socket, sys
+frame = bytes.fromhex("0800000000100400" + "ff" * 6 + "525400005555" + "88b5") + bytes(46)
+socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(frame, (sys.argv[1], 4789))' "$1"
+    wait "$listener" 2>/dev/null || true
+    grep -q 0x88b5 "$state/frames"
 }
 forge_address='ip addr add 10.5.0.66/24 dev eth0; ping -c 3 -W 1 -I 10.5.0.66 10.5.0.9; ip addr del 10.5.0.66/24 dev eth0'
 forge_mac='(ip link set eth0 down; ip link set eth0 address 52:54:00:00:66:66; ip link set eth0 up; ping -c 3 -W 1 10.5.0.9; ip link set eth0 down; ip link set eth0 address MAC; ip link set eth0 up) >/dev/null 2>&1 & sleep 5'
@@ -89,8 +103,17 @@ node ip addr add 10.5.0.200/32 dev lo
 # A machine answers for any address of its own on any of its interfaces, unless it is told not to.
 machine_answers() { in_guest 'arping -c 2 -w 3 -I eth0 10.5.0.200' | grep -q 'Received [1-9]'; }
 shows 'the machine that the guest runs on does not answer it' not machine_answers
+"$lab/enter.sh" desk ip route add 10.99.0.101 via 10.98.0.101
+for address in 10.98.0.101 10.99.0.101; do
+    shows "no frame from the management network is heard, sent to $address (INV-NET-13)" \
+        not heard_from_management "$address"
+done
 
 node nft delete table bridge udatsu
+node nft delete table ip udatsu
+for address in 10.98.0.101 10.99.0.101; do
+    shows "with the rules off it is, sent to $address" heard_from_management "$address"
+done
 shows 'with the rules off the forged address is seen' \
     seen_by_neighbour 'src host 10.5.0.66' "$forge_address"
 shows 'with the rules off the forged MAC is seen' \

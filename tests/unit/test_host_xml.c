@@ -210,7 +210,7 @@ Test(rules, a_tap_s_chain_ends_with_a_drop_and_is_entered_last) /* INV-NET-12 */
 Test(rules, taps_without_a_chain_and_the_machine_itself_are_cut_off) /* INV-NET-12 */
 {
     static char json[HOST_RULES_SIZE];
-    cr_assert(host_rules_base(json, sizeof(json)));
+    cr_assert(host_rules_base(0x0a630065, json, sizeof(json)));
     const char *map = strstr(json, "@taps");
     const char *rest = strstr(json, "\"right\":\"ut*\"");
     cr_assert_not_null(map);
@@ -218,7 +218,18 @@ Test(rules, taps_without_a_chain_and_the_machine_itself_are_cut_off) /* INV-NET-
     cr_assert_lt(map, rest, "a tap with rules never reaches the drop");
     cr_assert_not_null(strstr(json, "\"hook\":\"input\""));
     cr_assert_not_null(strstr(json, "\"hook\":\"output\""));
-    cr_assert_not(host_rules_base(json, 100));
+    cr_assert_not(host_rules_base(0x0a630065, json, 100));
+}
+
+Test(rules, segments_are_heard_on_the_underlay_and_nowhere_else) /* INV-NET-13 */
+{
+    static char json[HOST_RULES_SIZE];
+    cr_assert(host_rules_base(0x0a630065, json, sizeof(json)));
+    const char *chain = strstr(json, "\"name\":\"segments\"");
+    cr_assert_not_null(chain);
+    cr_assert_not_null(strstr(chain, "\"right\":4789"));
+    cr_assert_not_null(strstr(chain, "\"right\":\"10.99.0.101\""));
+    cr_assert_not_null(strstr(chain, "[\"daddr\",\"iif\"]"));
 }
 
 /* What nft answers, cut to what is read. */
