@@ -31,6 +31,8 @@ static const char *const header_names[] = {
 };
 _Static_assert(COUNT_OF(header_names) == HTTP_HEADERS_END, "every header has its name");
 
+static const char absent[] = ""; /* By its place: a header may be there and empty. */
+
 /* ---- The loop ---- */
 
 static void on_timer(uv_timer_t *timer);
@@ -161,6 +163,12 @@ static struct door_peer *peer_of(struct http *http, struct MHD_Connection *conne
 
 /* ---- Requests ---- */
 
+/* Of these a second one would be another meaning: whoever stands before us might take the other. */
+static bool comes_once(size_t header)
+{
+    return header != HTTP_HEADER_ACCEPT && header != HTTP_HEADER_PREFER;
+}
+
 static enum MHD_Result on_header(
     void *context, enum MHD_ValueKind kind, const char *name, const char *value)
 {
@@ -169,6 +177,7 @@ static enum MHD_Result on_header(
     for (size_t i = 0; i < HTTP_HEADERS_END; i++) {
         if (name[0] != '\0' && (name[0] | 32) == (header_names[i][0] | 32) &&
             strcasecmp(name, header_names[i]) == 0) {
+            call->twice = call->twice || (call->open.headers[i] != absent && comes_once(i));
             call->open.headers[i] = value == NULL ? "" : value;
         }
     }
@@ -222,12 +231,18 @@ static enum MHD_Result begin(
     call->stage = STAGE_BODY;
     call->open = (struct http_call){ .http = http, .method = method, .path = path, .peer = peer };
     for (size_t i = 0; i < HTTP_HEADERS_END; i++) {
-        call->open.headers[i] = "";
+        call->open.headers[i] = absent;
     }
     (void)MHD_get_connection_values(connection, MHD_HEADER_KIND, on_header, call);
     (void)MHD_get_connection_values(
         connection, MHD_GET_ARGUMENT_KIND, on_argument, &call->open.query);
     struct problem problem;
+    const char *const *headers = call->open.headers;
+    if (call->twice || (headers[HTTP_HEADER_CONTENT_LENGTH] != absent &&
+                        headers[HTTP_HEADER_TRANSFER_ENCODING] != absent)) {
+        problem_set(&problem, 400, "malformed", "A header comes twice, or two contradict.");
+        return refuse_head(call, &problem);
+    }
     if (!http->hooks.head(http->hooks.context, &call->open, &call->body_max, &problem)) {
         return refuse_head(call, &problem);
     }

@@ -49,6 +49,7 @@ struct call {
     size_t body_max;
     size_t drained;
     struct body body;
+    bool twice; /* A header that has one meaning came twice. */
 };
 
 /* GnuTLS's session of this connection; NULL: it has none. */

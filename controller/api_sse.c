@@ -271,9 +271,25 @@ uint32_t streams_count(const struct streams *streams)
     return streams->count;
 }
 
+static uint32_t streams_of(const struct streams *streams, const Wire__Identity *who)
+{
+    uint32_t count = 0;
+    for (size_t i = 0; i < STREAMS_MAX; i++) {
+        const struct work *work = streams->streams[i].work;
+        count += work != NULL && work->principal.kind == who->kind && work->principal.id == who->id;
+    }
+    return count;
+}
+
 bool stream_begin(struct work *work, uint64_t after, struct problem *problem)
 {
     struct streams *streams = work->service->streams;
+    if (streams_of(streams, &work->principal) >= STREAMS_OF_ONE) { /* INV-PACE-2 */
+        problem_set(
+            problem, 429, "overloaded", "You have %d streams open already.", STREAMS_OF_ONE);
+        problem->retry_after_seconds = 5;
+        return false;
+    }
     struct stream *stream = NULL;
     for (size_t i = 0; i < STREAMS_MAX && stream == NULL; i++) {
         stream = streams->streams[i].work == NULL ? &streams->streams[i] : NULL;

@@ -18,6 +18,7 @@
 
 enum {
     STREAMS_MAX = 256,
+    STREAMS_OF_ONE = 32,              /* Of one principal: nobody takes all of them. INV-PACE-2 */
     STREAM_BUFFER_BYTES = 128 * 1024, /* Holds STREAM_PAGE events. */
     STREAM_PAGE = 200,                /* What engine gives at once. */
     STREAM_POLL_MS = 1000,            /* Asks even when no bell rang. */

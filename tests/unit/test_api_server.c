@@ -390,6 +390,44 @@ Test(api_server, a_revoked_readers_stream_ends, .init = begin, .fini = end)
     client_close(&client);
 }
 
+/* INV-PACE-2 */
+Test(api_server, nobody_takes_all_streams, .init = begin, .fini = end)
+{
+    enum { OF_ONE = 32 };
+    static const char text[] = "GET /v1/events?after=10 HTTP/1.1\r\nHost: x\r\n"
+                               "Accept: text/event-stream\r\n\r\n";
+    struct client clients[OF_ONE + 1];
+    for (size_t i = 0; i <= OF_ONE; i++) {
+        clients[i] = open_as(BENCH_USER);
+        gnutls_record_send(clients[i].session, text, sizeof(text) - 1);
+        cr_assert(client_until(&clients[i], "\r\n\r\n"));
+        cr_assert(says(&clients[i], i < OF_ONE ? " 200 " : " 429 "), "%zu", i);
+    }
+    for (size_t i = 0; i <= OF_ONE; i++) {
+        client_close(&clients[i]);
+    }
+}
+
+/* Whoever stands between us and the client must not be able to read another request in it. */
+Test(api_server, headers_that_contradict_end_the_connection, .init = begin, .fini = end)
+{
+    static const char *const rows[] = {
+        "Content-Length: 2\r\nContent-Length: 40\r\n",
+        "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+        "Content-Length: 2\r\nIdempotency-Key: k2\r\n",
+    };
+    uint32_t asked = bench_asked(bench);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char text[256];
+        struct client client = open_as(BENCH_USER);
+        int size = snprintf(
+            text, sizeof(text), "POST /v1/tenants HTTP/1.1\r\nHost: x\r\n" KEY "%s\r\n", rows[i]);
+        cr_assert_eq(client_send(&client, text, (size_t)size), 400, "row %zu", i);
+        client_close(&client);
+    }
+    cr_assert_eq(bench_asked(bench), asked);
+}
+
 Test(api_server, figures_are_prometheus_text, .init = begin, .fini = end)
 {
     struct client client = open_as(BENCH_USER);
