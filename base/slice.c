@@ -32,6 +32,14 @@ int slice_compare(struct slice a, struct slice b)
     return a.size < b.size ? -1 : (a.size > b.size ? 1 : 0);
 }
 
+/* What is not seen itself but changes how the rest is read: Unicode's bidirectional controls
+ * (UAX #9, 2.) and its line and paragraph separators. */
+static bool reorders(uint32_t point)
+{
+    return point == 0x61c || point == 0x200e || point == 0x200f ||
+           (point >= 0x2028 && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069);
+}
+
 /* The number of bytes of the code point at the front, 0 when malformed or a control character. */
 static size_t utf8_front(struct slice text)
 {
@@ -54,7 +62,9 @@ static size_t utf8_front(struct slice text)
     static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
     bool surrogate = point >= 0xd800 && point <= 0xdfff;
     bool control = point >= 0x80 && point < 0xa0;
-    return point < least[size] || point > 0x10ffff || surrogate || control ? 0 : size;
+    return point < least[size] || point > 0x10ffff || surrogate || control || reorders(point)
+               ? 0
+               : size;
 }
 
 bool text_is_clean(struct slice text)

@@ -72,6 +72,8 @@ Test(text, control_characters_and_broken_utf8_are_unclean)
     cr_assert_not(text_is_clean(slice_text("\xed\xa0\x80")));
     cr_assert_not(text_is_clean(slice_text("\xe5\x8d")));
     cr_assert_not(text_is_clean(slice_text("\xf4\x90\x80\x80")));
+    cr_assert_not(text_is_clean(slice_text("\u202egnp.exe"))); /* Would be read backwards. */
+    cr_assert_not(text_is_clean(slice_text("a\u2028b")));
     char room[4];
     cr_assert_not(text_copy(room, sizeof(room), slice_text("four")));
     cr_assert_str_eq(room, "");
