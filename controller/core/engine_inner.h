@@ -183,6 +183,9 @@ struct engine {
     uint32_t round_yes; /* Bit per member. */
     bool round_wanted;
     uint64_t round_done; /* The newest round that succeeded. */
+    uint64_t fresh_ms;   /* All that the leader had applied then is applied here; 0: never yet. */
+    uint64_t ahead_ms;   /* The leader said then that it had applied `ahead`, more than we. */
+    uint64_t ahead;      /* 0: nothing is waited for. */
     bool more;           /* Something had no room in this step. */
 
     /* Machines. */
@@ -299,6 +302,8 @@ bool papers_answer(
 void standing_applied(struct engine *engine); /* An entry was applied. */
 void standing_said(struct engine *engine, uint64_t peer, const Wire__Standing *said);
 void standing_tell(struct engine *engine, uint64_t peer);
+/* How old what is applied here can be, at most; grows while no leader is heard. */
+uint64_t standing_age_ms(struct engine *engine);
 void standing_clock(struct engine *engine); /* Tells every controller that is linked. */
 /* What a controller supports, and what its clock shows now; false: it has not said. */
 bool standing_known(struct engine *engine, uint64_t id, uint32_t *level_out, uint64_t *wall_ms_out);

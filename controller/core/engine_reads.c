@@ -27,7 +27,6 @@ static bool answer_elsewhere(struct engine *engine, uint32_t slot, const Wire__R
 
 static void answer_now(struct engine *engine, uint32_t slot, bool stale)
 {
-    struct ask *ask = &engine->asks[slot];
     Wire__Request *request = asks_request(engine, slot);
     Wire__Answer *answer = asks_answer_new(engine, request);
     struct view_live live = engine_live(engine);
@@ -50,7 +49,7 @@ static void answer_now(struct engine *engine, uint32_t slot, bool stale)
     }
     answer->index = engine->applied;
     if (stale) {
-        answer->age_ms = engine->role == ENGINE_LEADING ? 0 : engine->now_ms - ask->since_ms;
+        answer->age_ms = standing_age_ms(engine);
     }
     if (answer->cluster_status != NULL) {
         Wire__ClusterStatus *status = answer->cluster_status;

@@ -186,6 +186,39 @@ static void judge(struct engine *engine)
 
 /* ---- What is said ---- */
 
+/* ---- Age ---- */
+
+static void caught_up(struct engine *engine)
+{
+    if (engine->ahead != 0 && engine->applied >= engine->ahead) {
+        engine->fresh_ms = engine->ahead_ms;
+        engine->ahead = 0;
+    }
+}
+
+/* While one saying is waited for, later ones are not kept: the age is then a little too large. */
+static void leader_said(struct engine *engine, uint64_t applied)
+{
+    caught_up(engine);
+    if (engine->ahead == 0) {
+        engine->ahead = applied;
+        engine->ahead_ms = engine->now_ms;
+        caught_up(engine);
+    }
+}
+
+uint64_t standing_age_ms(struct engine *engine)
+{
+    if (engine->role == ENGINE_LEADING) {
+        return 0;
+    }
+    caught_up(engine);
+    CHECK(engine->fresh_ms <= engine->now_ms);
+    return engine->now_ms - engine->fresh_ms;
+}
+
+/* ---- What others say ---- */
+
 void standing_said(struct engine *engine, uint64_t peer, const Wire__Standing *said)
 {
     struct controller_soft *other = engine_other(engine, peer);
@@ -211,6 +244,9 @@ void standing_said(struct engine *engine, uint64_t peer, const Wire__Standing *s
     }
     other->wall_offset_ms = said->wall_ms > engine->wall_ms ? said->wall_ms - engine->wall_ms
                                                             : engine->wall_ms - said->wall_ms;
+    if (peer == engine->leader) {
+        leader_said(engine, said->applied_index);
+    }
     judge(engine);
     processes_said(engine, WIRE__KIND__KIND_CONTROLLER, peer, said->n_processes, said->processes);
 }

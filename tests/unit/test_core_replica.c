@@ -188,6 +188,28 @@ static void stands(struct desk *desk, uint64_t peer, uint64_t index, uint64_t di
     desk_frame(desk, WIRE__KIND__KIND_CONTROLLER, peer, 0, &frame);
 }
 
+Test(core_replica, a_stale_read_is_as_old_as_the_leaders_last_word_that_is_applied)
+{
+    struct desk_conf conf = { .members = DESK_MEMBERS };
+    struct desk *desk = desk_open(&conf);
+    for (int i = 0; i < DESK_MEMBERS - 1; i++) {
+        const Wire__Answer *joined =
+            say_join(desk, WIRE__KIND__KIND_CONTROLLER, i == 0 ? "c2" : "c3", "r1");
+        cr_assert(id_parse(ID_CONTROLLER, joined->join->id, &desk->others[i]));
+    }
+    cr_assert_eq(say_status(desk, desk->operator_person, true)->age_ms, 0); /* It leads. */
+    desk_follow(desk, 5, desk->others[0]);
+    stands(desk, desk->others[0], desk->index, desk_state(desk)->digest);
+    desk_pass(desk, 700);
+    cr_assert_eq(say_status(desk, desk->operator_person, true)->age_ms, 700);
+    stands(desk, desk->others[1], desk->index, desk_state(desk)->digest); /* It does not lead. */
+    cr_assert_eq(say_status(desk, desk->operator_person, true)->age_ms, 700);
+    stands(desk, desk->others[0], desk->index + 1, 0); /* There is more than we have. */
+    desk_pass(desk, 20 * 1000);
+    cr_assert_eq(say_status(desk, desk->operator_person, true)->age_ms, 20700);
+    desk_close(desk);
+}
+
 Test(core_replica, it_stops_only_against_a_majority_that_agrees_with_itself)
 {
     struct desk_conf conf = { .members = DESK_MEMBERS }; /* INV-REF-1 */
