@@ -76,6 +76,7 @@ struct node_soft {
     uint64_t certify_ms;     /* When it last asked for a certificate; 0: never. */
     uint64_t conditioned_ms; /* When its conditions were last put into the log. */
     uint64_t judged_ms;      /* When it was last judged; 0: the row says what we see. */
+    struct rate words;       /* What it may still put into the log. */
 };
 
 struct controller_soft {
@@ -326,6 +327,8 @@ void nodes_link(struct engine *engine, uint64_t node, bool up);
 void nodes_clock(struct engine *engine);
 void nodes_leading(struct engine *engine);
 struct node_soft *nodes_soft(struct engine *engine, uint64_t node);
+/* A word of this node may go into the log now; false: it has said too much, and says it again. */
+bool nodes_may_say(struct engine *engine, uint64_t node);
 
 /* ---- engine_orders.c ---- */
 void nodes_assign(struct engine *engine, const struct effect *assign);

@@ -8,6 +8,8 @@
 
 enum {
     MISMATCHES_MAX = 3,
+    WORDS_PER_SECOND = 16, /* Of one node into the log: more than it can boot. */
+    WORDS_SAVED = 2048,    /* At once: two about each guest that it can have. */
     JUDGE_AGAIN_MS = 1000, /* A judgement that the row does not show by then is told again. */
 };
 
@@ -21,6 +23,16 @@ struct node_soft *nodes_soft(struct engine *engine, uint64_t node)
     size_t slot = (size_t)((const uint8_t *)row - table->rows) / table->row_size;
     CHECK(slot < table->capacity);
     return &engine->soft[slot];
+}
+
+/* INV-PACE-3: a node that lies as fast as it can fills neither the log nor the others' places. */
+bool nodes_may_say(struct engine *engine, uint64_t node)
+{
+    struct node_soft *soft = nodes_soft(engine, node);
+    const struct rate_limit limit = rate_limit_make(WORDS_PER_SECOND, WORDS_SAVED);
+    uint64_t wait_ms = 0;
+    CHECK(soft != NULL);
+    return rate_take(&soft->words, &limit, engine->now_ms, 1, &wait_ms);
 }
 
 /* ---- Words ---- */
@@ -37,8 +49,8 @@ static void report(struct engine *engine, uint64_t node, const Wire__NodeInstanc
     bool waits = word->observed == WIRE__OBSERVED__OBSERVED_STARTING && !runs;
     bool pointless = row->desired == WIRE__DESIRED__DESIRED_GONE &&
                      word->observed != WIRE__OBSERVED__OBSERVED_GONE;
-    if (!news || waits || pointless) {
-        return; /* Nothing would change: no log write for it. */
+    if (!news || waits || pointless || !nodes_may_say(engine, node)) {
+        return; /* Nothing would change, or it is told again later: no log write for it. */
     }
     Wire__NodeReported reported = WIRE__NODE_REPORTED__INIT;
     reported.node = node;
@@ -115,7 +127,8 @@ static void heard(struct engine *engine, const struct node_row *row, const Wire_
                 memcmp(row->boot_id, hello->boot_id.data, sizeof(row->boot_id)) == 0 &&
                 row->vcpus == hello->vcpus && row->memory_bytes == hello->memory_bytes &&
                 !images_differ(row, hello->n_images, hello->images);
-    if (same || hello->boot_id.len != sizeof(row->boot_id)) {
+    if (same || hello->boot_id.len != sizeof(row->boot_id) ||
+        !nodes_may_say(engine, row->head.id)) {
         return;
     }
     Wire__NodeHeard word = WIRE__NODE_HEARD__INIT;

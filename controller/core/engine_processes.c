@@ -57,7 +57,8 @@ void processes_said(
     }
     for (size_t i = 0; i < count && i < PROGRAMS_END; i++) {
         enum program program = program_named(list[i]->program);
-        if (program != 0 && list[i]->started_ms != 0 && row[program] != list[i]->started_ms) {
+        bool news = program != 0 && list[i]->started_ms != 0 && row[program] != list[i]->started_ms;
+        if (news && (kind != WIRE__KIND__KIND_NODE || nodes_may_say(engine, machine))) {
             word(engine, kind, machine, program, list[i]->started_ms);
         }
     }

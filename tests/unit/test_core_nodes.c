@@ -154,6 +154,30 @@ Test(core_nodes, another_life_of_a_program_is_one_event_however_often_it_is_told
     lab_close(&lab);
 }
 
+Test(core_nodes, a_node_that_says_more_and_more_does_not_fill_the_log)
+{
+    enum { SAVED = 2048 };
+    struct lab lab = lab_open(); /* INV-PACE-3 */
+    struct desk *desk = lab.desk;
+    for (uint32_t i = 0; i < SAVED + 500; i++) {
+        lab.n1->boot = (uint8_t)(i % 200 + 2);
+        desk_hello(desk, lab.n1);
+        desk_turn(desk);
+    }
+    uint32_t said = desk_leaves(desk, "node-boot", 0);
+    cr_assert_leq(said, SAVED + 3);
+    lab.n2->boot = 7; /* Its neighbour is heard all the same. */
+    desk_hello(desk, lab.n2);
+    desk_turn(desk);
+    cr_assert_eq(desk_leaves(desk, "node-boot", 0), said + 1);
+    desk_pass(desk, 1000);
+    lab.n1->boot = 250;
+    desk_hello(desk, lab.n1);
+    desk_turn(desk);
+    cr_assert_eq(desk_leaves(desk, "node-boot", 0), said + 2);
+    lab_close(&lab);
+}
+
 Test(core_nodes, what_a_node_claims_cannot_make_sums_wrap)
 {
     struct lab lab = lab_open();
