@@ -24,6 +24,7 @@
 #define OPERATOR  "operator"
 #define PROVIDER  "operator, auditor"
 #define OWN       "operator, tenant"
+#define ITS_OWN   "tenant"
 #define OWN_READ  "operator, auditor, tenant"
 #define EVERYBODY "anyone with a certificate"
 #define STRANGER  "anyone"
@@ -103,7 +104,7 @@ static const struct api_route routes[] = {
       OWN_READ, ENGINE(QUOTA_READ, quota_read), .fields = { "tenant", "project" },
       .item = "QuotaView", READ(ONE) },
     { API_METHOD_PUT, T "/projects/{project}/quota", "project-quota-set", "Set a project's cap",
-      OWN, ENGINE(QUOTA_SET, quota_set), .fields = { "tenant", "project" }, .takes_body = true,
+      OPERATOR, ENGINE(QUOTA_SET, quota_set), .fields = { "tenant", "project" }, .takes_body = true,
       WRITE },
 
     { API_METHOD_GET, "/v1/users", "user-list", "Principals", PROVIDER, LIST(USER, "UserView"),
@@ -125,7 +126,7 @@ static const struct api_route routes[] = {
     { API_METHOD_DELETE, "/v1/images/{image}", "image-delete", "Delete an unused image", OPERATOR,
       ENGINE(IMAGE_DELETE, image_delete), .fields = { "image" }, WRITE },
 
-    { API_METHOD_GET, "/v1/networks", "network-list-all", "Networks of all tenants", PROVIDER,
+    { API_METHOD_GET, "/v1/networks", "network-list-all", "Networks of all tenants; a tenant sees its own", OWN_READ,
       LIST(NETWORK, "NetworkView"), .query = query_list_tenant },
     { API_METHOD_GET, T "/networks", "network-list", "A tenant's networks", OWN_READ,
       LIST(NETWORK, "NetworkView"), .fields = { "tenant" }, .query = query_list_project },
@@ -138,7 +139,7 @@ static const struct api_route routes[] = {
       ENGINE(NETWORK_DELETE, network_delete), .fields = { "tenant", "network" },
       .query = query_project, WRITE },
 
-    { API_METHOD_GET, "/v1/instances", "instance-list-all", "Instances of all tenants", PROVIDER,
+    { API_METHOD_GET, "/v1/instances", "instance-list-all", "Instances of all tenants; a tenant sees its own", OWN_READ,
       LIST(INSTANCE, "InstanceView"), .query = query_list_tenant },
     { API_METHOD_GET, T "/instances", "instance-list", "A tenant's instances", OWN_READ,
       LIST(INSTANCE, "InstanceView"), .fields = { "tenant" }, .query = query_list_project },
@@ -159,16 +160,16 @@ static const struct api_route routes[] = {
     { API_METHOD_POST, T "/instances/{instance}:reboot", "instance-reboot", "Boot it anew", OWN,
       ENGINE(INSTANCE_REBOOT, instance_reboot), .fields = { "tenant", "instance" },
       .query = query_project, .takes_body = true, WRITE },
-    { API_METHOD_GET, T "/instances/{instance}/console", "instance-console", "Its console log", OWN,
+    { API_METHOD_GET, T "/instances/{instance}/console", "instance-console", "Its console log", ITS_OWN,
       ENGINE(CONSOLE_READ, console_read), .fields = { "tenant", "instance" },
       .query = query_console, .item = "ConsoleData", READ(CONSOLE) },
 
-    { API_METHOD_GET, "/v1/operations", "operation-list", "Operations", EVERYBODY,
+    { API_METHOD_GET, "/v1/operations", "operation-list", "Operations", OWN_READ,
       LIST(OPERATION, "OperationView"), .query = query_page },
-    { API_METHOD_GET, "/v1/operations/{operation}", "operation-show", "One operation", EVERYBODY,
+    { API_METHOD_GET, "/v1/operations/{operation}", "operation-show", "One operation", OWN_READ,
       ONE(OPERATION, "OperationView"), .fields = { "name" } },
     { API_METHOD_GET, "/v1/operations/{operation}/wait", "operation-wait",
-      "One operation, once it has ended or the seconds are over", EVERYBODY,
+      "One operation, once it has ended or the seconds are over", OWN_READ,
       ENGINE(OPERATION_WAIT, operation_wait), .fields = { "operation" }, .query = query_wait,
       .item = "OperationView", READ(ONE) },
     { API_METHOD_POST, "/v1/operations/{operation}:cancel", "operation-cancel", "Cancel it", OWN,

@@ -1,4 +1,5 @@
 /* The route table, requests made from it, and the published description. */
+#include "access/authz.h"
 #include "controller/api_openapi.h"
 #include "controller/api_request.h"
 #include "wire/wire.h"
@@ -382,4 +383,54 @@ Test(api_openapi, the_published_file_is_what_the_table_says)
     cr_assert_neq(memcmp(held, text.data, size), 0, "one changed byte is seen");
     json_start();
     cr_assert_null(json_read(slice_text("{"), &problem));
+}
+
+static bool may(enum access_role role, const Wire__Request *request)
+{
+    struct access_principal who = { .role = role, .tenant = role == ACCESS_ROLE_TENANT ? 7 : 0 };
+    return access_decide_role(&who, access_operation_of(request)) == REJECT_NONE;
+}
+
+/* The one request of a route, with "a" in every slot. */
+static Wire__Request *request_of(const struct api_route *route)
+{
+    char target[128] = "";
+    size_t used = 0;
+    for (const char *at = route->path; *at != '\0'; at++) {
+        if (*at == '{') {
+            at = strchr(at, '}');
+            target[used++] = 'a';
+        } else {
+            target[used++] = *at;
+        }
+    }
+    arena_reset(&arena);
+    return make(route->method, target, NULL, "k", route->method == API_METHOD_POST ? "" : "*");
+}
+
+Test(api_routes, every_route_names_the_roles_that_engine_lets_in, .init = begin)
+{
+    uint32_t looked_at = 0;
+    for (size_t i = 0; i < api_routes_count(); i++) {
+        const struct api_route *route = api_route_at(i);
+        if (route->server != API_SERVER_ENGINE || route->stranger) {
+            continue;
+        }
+        const Wire__Request *request = request_of(route);
+        cr_assert_not_null(request, "%s", route->operation);
+        char roles[64];
+        bool everybody = may(ACCESS_ROLE_MACHINE, request);
+        (void)snprintf(
+            roles,
+            sizeof(roles),
+            "%s%s%s",
+            may(ACCESS_ROLE_OPERATOR, request) ? "operator, " : "",
+            may(ACCESS_ROLE_AUDITOR, request) ? "auditor, " : "",
+            may(ACCESS_ROLE_TENANT, request) ? "tenant, " : "");
+        roles[strlen(roles) - 2] = '\0';
+        cr_assert_str_eq(
+            route->roles, everybody ? "anyone with a certificate" : roles, "%s", route->operation);
+        looked_at++;
+    }
+    cr_assert_gt(looked_at, 40);
 }
