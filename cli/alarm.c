@@ -22,6 +22,7 @@ enum {
     ALARM_PER_LOOK = 64,   /* One slow hook must not make the list arbitrarily old. */
     ALARM_HOOK_MS = 10000, /* A hook that takes longer is stuck. */
     ALARM_STATE_MAX = 1 << 20,
+    ALARM_WHY = 192, /* One line about a hook that failed. */
 };
 
 struct lookout {
@@ -30,10 +31,11 @@ struct lookout {
     const char *webhook;
     const char *state;        /* File, NULL: memory only. */
     struct json_t *delivered; /* id → "raised" or "cleared"; owned. */
+    bool failed;              /* Something of the last look was not delivered. */
     struct http *http;        /* For the webhook only: the cell's certificate never goes there. */
 };
 
-static bool hand_to_program(struct lookout *lookout, const char *text)
+static bool hand_to_program(const struct lookout *lookout, const char *text, char *why)
 {
     const char *argv[] = { lookout->program, NULL };
     struct program program = {
@@ -45,11 +47,17 @@ static bool hand_to_program(struct lookout *lookout, const char *text)
     CHECK(lookout->program[0] == '/');
     struct result result = program_run(&program, &end);
     bool good = result.code == 0 && end.status == 0;
+    if (result.code != 0) {
+        (void)snprintf(why, ALARM_WHY, "%.120s: %s", lookout->program, result_name(result));
+    } else if (!good) {
+        (void)snprintf(why, ALARM_WHY, "%.120s: exit status %d", lookout->program, end.status);
+    }
     program_end_free(&end);
     return good;
 }
 
-static bool hand_to_webhook(struct lookout *lookout, const char *text, const char *id)
+static bool hand_to_webhook(
+    const struct lookout *lookout, const char *text, const char *id, char *why)
 {
     struct http_answer answer;
     struct http_request request = {
@@ -63,6 +71,12 @@ static bool hand_to_webhook(struct lookout *lookout, const char *text, const cha
     CHECK(request.cert == NULL);
     struct result result = http_exchange(lookout->http, &request, &answer);
     bool good = result.code == 0 && answer.status >= 200 && answer.status < 300;
+    if (result.code != 0) {
+        (void)snprintf(why, ALARM_WHY, "%.80s: %.80s", lookout->webhook, answer.reason);
+    } else if (!good) {
+        unsigned int status = (unsigned int)answer.status;
+        (void)snprintf(why, ALARM_WHY, "%.120s: HTTP %u", lookout->webhook, status);
+    }
     http_answer_free(&answer);
     return good;
 }
@@ -74,17 +88,27 @@ static bool hand_on(struct lookout *lookout, const struct json_t *alarm, const c
         return doc_print(lookout->session->out, alarm, false) && fflush(lookout->session->out) == 0;
     }
     char *text = doc_dump(alarm);
+    char why[ALARM_WHY] = "";
     bool good = false;
     for (uint32_t try = 0; try < ALARM_TRIES && text != NULL && !good; try++) {
         if (try > 0) {
             client_pause((uint32_t)CLIENT_PAUSE_MIN_MS << try);
         }
-        good = (lookout->program == NULL || hand_to_program(lookout, text)) &&
-               (lookout->webhook == NULL || hand_to_webhook(lookout, text, id));
+        good = (lookout->program == NULL || hand_to_program(lookout, text, why)) &&
+               (lookout->webhook == NULL || hand_to_webhook(lookout, text, id, why));
     }
     free(text);
     if (!good) {
-        (void)fprintf(lookout->session->err, "%s: %s\n", say("not delivered", "配信できない"), id);
+        lookout->failed = true;
+        char what[96];
+        (void)snprintf(
+            what, sizeof(what), "%s: %.36s", say("alarm not delivered", "警報を配信できない"), id);
+        problem_say(
+            lookout->session->err,
+            what,
+            why,
+            say("it is tried again at the next look", "次の確認時に再試行する"),
+            NULL);
     }
     return good;
 }
@@ -164,6 +188,7 @@ static enum exit_status look_once(struct lookout *lookout)
 {
     struct json_t *items = doc_list();
     CHECK(lookout->delivered != NULL);
+    lookout->failed = false;
     if (items == NULL) {
         return session_no_memory(lookout->session);
     }
@@ -187,15 +212,18 @@ static bool open_lookout(struct lookout *lookout, uint64_t *seconds_out)
     CHECK(invocation->verb != NULL);
     bool good = interval == NULL ||
                 (args_seconds(interval, seconds_out) && *seconds_out > 0 && *seconds_out <= 3600);
-    good = good && (lookout->program == NULL || lookout->program[0] == '/');
+    good = good && (lookout->program == NULL ||
+                    (lookout->program[0] == '/' && access(lookout->program, X_OK) == 0));
     good = good && (lookout->webhook == NULL || strncmp(lookout->webhook, "https://", 8) == 0);
     if (!good) {
         (void)snprintf(
             invocation->message,
             ARGS_MESSAGE,
             "%s",
-            say("--exec takes an absolute path, --webhook an https URL, --interval 1s to 1h",
-                "--exec は絶対パス、--webhook は https、--interval は 1s〜1h"));
+            say("--exec takes the absolute path of a program that is there, --webhook an https "
+                "URL, "
+                "--interval 1s to 1h",
+                "--exec は実行できるファイルの絶対パス、--webhook は https、--interval は 1s〜1h"));
         return false;
     }
     struct json_t *known =
@@ -227,6 +255,8 @@ enum exit_status run_alarm_watch(struct session *session)
         /* What no waiting mends ends the watch; its supervisor sees why. */
         bool hopeless = status == EXIT_DENIED || status == EXIT_USAGE || status == EXIT_NOT_FOUND;
         stays = !once && !hopeless;
+        /* Who looks once has no next look: its caller must know. */
+        status = once && status == EXIT_DONE && lookout.failed ? EXIT_FAILED : status;
         CHECK(seconds > 0);
         if (stays) {
             client_pause((uint32_t)seconds * 1000);

@@ -352,8 +352,9 @@ Test(cli_client, each_alarm_is_handed_on_once_until_it_clears)
         cr_assert_eq(cell_run(line), EXIT_DONE, "%s", cell_err);
     }
     cell_write(script, "#!/bin/sh\nexit 1\n"); /* A hook that fails is tried again next time. */
-    cr_assert_eq(cell_run(line), EXIT_DONE);
+    cr_assert_eq(cell_run(line), EXIT_FAILED); /* Who looks once must learn of it. */
     cr_assert_not_null(strstr(cell_err, "not delivered"));
+    cr_assert_not_null(strstr(cell_err, "/hook: exit status 1"), "%s", cell_err);
     cell_write(script, text);
     cr_assert_eq(cell_run(line), EXIT_DONE);
     cell_stop(&server);
@@ -368,6 +369,7 @@ Test(cli_client, each_alarm_is_handed_on_once_until_it_clears)
     cr_assert_eq(lines, 3, "%s", text);
     cr_assert_eq(text[0], '{');
     cr_assert_eq(cell_run("udatsu alarm watch --once --exec relative"), EXIT_USAGE);
+    cr_assert_eq(cell_run("udatsu alarm watch --once --exec /nonexistent/hook"), EXIT_USAGE);
     cr_assert_eq(cell_run("udatsu alarm watch --once --webhook http://plain"), EXIT_USAGE);
     (void)unlink(script);
     (void)unlink(log);
