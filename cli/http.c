@@ -210,6 +210,12 @@ static struct result outcome(CURLcode code, const struct exchange *exchange, lon
     if (code == CURLE_SSL_CERTPROBLEM || code == CURLE_SSL_CACERT_BADFILE) {
         return FAIL(FAILURE_NOT_FOUND);
     }
+    /* What curl's GnuTLS side says of unusable or unmatched files has no code of its own. */
+    static const char papers[] = "error reading X.509";
+    if (code == CURLE_SSL_CONNECT_ERROR &&
+        strncmp(exchange->answer->reason, papers, sizeof(papers) - 1) == 0) {
+        return FAIL(FAILURE_NOT_FOUND); /* No other endpoint and no later try mends a file. */
+    }
     if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL) {
         return FAIL(FAILURE_BAD_INPUT);
     }

@@ -382,7 +382,7 @@ enum exit_status run_enroll(struct session *session)
         (void)snprintf(session->invocation.message, ARGS_MESSAGE, "--out: %.60s", out);
         return session_usage(session);
     }
-    enum exit_status status = come_in(&join);
+    enum exit_status status = setup_out_is_free(session, join.out) ? come_in(&join) : EXIT_CONFLICT;
     if (status == EXIT_DONE) {
         status = session_printed(session, fprintf(session->out, "%s\n", join.out) > 0);
     }

@@ -217,9 +217,10 @@ enum exit_status problem_of_failure(FILE *err, struct result failure, const char
     if (failure.code == FAILURE_NOT_FOUND) {
         problem_say(
             err,
-            say("a certificate or key file cannot be read", "証明書または鍵のファイルが読めない"),
+            say("a certificate or key file cannot be used", "証明書または鍵のファイルが使えない"),
             reason,
-            say("check --ca, --cert and --key", "--ca --cert --key を確かめる"),
+            say("check that --ca, --cert and --key are there, readable and belong together",
+                "--ca --cert --key が読め、対になっているか確かめる"),
             NULL);
         return EXIT_USAGE;
     }
@@ -234,8 +235,8 @@ enum exit_status problem_of_failure(FILE *err, struct result failure, const char
             ? say("no answer came; the outcome is unknown", "応答がなく、結果は不明")
             : say("no endpoint answers", "どの宛先にも繋がらない"),
         reason,
-        say("check --endpoints and the network, then try again with the same --idempotency-key",
-            "--endpoints と網を確かめ、同じ --idempotency-key で再実行"),
+        say("check --endpoints and the network, then try again",
+            "--endpoints と網を確かめて再実行"),
         NULL);
     return EXIT_UNREACHABLE;
 }

@@ -91,3 +91,27 @@ enum exit_status setup_run(
     program_end_free(end);
     return EXIT_FAILED;
 }
+
+/* Papers that are in use are never written over: the token may turn out to be worth nothing. */
+bool setup_out_is_free(struct session *session, const char *out)
+{
+    static const char *const names[] = { "key.pem", "cert.pem" };
+    char path[SETTINGS_PATH];
+    uint32_t there = 0;
+    CHECK(out[0] == '/');
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        int length = snprintf(path, sizeof(path), "%s/%s", out, names[i]);
+        there += length > 0 && (size_t)length < sizeof(path) && access(path, F_OK) == 0 ? 1 : 0;
+    }
+    if (there < COUNT_OF(names)) {
+        return true; /* A key without a certificate is what is left of an enrolment that failed. */
+    }
+    problem_say(
+        session->err,
+        say("somebody's key and certificate are there already", "鍵と証明書が既にある"),
+        out,
+        say("name another --out, or renew these: udatsu user renew",
+            "別の --out を指定するか、更新する: udatsu user renew"),
+        NULL);
+    return false;
+}

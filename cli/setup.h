@@ -26,5 +26,7 @@ void setup_add(struct setup_call *call, const char *option, const char *value);
  * the program itself. */
 enum exit_status setup_run(
     struct session *session, struct setup_call *call, struct program_end *end);
+/* A person's directory holds no key with its certificate yet; false, and it was said, otherwise. */
+bool setup_out_is_free(struct session *session, const char *out);
 
 #endif
