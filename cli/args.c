@@ -3,6 +3,7 @@
 #include "cli/args.h"
 
 #include "base/check.h"
+#include "cli/nearest.h"
 #include "cli/words.h"
 
 #include <stdio.h>
@@ -14,6 +15,70 @@ static bool refuse(struct invocation *invocation, const char *en, const char *ja
     int length = snprintf(invocation->message, ARGS_MESSAGE, "%s: %.120s", say(en, ja), what);
     CHECK(length > 0);
     return false;
+}
+
+/* The word that is not known, and the known one that was probably meant. */
+static bool refuse_unknown(
+    struct invocation *invocation,
+    const char *sentence,
+    const char *word,
+    const char *dashes,
+    const struct nearest *nearest)
+{
+    CHECK(word != NULL);
+    bool close = nearest->best != NULL;
+    (void)snprintf(
+        invocation->message,
+        ARGS_MESSAGE,
+        "%s: %.100s%s%s%s%s",
+        sentence,
+        word,
+        close ? say("; did you mean ", "。もしかして: ") : "",
+        close ? dashes : "",
+        close ? nearest->best : "",
+        close ? say("?", "") : "");
+    return false;
+}
+
+static bool unknown_noun(struct invocation *invocation, const char *word)
+{
+    struct nearest nearest;
+    nearest_begin(&nearest, word, strlen(word));
+    for (const struct verb *verb = verbs; verb->noun != NULL; verb++) {
+        nearest_offer(&nearest, verb->noun);
+    }
+    CHECK(!verbs_has_noun(word));
+    return refuse_unknown(invocation, say("unknown noun", "知らない名詞"), word, "", &nearest);
+}
+
+static bool unknown_verb(struct invocation *invocation, const char *noun, const char *word)
+{
+    struct nearest nearest;
+    nearest_begin(&nearest, word, strlen(word));
+    for (const struct verb *verb = verbs; verb->noun != NULL; verb++) {
+        if (strcmp(verb->noun, noun) == 0) {
+            nearest_offer(&nearest, verb->verb);
+        }
+    }
+    CHECK(verbs_find(noun, word) == NULL);
+    return refuse_unknown(invocation, say("unknown verb", "知らない動詞"), word, "", &nearest);
+}
+
+static bool unknown_flag(struct invocation *invocation, const char *word)
+{
+    const struct flag *const lists[] = { invocation->verb == NULL ? global_flags
+                                                                  : invocation->verb->flags,
+                                         global_flags };
+    struct nearest nearest;
+    const char *name = word[1] == '-' ? word + 2 : word + 1;
+    nearest_begin(&nearest, name, strcspn(name, "="));
+    for (size_t i = 0; i < COUNT_OF(lists); i++) {
+        for (const struct flag *flag = lists[i]; flag->name != NULL; flag++) {
+            nearest_offer(&nearest, flag->name);
+        }
+    }
+    CHECK(word[0] == '-');
+    return refuse_unknown(invocation, say("unknown flag", "知らないフラグ"), word, "--", &nearest);
 }
 
 static bool value_put(struct invocation *invocation, const struct flag *flag, const char *text)
@@ -59,7 +124,7 @@ static bool take_flag(struct invocation *invocation, int argc, char **argv, int 
         flag = verbs_letter(invocation->verb, word[1]);
     }
     if (flag == NULL) {
-        return refuse(invocation, "unknown flag", "知らないフラグ", word);
+        return unknown_flag(invocation, word);
     }
     if (flag->type == FLAG_SWITCH) {
         if (equals != NULL) {
@@ -107,7 +172,7 @@ static bool find_verb(struct invocation *invocation, int argc, char **argv, int 
     }
     const char *noun = verbs_noun(words[0]);
     if (!verbs_has_noun(noun)) {
-        return refuse(invocation, "unknown noun", "知らない名詞", words[0]);
+        return unknown_noun(invocation, words[0]);
     }
     invocation->noun = noun;
     invocation->verb = verbs_find(noun, "");
@@ -118,10 +183,31 @@ static bool find_verb(struct invocation *invocation, int argc, char **argv, int 
     if (words[1] != NULL) {
         invocation->verb = verbs_find(noun, words[1]);
         if (invocation->verb == NULL) {
-            return refuse(invocation, "unknown verb", "知らない動詞", words[1]);
+            return unknown_verb(invocation, noun, words[1]);
         }
     }
     return true;
+}
+
+/* All flags that are required and not there, in one message: nobody wants them one by one. */
+static bool flags_complete(struct invocation *invocation)
+{
+    char missing[160] = "";
+    CHECK(invocation->verb != NULL);
+    for (const struct flag *flag = invocation->verb->flags; flag->name != NULL; flag++) {
+        size_t used = strlen(missing);
+        CHECK(used < sizeof(missing));
+        if (flag->required && !args_given(invocation, flag->name)) {
+            (void)snprintf(
+                missing + used,
+                sizeof(missing) - used,
+                "%s--%s %s",
+                used == 0 ? "" : ", ",
+                flag->name,
+                flag->value);
+        }
+    }
+    return missing[0] == '\0' || refuse(invocation, "missing", "足りないフラグ", missing);
 }
 
 /* Everything that the table calls required is there. */
@@ -137,12 +223,7 @@ static bool complete(struct invocation *invocation)
             return refuse(invocation, "missing operand", "足りない引数", name);
         }
     }
-    for (const struct flag *flag = verb->flags; flag->name != NULL; flag++) {
-        if (flag->required && !args_given(invocation, flag->name)) {
-            return refuse(invocation, "missing flag --", "足りないフラグ --", flag->name);
-        }
-    }
-    return true;
+    return flags_complete(invocation);
 }
 
 static bool take_operand(struct invocation *invocation, const char *word)

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { QUANTITIES = 4 }; /* vcpus, memory, instances, networks. */
+
 static bool complain(struct invocation *invocation, const char *sentence, const char *about)
 {
     CHECK(sentence != NULL);
@@ -243,6 +245,58 @@ static bool set_member(struct json_t *body, const struct flag *flag, struct json
     return doc_append(list, value) ? doc_set(body, flag->field, list) : (doc_free(list), false);
 }
 
+/* What the flag wants, for who gave something else. */
+static const char *form_of(const struct flag *flag)
+{
+    CHECK(flag->name != NULL);
+    switch (flag->type) {
+    case FLAG_NUMBER: return say("a whole number", "整数");
+    case FLAG_BYTES: return say("a size such as 512M or 2G", "512M や 2G などの大きさ");
+    case FLAG_SECONDS: return say("a time such as 90s, 5m or 2h", "90s や 5m、2h などの時間");
+    case FLAG_TIME: return "2026-01-31T12:00:00Z";
+    case FLAG_DIGEST:
+        return say("a readable file or 64 digits 0-9 a-f", "読めるファイルか16進64桁");
+    case FLAG_SWITCH:
+    case FLAG_TEXT:
+    case FLAG_CHOICE:
+    case FLAG_QUANTITIES:
+    case FLAG_LABEL: return flag->value;
+    }
+    UNREACHABLE();
+}
+
+static bool bad_value(struct invocation *invocation, const struct flag *flag, const char *text)
+{
+    CHECK(text != NULL);
+    (void)snprintf(
+        invocation->message,
+        ARGS_MESSAGE,
+        "%s: --%s %.80s (%s %s)",
+        say("bad value", "値が不正"),
+        flag->name,
+        text,
+        say("wanted:", "形式:"),
+        form_of(flag));
+    return false;
+}
+
+/* `quota set` replaces a whole limit: what is left out would silently become 0. */
+static bool is_whole(
+    struct invocation *invocation, const struct flag *flag, const struct json_t *value)
+{
+    const struct verb *verb = invocation->verb;
+    CHECK(value != NULL);
+    if (flag->type != FLAG_QUANTITIES || strcmp(verb->noun, "quota") != 0 ||
+        doc_count(value) == QUANTITIES) {
+        return true;
+    }
+    return complain(
+        invocation,
+        say("all four must be named (quota show has what stands), what is left out would be 0",
+            "4つとも要る(現在値は quota show)。省いたものは0になる"),
+        flag->name);
+}
+
 bool request_body(struct invocation *invocation, struct json_t *body)
 {
     CHECK(body != NULL);
@@ -253,10 +307,11 @@ bool request_body(struct invocation *invocation, struct json_t *body)
         }
         struct json_t *value = value_doc(flag, invocation->values[i].text);
         if (value == NULL) {
-            char about[128];
-            (void)snprintf(
-                about, sizeof(about), "--%s %.80s", flag->name, invocation->values[i].text);
-            return complain(invocation, say("bad value", "値が不正"), about);
+            return bad_value(invocation, flag, invocation->values[i].text);
+        }
+        if (!is_whole(invocation, flag, value)) {
+            doc_free(value);
+            return false;
         }
         if (!set_member(body, flag, value)) {
             return complain(invocation, say("bad value", "値が不正"), flag->name);
@@ -279,7 +334,7 @@ static bool build_query(struct invocation *invocation, char path[static HTTP_URL
         struct json_t *value = value_doc(flag, text);
         if (value == NULL || strlen(text) >= sizeof(word)) {
             doc_free(value);
-            return complain(invocation, say("bad value for", "値が不正"), flag->name);
+            return bad_value(invocation, flag, text);
         }
         doc_words(value, word, sizeof(word));
         doc_free(value);

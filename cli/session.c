@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "cli/help.h"
+#include "cli/interrupt.h"
 #include "cli/join.h"
 #include "cli/words.h"
 
@@ -17,7 +18,12 @@ enum exit_status session_usage(struct session *session)
     const struct invocation *invocation = &session->invocation;
     CHECK(invocation->message[0] != '\0');
     const char *noun = invocation->noun == NULL ? "" : invocation->noun;
-    (void)snprintf(next, sizeof(next), "udatsu help%s%.60s", *noun == '\0' ? "" : " ", noun);
+    const struct verb *verb = invocation->verb;
+    if (verb != NULL && *verb->verb != '\0') {
+        (void)snprintf(next, sizeof(next), "udatsu help %s %s", verb->noun, verb->verb);
+    } else {
+        (void)snprintf(next, sizeof(next), "udatsu help%s%.60s", *noun == '\0' ? "" : " ", noun);
+    }
     problem_say(
         session->err,
         say("the command line is not understood", "コマンドラインを解釈できない"),
@@ -72,6 +78,7 @@ enum exit_status session_call(
     struct session *session, const struct call *call, struct json_t **doc_out)
 {
     struct http_answer answer;
+    const char *repeat = say("to be done once, repeat it with", "二重にならない再実行:");
     CHECK(doc_out != NULL);
     *doc_out = NULL;
     enum exit_status status = session_client(session);
@@ -84,7 +91,16 @@ enum exit_status session_call(
     if (bounded.window_ms == 0 && seconds * 1000 < CLIENT_WINDOW_MS) {
         bounded.window_ms = (uint32_t)seconds * 1000 + 1;
     }
+    bool told = call->key != NULL && session->err == stderr;
+    if (told) {
+        char next[128];
+        (void)snprintf(next, sizeof(next), "%s --idempotency-key %s", repeat, call->key);
+        interrupt_begin(say("interrupted, the outcome is unknown", "中断した。結果は不明"), next);
+    }
     struct result called = client_call(session->client, &bounded, &answer);
+    if (told) {
+        interrupt_end();
+    }
     if (called.code != 0) {
         status = problem_of_failure(session->err, called, answer.reason);
     } else if (answer.status >= 300) {
@@ -102,7 +118,7 @@ enum exit_status session_call(
         }
     }
     if (status == EXIT_UNREACHABLE && call->key != NULL) {
-        (void)fprintf(session->err, "  --idempotency-key %s\n", call->key);
+        (void)fprintf(session->err, "  %s --idempotency-key %s\n", repeat, call->key);
     }
     CHECK((status == EXIT_DONE) == (*doc_out != NULL));
     http_answer_free(&answer);
@@ -118,6 +134,8 @@ enum exit_status session_confirm(struct session *session)
         return EXIT_DONE;
     }
     const char *name = invocation->operands_count > 0 ? invocation->operands[0] : "";
+    /* The same name may be another tenant's too. */
+    bool owned = verb->path != NULL && strstr(verb->path, "{tenant}/") != NULL;
     if (!isatty(STDIN_FILENO)) {
         problem_say(
             session->err,
@@ -132,10 +150,12 @@ enum exit_status session_confirm(struct session *session)
     char line[16] = { 0 };
     (void)fprintf(
         session->err,
-        "%s %s %s @ %s? [y/N] ",
+        "%s %s %s%s%s @ %s? [y/N] ",
         verb->noun,
         verb->verb,
         name,
+        owned ? say(" of tenant ", " テナント ") : "",
+        owned ? session->settings.tenant : "",
         session->settings.endpoints_count > 0 ? session->settings.endpoints[0] : "-");
     bool read = fgets(line, sizeof(line), stdin) != NULL;
     CHECK(line[sizeof(line) - 1] == '\0');
@@ -174,10 +194,24 @@ static enum exit_status help(struct session *session)
             say("unknown noun", "知らない名詞"),
             word);
         session->invocation.noun = NULL;
+        session->invocation.verb = NULL;
+        return session_usage(session);
+    }
+    const char *action = args_operand(&session->invocation, "VERB");
+    const struct verb *verb = noun == NULL ? NULL : verbs_find(noun, action == NULL ? "" : action);
+    if (action != NULL && verb == NULL) {
+        (void)snprintf(
+            session->invocation.message,
+            ARGS_MESSAGE,
+            "%s: %.60s",
+            say("unknown verb", "知らない動詞"),
+            action);
+        session->invocation.noun = noun;
+        session->invocation.verb = NULL;
         return session_usage(session);
     }
     CHECK(noun == NULL || *noun != '\0');
-    return session_printed(session, help_print(session->out, noun, NULL));
+    return session_printed(session, help_print(session->out, noun, verb));
 }
 
 static enum exit_status dispatch(struct session *session)
@@ -250,6 +284,7 @@ enum exit_status session_run(int argc, char **argv, FILE *out, FILE *err)
     session->out = out;
     session->err = err;
     enum exit_status status = EXIT_DONE;
+    words_choose(words_detect(NULL)); /* For what the parser says, until --lang is known. */
     bool parsed = args_parse(argc, argv, &session->invocation);
     words_choose(words_detect(args_text(&session->invocation, "lang")));
     if (!parsed) {

@@ -120,11 +120,13 @@ static const struct flag cluster_init_flags[] = {
 };
 static const struct flag tenant_create_flags[] = {
     BODY("floor", FLAG_QUANTITIES, "floor", QUANTITIES, "guaranteed", "保証する下限"),
-    BODY("cap", FLAG_QUANTITIES, "cap", QUANTITIES, "never more than", "上限"),
+    BODY("cap", FLAG_QUANTITIES, "cap", QUANTITIES,
+         "never more than; what is left out is 0", "上限(省いたものは0)"),
     END
 };
 static const struct flag project_create_flags[] = {
-    BODY("cap", FLAG_QUANTITIES, "cap", QUANTITIES, "never more than", "上限"),
+    BODY("cap", FLAG_QUANTITIES, "cap", QUANTITIES,
+         "never more than; what is left out is 0", "上限(省いたものは0)"),
     END
 };
 static const struct flag user_create_flags[] = {
@@ -139,7 +141,7 @@ static const struct flag quota_flags[] = {
 static const struct flag quota_set_flags[] = {
     ACCOUNT,
     BODY("floor", FLAG_QUANTITIES, "floor", QUANTITIES, "guaranteed", "保証する下限"),
-    BODY("cap", FLAG_QUANTITIES, "cap", QUANTITIES, "never more than", "上限"),
+    BODY("cap", FLAG_QUANTITIES, "cap", QUANTITIES, "never more than; all four", "上限(4つとも)"),
     REVISION, END
 };
 static const struct flag network_create_flags[] = {
@@ -166,10 +168,10 @@ static const struct flag instance_create_flags[] = {
     MANY("label", FLAG_LABEL, "labels", "KEY=VALUE", "label, repeatable", "ラベル(繰り返し可)"),
     BODY("stopped", FLAG_SWITCH, "stopped", "", "hold quota, start later",
          "クォータだけ確保し、後で起動"),
-    BODY("on-failure", FLAG_CHOICE, "on_failure", "restart|stop", "when the guest dies",
-         "ゲストが落ちたとき"),
-    BODY("max-attempts", FLAG_NUMBER, "max_attempts", "N", "restarts before giving up",
-         "再起動の上限回数"),
+    BODY("on-failure", FLAG_CHOICE, "on_failure", "restart|stop",
+         "when the guest dies; restart if absent", "ゲストが落ちたとき(既定restart)"),
+    BODY("max-attempts", FLAG_NUMBER, "max_attempts", "N", "restarts before giving up; 3 if absent",
+         "再起動の上限回数(既定3)"),
     BODY("where", FLAG_CHOICE, "where", "here|elsewhere", "where it may be repaired",
          "修復してよい場所"),
     BODY("spread", FLAG_TEXT, "spread", "WORD", "spread those with the same word over racks",
@@ -474,8 +476,8 @@ const struct verb verbs[] = {
       "print completion for bash, zsh or fish", "bash・zsh・fish の補完を出す" },
     { "man", "", TRAIT_OFFLINE, ACTION_MAN, NULL, NULL, "", no_flags, NULL,
       "print the manual page", "マニュアルページを出す" },
-    { "help", "", TRAIT_OFFLINE, ACTION_HELP, NULL, NULL, "[NOUN]", no_flags, NULL,
-      "print help", "使い方を表示" },
+    { "help", "", TRAIT_OFFLINE, ACTION_HELP, NULL, NULL, "[NOUN] [VERB]", no_flags,
+      NULL, "print help", "使い方を表示" },
     { NULL, NULL, 0, ACTION_REST, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
 };
 /* clang-format on */

@@ -1,6 +1,7 @@
 /* Decides how long an operation is waited for. Never cancels one: when the wait ends first, the
  * work goes on and the way to resume is said. */
 #include "base/check.h"
+#include "cli/interrupt.h"
 #include "cli/session.h"
 #include "cli/words.h"
 #include "host/clock.h"
@@ -19,6 +20,7 @@ static bool is_running(const struct json_t *operation)
 
 static enum exit_status verdict(struct session *session, const struct json_t *operation)
 {
+    char next[96];
     const char *state = doc_text(doc_get(operation, "state"));
     CHECK(!is_running(operation));
     if (state == NULL || strcmp(state, "done") == 0) {
@@ -29,13 +31,14 @@ static enum exit_status verdict(struct session *session, const struct json_t *op
     if (error != NULL) {
         return problem_of_doc(session->err, error, id == NULL ? "" : id);
     }
+    (void)snprintf(next, sizeof(next), "udatsu op show %.60s", id == NULL ? "" : id);
     problem_say(
         session->err,
         strcmp(state, "cancelled") == 0 ? say("the operation was cancelled", "操作は取り消された")
                                         : say("the operation failed", "操作は失敗した"),
         NULL,
-        "udatsu op show",
-        id);
+        next,
+        NULL);
     return EXIT_FAILED;
 }
 
@@ -69,7 +72,18 @@ static enum exit_status timed_out(struct session *session, const struct json_t *
     return EXIT_TIMED_OUT;
 }
 
-enum exit_status wait_operation(struct session *session, struct json_t **operation)
+/* Who leaves in between is told how to come back. */
+static void interruptible(struct session *session, const char *id)
+{
+    char next[96];
+    CHECK(id[0] != '\0');
+    if (session->err == stderr) {
+        (void)snprintf(next, sizeof(next), "udatsu op wait %s", id);
+        interrupt_begin(say("interrupted, the work goes on", "中断した。作業は続いている"), next);
+    }
+}
+
+static enum exit_status wait_running(struct session *session, struct json_t **operation)
 {
     uint64_t end_ms = clock_boot_ms() + session->settings.timeout_seconds * 1000;
     CHECK(operation != NULL);
@@ -87,6 +101,7 @@ enum exit_status wait_operation(struct session *session, struct json_t **operati
             return timed_out(session, *operation);
         }
         progress(session, *operation);
+        interruptible(session, id);
         uint64_t seconds = (end_ms - now_ms + 999) / 1000;
         seconds = seconds > WAIT_SLICE_SECONDS ? WAIT_SLICE_SECONDS : seconds;
         CHECK(seconds > 0);
@@ -105,4 +120,15 @@ enum exit_status wait_operation(struct session *session, struct json_t **operati
         }
     }
     return verdict(session, *operation);
+}
+
+enum exit_status wait_operation(struct session *session, struct json_t **operation)
+{
+    bool waited = session->err == stderr && is_running(*operation);
+    enum exit_status status = wait_running(session, operation);
+    if (waited) {
+        interrupt_end();
+    }
+    CHECK(*operation != NULL);
+    return status;
 }

@@ -214,9 +214,9 @@ Test(cli, requests_are_what_the_table_says)
     expect_request("udatsu user revoke u", "/v1/users/u:revoke", "{}");
     expect_request("udatsu quota show acme", "/v1/tenants/acme/quota", "{}");
     expect_request(
-        "udatsu quota set --tenant a --project p --cap vcpus=1",
+        "udatsu quota set --tenant a --project p --cap vcpus=1,memory=1G,instances=1,networks=1",
         "/v1/tenants/a/projects/p/quota",
-        "{\"cap\":{\"vcpus\":1}}");
+        "{\"cap\":{\"vcpus\":1,\"memory_bytes\":1073741824,\"instances\":1,\"networks\":1}}");
     expect_request(
         "udatsu user create u --role tenant --tenant a",
         "/v1/users",

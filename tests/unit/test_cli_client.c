@@ -253,7 +253,7 @@ Test(cli_client, a_change_says_what_it_saw)
         { "udatsu tenant delete a --yes --revision 7", "\"r7\"" },
         { "udatsu vm start v --tenant a", "" },
         { "udatsu vm start v --tenant a --revision 2", "\"r2\"" },
-        { "udatsu quota set a --cap vcpus=1", "*" },
+        { "udatsu quota set a --cap vcpus=1,memory=1G,instances=1,networks=1", "*" },
         { "udatsu api DELETE /v1/images/i --if-match *", "*" },
         { "udatsu api DELETE /v1/images/i", "" },
     };
