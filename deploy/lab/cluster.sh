@@ -28,7 +28,8 @@ join() { # kind, machine, rack, flags of that kind
     (umask 077 && "$udatsu" "$kind" token "$machine" --rack "$rack" --site lab --country JP >"$token")
     inside "$machine" /usr/libexec/udatsu/udatsu "$kind" join --config $conf \
         --token-file /etc/udatsu/token \
-        --link-address "10.98.0.$(address_octet "$machine"):7443" "$@"
+        --link-address "10.98.0.$(address_octet "$machine"):7443" "$@" >/dev/null
+    say "$machine joined"
     rm -f "$token"
 }
 rack_of() { printf 'rack-%d' $(((${1#?} - 1) % 3 + 1)); } # machine

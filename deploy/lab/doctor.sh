@@ -31,7 +31,7 @@ row WHAT FOUND USED 'NOT SHOWN THEN'
 if [ "$(id -u)" = 0 ] && can true; then
     row root 'root, namespaces' namespaces -
 else
-    row root 'no root or no namespaces' 'simulator (--sim)' 'everything of the kernel'
+    row root 'no root or no namespaces' none './lab up: it needs them'
 fi
 if kvm_may_work; then
     row kvm 'hardware' 'KVM, after a boot test' -

@@ -24,7 +24,7 @@ fail() {
     say "lab: $*"
     exit 1
 }
-need_root() { [ "$(id -u)" = 0 ] || fail 'needs root (./lab up --sim does not)'; }
+need_root() { [ "$(id -u)" = 0 ] || fail 'needs root: it makes namespaces, bridges and mounts'; }
 
 namespace_of() { printf 'ud-%s-%s' "$label" "$1"; } # machine
 cgroup_of() { printf 'udatsu-%s-%s' "$label" "$1"; } # machine

@@ -20,4 +20,5 @@ for machine in $(machines); do
 done
 if [ -x "$state/desk/udatsu" ]; then
     "$state/desk/udatsu" cluster status
+    printf '\nthe operator'"'"'s command: %s\n' "$state/desk/udatsu"
 fi

@@ -16,18 +16,28 @@ mode=stay
 nodes=3
 controllers=3
 [ -t 0 ] || mode=once
+usage='usage: ./lab up [--once|--keep] [--nodes N] [--controllers N]'
 while [ $# -gt 0 ]; do
+    case $1 in
+    --nodes | --controllers) [ $# -gt 1 ] || fail "$1 needs a number; $usage" ;;
+    esac
     case $1 in
     --once) mode=once && shift ;;
     --keep) mode=keep && shift ;;
-    --nodes) nodes=${2:?--nodes needs a number} && shift 2 ;;
-    --controllers) controllers=${2:?--controllers needs a number} && shift 2 ;;
-    *) fail 'usage: ./lab up [--once|--keep] [--nodes N] [--controllers N]' ;;
+    --nodes) nodes=$2 && shift 2 ;;
+    --controllers) controllers=$2 && shift 2 ;;
+    -h | --help) say "$usage" && exit 0 ;;
+    *) fail "there is no option $1; $usage" ;;
     esac
 done
 case $nodes in [1-9]) ;; *) fail '--nodes takes 1 to 9' ;; esac
 case $controllers in [1-7]) ;; *) fail '--controllers takes 1 to 7' ;; esac
 need_root
+
+# Two at once would remove each other's machines. What outlives this script does not get the lock.
+mkdir -p /run/lock
+exec 9>"/run/lock/udatsu-lab-$label"
+flock -n 9 || fail "another ./lab up of lab $label is under way; wait for it, or end it (Ctrl-C there)"
 
 step() { say "== $*"; }
 
@@ -35,13 +45,14 @@ step 'packages'
 "$root/deploy/install.sh" # First: what this machine offers is asked with some of them.
 "$here/doctor.sh"
 step 'build'
-"$here/build.sh" build
+"$here/build.sh" build 9>&-
 for program in parent link keys setup api engine agent host lab-init; do
     [ -n "$(find build/ -name "udatsu-$program" -type f -perm -u+x | head -n 1)" ] ||
         fail "the build has no udatsu-$program; docs/STATE.md says what is there"
 done
 
 # From here on something exists that must be removed again.
+[ -z "$(machines)" ] || say "lab $label, which was kept, is removed first"
 "$here/down.sh"
 finish() {
     status=$?
@@ -63,11 +74,11 @@ step 'guest images'
 "$here/guest/make.sh" build/guest
 "$here/programs.sh" build
 step "$controllers controllers and $nodes nodes, each a machine of its own"
-"$here/net.sh"
-"$here/cluster.sh" "$controllers" "$nodes"
+"$here/net.sh" 9>&-
+"$here/cluster.sh" "$controllers" "$nodes" 9>&-
 step 'the main job'
 job=0
-"$here/job.sh" "$nodes" || job=$?
+"$here/job.sh" "$nodes" 9>&- || job=$?
 [ $job = 0 ] || exit $job
 
 cat <<CLOSING
@@ -75,13 +86,14 @@ lab $label runs: $controllers controllers, $nodes nodes ($("$here/doctor.sh" --v
   $state/desk/udatsu cluster status
   $state/desk/udatsu instance ls
   ./lab status
+  docs/OPERATING.md: what an operator does next
 CLOSING
 case $mode in
 keep) printf '  ./lab down removes it\n' ;;
 stay)
     printf 'Ctrl-C removes it.\n'
     while :; do
-        sleep 3600 &
+        sleep 3600 9>&- &
         wait $! || true
     done
     ;;

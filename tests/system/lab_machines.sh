@@ -20,6 +20,23 @@ leftovers() {
     find "$state" -maxdepth 0 2>/dev/null
 }
 
+refused() { # words that must be said, command...
+    words=$1
+    shift
+    if answer=$("$@" </dev/null 2>&1); then return 1; fi
+    printf '%s' "$answer" | grep -q -- "$words"
+}
+mkdir -p "$state"
+shows 'a command that is not there is named' refused 'no command bogus' "$root/lab" bogus
+shows 'an option that is not there is named' refused 'no option --bogus' "$root/lab" up --bogus
+shows 'an option without its value is named' refused '--nodes needs a number' "$root/lab" up --nodes
+shows 'logs of no lab say so' refused 'no lab of this checkout runs' "$root/lab" logs
+mkdir -p /run/lock
+exec 8>"/run/lock/udatsu-lab-$UDATSU_LAB_LABEL"
+flock -n 8
+shows 'a second up does not remove the machines of the first' refused 'under way' "$root/lab" up
+exec 8>&-
+
 "$lab/programs.sh" "$build"
 "$lab/net.sh"
 for machine in c1 n1 n2; do
