@@ -44,6 +44,11 @@ static bool labels_sound(
             return field_bad(
                 apply, outcome, "/labels", "A label's key is a short name, its value short text.");
         }
+        for (size_t j = 0; j < i; j++) { /* Which of two values counts is nobody's guess. */
+            if (strcmp(label->key, create->labels[j]->key) == 0) {
+                return field_bad(apply, outcome, "/labels", "A label's key is given twice.");
+            }
+        }
     }
     return true;
 }

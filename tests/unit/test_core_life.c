@@ -133,6 +133,36 @@ Test(core_life, a_stopped_instance_goes_at_once_and_takes_its_alarm_with_it)
     lab_close(&lab);
 }
 
+Test(core_life, a_label_has_one_value)
+{
+    struct lab lab = lab_open();
+    char key[] = "tier";
+    char other[] = "env";
+    char text[] = "web";
+    Wire__Label first = WIRE__LABEL__INIT;
+    Wire__Label second = WIRE__LABEL__INIT;
+    Wire__Label *labels[] = { &first, &second };
+    Wire__InstanceCreate create = WIRE__INSTANCE_CREATE__INIT;
+    Wire__Request request = WIRE__REQUEST__INIT;
+    first.key = second.key = key;
+    first.value = second.value = text;
+    create.tenant = "a";
+    create.name = "vm";
+    create.image = "linux";
+    create.vcpus = 1;
+    create.memory_bytes = 64 * SAY_MIB;
+    create.stopped = true;
+    create.labels = labels;
+    create.n_labels = COUNT_OF(labels);
+    request.body_case = WIRE__REQUEST__BODY_INSTANCE_CREATE;
+    request.instance_create = &create;
+    request.idempotency_key = "one-value";
+    cr_assert_eq(desk_do(lab.desk, lab.ann, &request)->reject, REJECT_BAD_FIELD);
+    second.key = other;
+    cr_assert_eq(desk_do(lab.desk, lab.ann, &request)->reject, REJECT_NONE);
+    lab_close(&lab);
+}
+
 Test(core_life, old_orders_old_placements_and_foreign_nodes_say_nothing)
 {
     struct lab lab = lab_open(); /* INV-VM-2 */
