@@ -91,7 +91,10 @@ enum exit_status session_call(
     if (bounded.window_ms == 0 && seconds * 1000 < CLIENT_WINDOW_MS) {
         bounded.window_ms = (uint32_t)seconds * 1000 + 1;
     }
-    bool told = call->key != NULL && session->err == stderr;
+    /* A token or a join has secrets of its own: repeated, it is another one. */
+    enum action action = session->invocation.verb->action;
+    bool repeatable = call->key != NULL && (action == ACTION_REST || action == ACTION_API);
+    bool told = repeatable && session->err == stderr;
     if (told) {
         char next[128];
         (void)snprintf(next, sizeof(next), "%s --idempotency-key %s", repeat, call->key);
@@ -117,7 +120,7 @@ enum exit_status session_call(
             status = EXIT_FAILED;
         }
     }
-    if (status == EXIT_UNREACHABLE && call->key != NULL) {
+    if (status == EXIT_UNREACHABLE && repeatable) {
         (void)fprintf(session->err, "  %s --idempotency-key %s\n", repeat, call->key);
     }
     CHECK((status == EXIT_DONE) == (*doc_out != NULL));

@@ -165,6 +165,19 @@ Test(cli_people, who_leaves_a_wait_is_told_how_to_come_back, .timeout = 60)
     cell_stop(&server);
 }
 
+Test(cli_people, a_token_that_failed_is_not_to_be_repeated_by_its_key)
+{
+    struct server server;
+    const struct step steps[] = { { 503, "0", "{\"code\":\"no-leader\",\"status\":503}" } };
+    cell_start(&server, steps, 1);
+    cell_use(&server, NULL);
+    cr_assert_eq(cell_run("udatsu node token n4 --timeout 0"), EXIT_UNREACHABLE);
+    cr_assert_null(strstr(cell_err, "--idempotency-key"), "%s", cell_err);
+    cr_assert_eq(cell_run("udatsu tenant create acme --timeout 0"), EXIT_UNREACHABLE);
+    cr_assert_not_null(strstr(cell_err, "--idempotency-key"), "%s", cell_err);
+    cell_stop(&server);
+}
+
 Test(cli_people, who_leaves_before_the_answer_is_told_the_key, .timeout = 60)
 {
     struct server server;
