@@ -72,11 +72,53 @@ static bool who_asks(struct apply *apply, const Wire__Asked *asked, struct outco
 
 /* ---- Once, and only once ---- */
 
+bool apply_frees(const Wire__Request *request)
+{
+    return request->body_case == WIRE__REQUEST__BODY_INSTANCE_STOP ||
+           request->body_case == WIRE__REQUEST__BODY_INSTANCE_DELETE ||
+           request->body_case == WIRE__REQUEST__BODY_NETWORK_DELETE ||
+           request->body_case == WIRE__REQUEST__BODY_PROJECT_DELETE ||
+           request->body_case == WIRE__REQUEST__BODY_TENANT_DELETE ||
+           request->body_case == WIRE__REQUEST__BODY_IMAGE_DELETE ||
+           request->body_case == WIRE__REQUEST__BODY_USER_REVOKE ||
+           request->body_case == WIRE__REQUEST__BODY_CONTROLLER_REMOVE;
+}
+
+/* INV-IDEM-2: full, never forgotten early. A quarter more is kept for what frees and revokes, so
+ * that nobody who writes too much keeps others, or himself, from ending it. */
+static bool memory_full(struct apply *apply, struct outcome *outcome)
+{
+    const struct state *state = apply->state;
+    const struct cell_row *cell = state_cell(state);
+    const struct tenant_row *tenant = state_find(state, TABLE_TENANT, apply->who.tenant);
+    bool frees = apply_frees(apply->asked->request);
+    uint32_t own = cell->idempotency_limit;
+    uint32_t all = state->limit[TABLE_IDEMPOTENCY];
+    uint32_t keys = tenant != NULL ? tenant->idempotency_keys : cell->idempotency_keys;
+    bool own_full = keys >= own + (frees ? own / 4 : 0);
+    bool all_full = state_count(state, TABLE_IDEMPOTENCY) >= all - (frees ? 0 : all / 16);
+    if (!own_full && !all_full) {
+        return false;
+    }
+    refuse(
+        apply,
+        outcome,
+        REJECT_IDEMPOTENCY_FULL,
+        own_full ? "Too many writes are remembered for this tenant."
+                 : "The cell remembers as many writes as it can.",
+        "",
+        own_full ? "Keys are kept for a day; stop, delete and revoke are taken for longer. Try "
+                   "later, or have the bound raised."
+                 : "Keys are kept for a day; stop, delete and revoke are taken for longer.");
+    outcome->problem.limit = own_full ? own : all;
+    outcome->problem.usage = own_full ? keys : state_count(state, TABLE_IDEMPOTENCY);
+    return true;
+}
+
 /* True: this request was answered before, or cannot be remembered; the outcome says which. */
 static bool seen_before(struct apply *apply, struct outcome *outcome)
 {
     const Wire__Request *request = apply->asked->request;
-    const struct cell_row *cell = state_cell(apply->state);
     struct idempotency_row *row =
         state_idempotency(apply->state, apply->who.tenant, apply->actor, request->idempotency_key);
     if (row != NULL) {
@@ -102,21 +144,7 @@ static bool seen_before(struct apply *apply, struct outcome *outcome)
         }
         return true;
     }
-    const struct tenant_row *tenant = state_find(apply->state, TABLE_TENANT, apply->who.tenant);
-    uint32_t keys = tenant != NULL ? tenant->idempotency_keys : cell->idempotency_keys;
-    if (keys >= cell->idempotency_limit || state_full(apply->state, TABLE_IDEMPOTENCY)) {
-        refuse(
-            apply,
-            outcome,
-            REJECT_IDEMPOTENCY_FULL, /* INV-IDEM-2: full, never forgotten early. */
-            "Too many writes are remembered for this tenant.",
-            "",
-            "Keys are kept for a day; try later, or have the bound raised.");
-        outcome->problem.limit = cell->idempotency_limit;
-        outcome->problem.usage = keys;
-        return true;
-    }
-    return false;
+    return memory_full(apply, outcome);
 }
 
 static void remember(struct apply *apply, const struct outcome *outcome)
@@ -201,7 +229,7 @@ static void dispatch(struct apply *apply, const Wire__Request *request, struct o
  * number. */
 static bool operation_room(struct apply *apply, struct outcome *outcome)
 {
-    enum { LOOK = 64 };
+    enum { LOOK = 1024 };
     struct state *state = apply->state;
     struct operation_row *row =
         state_full(state, TABLE_OPERATION) ? state_first(state, TABLE_OPERATION) : NULL;

@@ -129,6 +129,8 @@ void apply_tenants(struct apply *apply, const Wire__Request *request, struct out
 void apply_people(struct apply *apply, const Wire__Request *request, struct outcome *outcome);
 /* Its answer is a certificate: a join, or a renewal. */
 bool apply_certifies(const Wire__Request *request);
+/* Does it end something, or take a right away? Such are taken when other writes are not. */
+bool apply_frees(const Wire__Request *request);
 void apply_renew(struct apply *apply, struct outcome *outcome);
 void apply_join(struct apply *apply, const Wire__Join *join, struct outcome *outcome);
 void apply_networks(struct apply *apply, const Wire__Request *request, struct outcome *outcome);

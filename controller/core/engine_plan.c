@@ -152,11 +152,7 @@ void asks_plan(struct engine *engine, uint32_t slot, Wire__Request *request)
             engine, slot, &outcome); /* Known already: no log write for a retry. */
         return;
     }
-    bool frees = request->body_case == WIRE__REQUEST__BODY_INSTANCE_DELETE ||
-                 request->body_case == WIRE__REQUEST__BODY_NETWORK_DELETE ||
-                 request->body_case == WIRE__REQUEST__BODY_USER_REVOKE ||
-                 request->body_case == WIRE__REQUEST__BODY_CONTROLLER_REMOVE;
-    if (outcome.reject == REJECT_NONE && !engine->fit && !frees) {
+    if (outcome.reject == REJECT_NONE && !engine->fit && !apply_frees(request)) {
         outcome.reject = REJECT_UNFIT;
         outcome.problem.code = reject_name(REJECT_UNFIT);
         outcome.problem.detail = "The leader's disk has no room for new work.";

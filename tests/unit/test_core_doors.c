@@ -254,18 +254,41 @@ Test(core_doors, a_full_memory_of_keys_refuses_the_new_and_forgets_only_with_log
             i % 2 == 0 ? say_create(desk, lab.ann, &wish) : say_delete(desk, lab.ann, "a", "m0");
         cr_assert_eq(done->reject, 0);
     }
-    const Wire__Answer *full = say_delete(desk, lab.ann, "a", "m0");
+    struct say_instance more = { .tenant = "a", .name = "m1", .stopped = true };
+    const Wire__Answer *full = say_create(desk, lab.ann, &more);
     cr_assert_eq(full->reject, REJECT_IDEMPOTENCY_FULL);
     cr_assert_eq(full->problem->limit, 12);
     cr_assert_eq(full->problem->usage, 12);
     desk->key = "first"; /* What is remembered is still answered. */
     cr_assert_eq(say_create(desk, lab.ann, &wish)->reject, 0);
     desk_pass(desk, LIMIT_IDEMPOTENCY_KEEP_MS - 3600 * 1000);
-    cr_assert_eq(say_delete(desk, lab.ann, "a", "m0")->reject, REJECT_IDEMPOTENCY_FULL);
+    cr_assert_eq(say_create(desk, lab.ann, &more)->reject, REJECT_IDEMPOTENCY_FULL);
     desk_pass(desk, 3700 * 1000);
     cr_assert_eq(desk_tenant(desk, "a")->idempotency_keys, 0);
     desk->key = "first"; /* Forgotten: judged anew. */
     cr_assert_eq(say_create(desk, lab.ann, &wish)->reject, REJECT_NAME_TAKEN);
+    lab_close(&lab);
+}
+
+/* Somebody who writes all day keeps nobody from taking his rights away. */
+Test(core_doors, a_full_memory_of_keys_has_room_for_what_frees_and_revokes_and_that_is_bounded)
+{
+    struct desk_conf conf = { .idempotency_limit = 12 }; /* INV-IDEM-2 */
+    struct lab lab = lab_with(&conf);
+    struct desk *desk = lab.desk;
+    char name[16];
+    uint32_t made = 0;
+    for (enum reject reject = REJECT_NONE; reject == REJECT_NONE; made++) {
+        (void)snprintf(name, sizeof(name), "u%u", made);
+        reject = (enum reject)say_user(desk, lab.root, name, WIRE__ROLE__ROLE_AUDITOR, "")->reject;
+        cr_assert(reject == REJECT_NONE || reject == REJECT_IDEMPOTENCY_FULL);
+    }
+    cr_assert_gt(made, 4);
+    for (uint32_t i = 0; i < 12 / 4; i++) {
+        (void)snprintf(name, sizeof(name), "u%u", i);
+        cr_assert_eq(say_revoke(desk, lab.root, name)->reject, 0);
+    }
+    cr_assert_eq(say_revoke(desk, lab.root, "u3")->reject, REJECT_IDEMPOTENCY_FULL);
     lab_close(&lab);
 }
 
