@@ -37,6 +37,22 @@ void apply_controller_remove(
         apply, outcome, 0, WIRE__KIND__KIND_CONTROLLER, row->head.id, row->name, true);
 }
 
+static void away_alarm(struct apply *apply, struct controller_row *row, bool away)
+{
+    if (row->away == away) {
+        return;
+    }
+    row->away = away;
+    state_touch(apply->state, TABLE_CONTROLLER, row);
+    apply_alarm(
+        apply,
+        "controller-away",
+        WIRE__KIND__KIND_CONTROLLER,
+        row->head.id,
+        away,
+        "the leader hears nothing of this controller; one more that is lost may stop the cell");
+}
+
 void apply_controller_reported(struct apply *apply, const Wire__ControllerReported *reported)
 {
     struct controller_row *row = state_find(apply->state, TABLE_CONTROLLER, reported->controller);
@@ -54,6 +70,7 @@ void apply_controller_reported(struct apply *apply, const Wire__ControllerReport
                 REJECT_NONE,
                 "");
             apply_event(apply, 0, "controller-gone", WIRE__KIND__KIND_CONTROLLER, row->head.id, "");
+            away_alarm(apply, row, false);
             state_index(apply->state, TABLE_CONTROLLER, row, false);
             state_remove(apply->state, TABLE_CONTROLLER, row);
         }
@@ -67,6 +84,7 @@ void apply_controller_reported(struct apply *apply, const Wire__ControllerReport
         apply_leaf(apply, 0, word, WIRE__KIND__KIND_CONTROLLER, row->head.id, REJECT_NONE, "");
         apply_event(apply, 0, word, WIRE__KIND__KIND_CONTROLLER, row->head.id, "");
     }
+    away_alarm(apply, row, reported->away);
     row->voter = reported->voter;
     row->feature_level = reported->feature_level;
     const struct cell_row *cell = state_cell(apply->state);

@@ -198,6 +198,7 @@ struct engine {
 
     /* The leader's own work. */
     uint64_t kept_house_ms;
+    uint64_t led_since_ms;
     bool note_pending;
     uint64_t note_since_ms;
     uint64_t note_size;

@@ -12,6 +12,7 @@ enum {
     CHECKPOINT_MS = 1000,
     CHECKPOINT_LEAVES = 256,
     NOTE_DEADLINE_MS = 5000,
+    AWAY_MS = 5000,                          /* Longer than a restart, shorter than patience. */
     WALL_DRIFT_MS = LIMIT_WALL_BOUND_MS / 2, /* A clock further from its row is reported anew. */
 };
 
@@ -87,6 +88,15 @@ static const struct engine_member *member_of(const struct engine *engine, uint64
     return NULL;
 }
 
+/* Said late and taken back at once: a restart is no alarm. */
+static bool is_away(const struct engine *engine, const struct controller_row *row)
+{
+    const struct engine_member *member = member_of(engine, row->head.id);
+    return state_cell(&engine->state)->feature_level >= FEATURE_BOUNDS && member != NULL &&
+           row->head.id != engine->conf.self && member->heard_ms >= AWAY_MS &&
+           engine->now_ms - engine->led_since_ms >= AWAY_MS;
+}
+
 static void report_controller(
     struct engine *engine, const struct controller_row *row, uint32_t voter, bool gone)
 {
@@ -94,6 +104,7 @@ static void report_controller(
     reported.controller = row->head.id;
     reported.voter = voter;
     reported.gone = gone;
+    reported.away = is_away(engine, row);
     reported.feature_level = row->feature_level;
     (void)standing_known(engine, row->head.id, &reported.feature_level, &reported.wall_ms);
     Wire__Command command;
@@ -188,7 +199,7 @@ static void keep_members(struct engine *engine)
             effects_add(engine->effects, EFFECT_MEMBER_ADD)->id = row->head.id;
         } else if (member != NULL && member->voter != row->voter) {
             report_controller(engine, row, member->voter, false);
-        } else if (row_is_old(engine, row)) {
+        } else if (row_is_old(engine, row) || row->away != is_away(engine, row)) {
             report_controller(engine, row, row->voter, false);
         }
     }
@@ -225,6 +236,7 @@ void lead_begin(struct engine *engine)
     lead_word(engine, &command);
     engine->note_pending = false;
     engine->kept_house_ms = engine->now_ms;
+    engine->led_since_ms = engine->now_ms;
 }
 
 /* ---- Events for clients that resume ---- */

@@ -141,6 +141,7 @@ static struct slice encode_controller(const struct controller_row *row, struct a
     message.leaving = row->leaving;
     message.wall_log_ms = row->wall_log_ms;
     message.refusals = row->refusals;
+    message.away = row->away;
     struct processes_room processes;
     message.n_processes = processes_out(row->processes, &processes);
     message.processes = processes.list;

@@ -148,6 +148,7 @@ static void controller_in(
     row->leaving = from->leaving;
     row->wall_log_ms = from->wall_log_ms;
     row->refusals = from->refusals;
+    row->away = from->away;
     processes_in(in, row->processes, from->n_processes, from->processes);
 }
 

@@ -65,6 +65,7 @@ struct controller_row {
     uint64_t wall_log_ms; /* Log time when its clock showed wall_ms; 0: not said yet. */
     uint64_t created_at;
     bool leaving;
+    bool away;         /* The leader heard nothing of it. */
     uint64_t refusals; /* Folded refusals of it that became leaves. */
     uint64_t
         processes[PROGRAMS_END]; /* When each program last started, its boot's ms; 0: unheard. */

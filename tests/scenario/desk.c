@@ -383,8 +383,8 @@ void desk_members(struct desk *desk, bool fit, uint64_t leader)
 {
     struct engine_member members[DESK_MEMBERS] = {
         { desk->controller, 2, desk->index, 0 },
-        { desk->others[0], 2, desk->index, 0 },
-        { desk->others[1], 2, desk->index, 0 },
+        { desk->others[0], 2, desk->index, desk->others_heard_ms[0] },
+        { desk->others[1], 2, desk->index, desk->others_heard_ms[1] },
     };
     struct engine_event event = { .kind = ENGINE_MEMBERS,
                                   .members = members,

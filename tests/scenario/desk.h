@@ -104,6 +104,7 @@ struct desk {
     uint64_t handles;
     uint64_t controller;
     uint64_t others[DESK_MEMBERS - 1];
+    uint64_t others_heard_ms[DESK_MEMBERS - 1]; /* Ago; what desk_members tells. */
     Wire__Identity operator_person;
 
     bool hold_log;   /* Entries wait for desk_commit. */

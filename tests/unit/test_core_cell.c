@@ -358,3 +358,68 @@ Test(core_cell, two_against_two_is_no_majority)
     cr_assert_neq(cell_of(desk)->disputed_index, 0);
     desk_close(desk);
 }
+
+/* ---- Who is not heard ---- */
+
+static uint32_t away(const struct desk *desk)
+{
+    uint32_t count = 0;
+    for (const struct alarm_row *row = state_first(desk_state(desk), TABLE_ALARM); row != NULL;
+         row = state_next(desk_state(desk), TABLE_ALARM, row)) {
+        bool is = strcmp(row->name, "controller-away") == 0 && row->cleared_at == 0;
+        cr_assert(!is || row->subject == desk->others[1]);
+        count += is ? 1 : 0;
+    }
+    return count;
+}
+
+static void heard(struct desk *desk, uint64_t ms)
+{
+    desk->others_heard_ms[1] = ms;
+    desk_members(desk, true, desk->controller);
+    desk_pass(desk, 1000);
+}
+
+Test(core_cell, a_controller_that_is_not_heard_is_an_alarm_until_it_is)
+{
+    struct desk *desk = three_of(FEATURE_LEVEL);
+    heard(desk, UINT64_MAX);
+    cr_assert_eq(away(desk), 0, "a leader that has just begun has heard nobody yet");
+    desk_pass(desk, 5000);
+    heard(desk, 0);
+    cr_assert_eq(away(desk), 0);
+    heard(desk, 4000);
+    cr_assert_eq(away(desk), 0, "a restart");
+    uint32_t raised = desk_events(desk, "alarm-raised");
+    uint32_t cleared = desk_events(desk, "alarm-cleared");
+    heard(desk, 6000);
+    cr_assert_eq(away(desk), 1);
+    heard(desk, 30000);
+    cr_assert_eq(away(desk), 1, "told once");
+    cr_assert_eq(desk_events(desk, "alarm-raised"), raised + 1);
+    heard(desk, 0);
+    cr_assert_eq(away(desk), 0);
+    cr_assert_eq(desk_events(desk, "alarm-cleared"), cleared + 1);
+    desk_close(desk);
+}
+
+Test(core_cell, who_is_removed_is_no_alarm_any_more)
+{
+    struct desk *desk = three_of(FEATURE_LEVEL);
+    desk_pass(desk, 6000);
+    heard(desk, 30000);
+    cr_assert_eq(away(desk), 1);
+    Wire__ControllerReported gone = WIRE__CONTROLLER_REPORTED__INIT;
+    Wire__Command command = WIRE__COMMAND__INIT;
+    struct controller_row *row = state_find(desk_state(desk), TABLE_CONTROLLER, desk->others[1]);
+    cr_assert_not_null(row);
+    row->leaving = true;
+    gone.controller = desk->others[1];
+    gone.gone = true;
+    command.format = 1;
+    command.body_case = WIRE__COMMAND__BODY_CONTROLLER_REPORTED;
+    command.controller_reported = &gone;
+    cr_assert_eq(applied(desk, &command), REJECT_NONE);
+    cr_assert_eq(away(desk), 0);
+    desk_close(desk);
+}
