@@ -9,7 +9,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { PIECE_BYTES = 2 * 1024 * 1024 }; /* A large page, so that no other thread waits long. */
+enum {
+    PIECE_BYTES = 2 * 1024 * 1024, /* A large page, so that no other thread waits long. */
+    PAUSE_MS = 2,                  /* Nobody hurries: a starting cell has better to do. */
+};
 
 static void take(uv_work_t *work)
 {
@@ -19,6 +22,7 @@ static void take(uv_work_t *work)
         self->failure = madvise(self->at, piece, MADV_POPULATE_WRITE) == 0 ? 0 : errno;
         self->at += piece;
         self->left -= piece;
+        uv_sleep(PAUSE_MS);
     }
 }
 

@@ -22,7 +22,8 @@ enum {
     LINK_TICK_MS = 50,
     LINK_DIAL_MIN_MS = 50,
     LINK_DIAL_MAX_MS = 400,
-    LINK_READS_PER_TURN = 32, /* Records from one peer before the next one's turn. */
+    LINK_LASTED_US = 1000 * 1000, /* Shorter ones do not shorten the pause before the next. */
+    LINK_READS_PER_TURN = 32,     /* Records from one peer before the next one's turn. */
     LINK_ROOM_MIN = 20 * 1024,
     LINK_QUEUE_NODE = 2 * 1024 * 1024,        /* Waiting for a slow node; then it is closed. */
     LINK_QUEUE_CONTROLLER = 32 * 1024 * 1024, /* A follower that catches up takes batches. */

@@ -106,6 +106,10 @@ void link_close(struct link_connection *connection, const char *why)
     }
     if (connection->dial != NULL) {
         connection->dial->connection = NULL;
+        /* One that a peer without an engine took and dropped has proved nothing. */
+        if (was_open && clock_boot_us() >= connection->session + LINK_LASTED_US) {
+            connection->dial->delay_ms = LINK_DIAL_MIN_MS;
+        }
         connection->dial->next_ms = clock_boot_ms() + connection->dial->delay_ms;
     }
     if (was_open) {
@@ -199,9 +203,6 @@ static void become_open(struct link_connection *connection)
     link->half_open--;
     index_put(
         &link->by_peer, peer_hash(facts->identity.kind, facts->identity.id), connection->slot + 1U);
-    if (connection->dial != NULL) {
-        connection->dial->delay_ms = LINK_DIAL_MIN_MS;
-    }
     char uri[X509_URI_MAX];
     bool written = x509_uri_write(&connection->identity, uri);
     CHECK(written); /* It was read from one. */
