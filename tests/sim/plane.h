@@ -285,6 +285,7 @@ struct plane_domain {
     bool running;
     bool paused;
     bool leftovers;
+    bool clings; /* A lie of ours: whatever the hypervisor says, it runs on. */
     uint64_t generation;
     uint64_t epoch;
     uint64_t boots;

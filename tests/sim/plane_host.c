@@ -195,6 +195,9 @@ static uint32_t verb_stop(struct plane *plane, uint32_t machine, uint64_t instan
     if (domain == NULL || (!domain->running && !domain->paused)) {
         return FAILURE_NOT_FOUND;
     }
+    if (domain->clings) {
+        return FAILURE_NONE;
+    }
     if (!force) {
         if (!plane_strikes(plane, PLANE_STOP_IGNORED, 2500)) {
             plane_post(
@@ -223,7 +226,7 @@ static uint32_t verb_stop(struct plane *plane, uint32_t machine, uint64_t instan
 static uint32_t verb_erase(struct plane *plane, uint32_t machine, uint64_t instance)
 {
     struct plane_domain *domain = domain_of(host_of(machine), instance);
-    if (domain != NULL) {
+    if (domain != NULL && !domain->clings) {
         plane_trace(plane, "m%u erases %llx", machine, (unsigned long long)instance);
         *domain = (struct plane_domain){ .instance = 0 };
     }
@@ -494,7 +497,8 @@ bool plane_host_forge(struct plane *plane, uint64_t instance, uint64_t node)
     if (domain == NULL) {
         return false;
     }
-    *domain = (struct plane_domain){ .instance = instance, .running = true, .boots = 1 };
+    *domain =
+        (struct plane_domain){ .instance = instance, .running = true, .clings = true, .boots = 1 };
     plane_check_owners(plane);
     return true;
 }
