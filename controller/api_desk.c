@@ -40,6 +40,7 @@ struct desk *desk_open(struct child *child)
     CHECK(desk != NULL); /* At start; without it there is no api. */
     desk->child = child;
     desk->list.body = WIRE__FRAME__BODY_ASKS;
+    desk->generation = clock_boot_us() << 4; /* Above every earlier api's: INV-SEC-35 */
     for (uint32_t i = DESK_ASKS; i > 0; i--) {
         desk->asks[i - 1].next_free = desk->first_free;
         desk->first_free = i;

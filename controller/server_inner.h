@@ -6,6 +6,7 @@
 #include "controller/snapshot.h"
 
 enum {
+    ASKS_PER_MS = 16384,   /* More than an engine numbers: see INV-SEC-35. */
     SERVER_MIRROR_MS = 50, /* Rows are mirrored at least this often while something changed. */
     SERVER_FLUSH_MS = 5000,
     SERVER_REOPEN_MS = 500, /* An unfit mirror's disk is tried this often: it costs a sync. */

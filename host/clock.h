@@ -6,7 +6,7 @@
 
 /* Since boot, suspended time included; never goes back. What deadlines are made of. */
 uint64_t clock_boot_ms(void);
-uint64_t clock_boot_us(void); /* For durations in /metrics and benches. */
+uint64_t clock_boot_us(void); /* For durations, and numbers that come once in a boot. */
 
 /* Since 1970, UTC, as this machine believes. Shown and stored, never decided upon, but for the
  * validity of certificates. */

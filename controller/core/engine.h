@@ -94,6 +94,9 @@ struct engine_conf {
     uint32_t requests_per_second;        /* Of one principal at this controller; 0: no limit. */
     uint32_t tenant_requests_per_second; /* Of a tenant's principals together. */
     struct slice ca; /* The cell's certificate authority, DER: goes into answers to joiners. */
+    /* Asks are numbered from here: above every number that an earlier engine of this machine gave,
+     * so that what was answered to it finds nobody. INV-SEC-35 */
+    uint64_t asks_from;
 };
 
 struct engine;

@@ -9,13 +9,17 @@
 
 enum {
     ASK_DEADLINE_MS = 9000, /* Below api's own ten seconds: the reason is ours to give. */
+    SLOT_BITS = 11,
 };
+
+_Static_assert(ENGINE_ASKS == 1 << SLOT_BITS, "a handle's low bits are its slot");
 
 /* ---- Slots ---- */
 
 void asks_init(struct engine *engine)
 {
     engine->asks_free = 0;
+    engine->asks_serial = engine->conf.asks_from;
     for (uint32_t slot = ENGINE_ASKS; slot > 0; slot--) {
         engine->asks[slot - 1].next = engine->asks_free;
         engine->asks_free = slot;
@@ -34,9 +38,7 @@ static void slot_free(struct engine *engine, uint32_t slot)
     CHECK(ask->phase != ASK_WAITING || engine->waiting_count > 0);
     engine->waiting_count -= ask->phase == ASK_WAITING ? 1 : 0;
     pace_end(engine, ask->tenant);
-    uint32_t serial = ask->serial + 1;
     memset(ask, 0, sizeof(*ask));
-    ask->serial = serial;
     ask->next = engine->asks_free;
     engine->asks_free = slot + 1;
     engine->asks_count--;
@@ -47,17 +49,17 @@ void asks_forget(struct engine *engine, uint32_t slot)
     slot_free(engine, slot);
 }
 
-/* A handle that comes back from outside names the slot and its life. */
+/* A handle that comes back from outside names the slot and the one ask that has it. INV-SEC-35 */
 uint64_t asks_handle(const struct engine *engine, uint32_t slot)
 {
-    return ((uint64_t)engine->asks[slot].serial << 32) | slot;
+    CHECK(engine->asks[slot].serial != 0);
+    return engine->asks[slot].serial << SLOT_BITS | slot;
 }
 
 bool asks_slot(const struct engine *engine, uint64_t handle, enum ask_phase phase, uint32_t *out)
 {
-    uint32_t slot = (uint32_t)handle;
-    if (slot >= ENGINE_ASKS || engine->asks[slot].serial != (uint32_t)(handle >> 32) ||
-        engine->asks[slot].phase != phase) {
+    uint32_t slot = (uint32_t)handle & (ENGINE_ASKS - 1);
+    if (engine->asks[slot].phase != phase || asks_handle(engine, slot) != handle) {
         return false;
     }
     *out = slot;
@@ -283,13 +285,12 @@ void asks_arrive(struct engine *engine, Wire__Request *request, uint64_t handle,
     engine->asks_free = ask->next;
     engine->asks_count++;
     pace_begin(engine, tenant);
-    uint32_t serial = ask->serial;
     *ask = (struct ask){ .phase = ASK_LEADERLESS,
                          .handle = handle,
                          .origin = origin,
                          .since_ms = engine->now_ms,
                          .until_ms = engine->now_ms + ASK_DEADLINE_MS,
-                         .serial = serial,
+                         .serial = ++engine->asks_serial,
                          .tenant = tenant,
                          .reads = asks_is_read(request),
                          .repeatable = asks_is_read(request) ||

@@ -36,7 +36,7 @@ struct ask {
     uint32_t vcpus;
     uint64_t memory_bytes;
     uint32_t replans;
-    uint32_t serial;        /* Tells a late answer for an earlier life of this slot. */
+    uint64_t serial;        /* Of this ask alone, on this machine. */
     uint32_t next;          /* In a queue: slot + 1. */
     Wire__Identity subject; /* KEYS: who is being certified. */
     uint32_t tenant;        /* Whose share it has: slot + 1 in its table; 0: nobody's. */
@@ -164,7 +164,8 @@ struct engine {
     struct ask asks[ENGINE_ASKS];
     uint8_t (*ask_bytes)[ENGINE_ASK_BYTES];
     struct pace pace;
-    uint32_t asks_free; /* slot + 1. */
+    uint32_t asks_free;   /* slot + 1. */
+    uint64_t asks_serial; /* The last one given. */
     uint32_t asks_count;
     uint32_t waiting_count; /* Of them, WAITING. */
     uint32_t queue_first;

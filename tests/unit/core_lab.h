@@ -85,4 +85,20 @@ static inline uint32_t lab_reject(const Wire__Answer *answer)
     return answer == NULL ? (uint32_t)REJECTS_END : answer->reject;
 }
 
+/* The rows and links of the two other controllers of DESK_MEMBERS, so that their frames are heard.
+ */
+static inline void lab_others_join(struct desk *desk)
+{
+    for (int i = 0; i < DESK_MEMBERS - 1; i++) {
+        const Wire__Answer *joined =
+            say_join(desk, WIRE__KIND__KIND_CONTROLLER, i == 0 ? "c2" : "c3", "r1");
+        cr_assert_eq(joined->reject, 0);
+        cr_assert(id_parse(ID_CONTROLLER, joined->join->id, &desk->others[i]));
+    }
+    desk_members(desk, true, desk->controller);
+    for (int i = 0; i < DESK_MEMBERS - 1; i++) {
+        desk_link(desk, WIRE__KIND__KIND_CONTROLLER, desk->others[i], true);
+    }
+}
+
 #endif

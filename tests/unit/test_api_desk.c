@@ -194,6 +194,29 @@ Test(api_desk, what_a_dead_engine_was_asked_the_next_one_never_hears, .init = be
     cr_assert_eq(messages(), 0);
 }
 
+/* INV-SEC-35: what engine still owes to an api that died is nothing to the next one. */
+Test(api_desk, an_answer_to_an_earlier_api_finds_nobody, .init = begin, .fini = end)
+{
+    enum { ASKS = 64 };
+    uint64_t earlier[ASKS];
+    uint64_t later[ASKS];
+    for (uint32_t i = 0; i < ASKS; i++) {
+        cr_assert_eq(ask(1000, i, &earlier[i]), DESK_SENT);
+    }
+    desk_close(desk);
+    desk = desk_open(&child);
+    for (uint32_t i = 0; i < ASKS; i++) {
+        cr_assert_eq(ask(1000, i, &later[i]), DESK_SENT);
+    }
+    for (uint32_t i = 0; i < ASKS; i++) {
+        answer(earlier[i]);
+    }
+    cr_assert_eq(answered, 0);
+    cr_assert_eq(desk_waiting(desk), ASKS);
+    answer(later[0]);
+    cr_assert_eq(answered, 1);
+}
+
 Test(api_desk, a_full_table_refuses_the_newest, .init = begin, .fini = end)
 {
     uint64_t handle = 0;

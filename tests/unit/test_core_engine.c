@@ -24,27 +24,12 @@ static Wire__Confirm confirm_to(const struct desk *desk, uint64_t peer, uint32_t
     return frame == NULL ? (Wire__Confirm)WIRE__CONFIRM__INIT : *frame->confirm;
 }
 
-/* The rows of the two other controllers, so that their frames are heard. */
-static void others_join(struct desk *desk)
-{
-    for (int i = 0; i < DESK_MEMBERS - 1; i++) {
-        const Wire__Answer *joined =
-            say_join(desk, WIRE__KIND__KIND_CONTROLLER, i == 0 ? "c2" : "c3", "r1");
-        cr_assert_eq(joined->reject, 0);
-        cr_assert(id_parse(ID_CONTROLLER, joined->join->id, &desk->others[i]));
-    }
-    desk_members(desk, true, desk->controller);
-    for (int i = 0; i < DESK_MEMBERS - 1; i++) {
-        desk_link(desk, WIRE__KIND__KIND_CONTROLLER, desk->others[i], true);
-    }
-}
-
 /* ---- Fresh reads ---- */
 
 Test(core_engine, no_read_is_answered_before_a_majority_confirmed_the_leader)
 {
     struct desk *desk = desk_open(&three); /* INV-LOG-7 */
-    others_join(desk);
+    lab_others_join(desk);
     uint32_t from = desk->frames_count;
     cr_assert_null(say_status(desk, desk->operator_person, false));
     uint64_t handle = desk->handles;
@@ -66,7 +51,7 @@ Test(core_engine, no_read_is_answered_before_a_majority_confirmed_the_leader)
 Test(core_engine, a_read_that_came_during_a_round_waits_for_the_next)
 {
     struct desk *desk = desk_open(&three); /* INV-LOG-7 */
-    others_join(desk);
+    lab_others_join(desk);
     uint32_t from = desk->frames_count;
     (void)say_status(desk, desk->operator_person, false);
     const Wire__Confirm first = confirm_to(desk, desk->others[0], from);
@@ -86,7 +71,7 @@ Test(core_engine, a_read_that_came_during_a_round_waits_for_the_next)
 Test(core_engine, a_stale_read_is_answered_only_when_asked_for_and_says_its_index)
 {
     struct desk *desk = desk_open(&three);
-    others_join(desk);
+    lab_others_join(desk);
     desk_follow(desk, 2, 0); /* Nobody leads. */
     const Wire__Answer *stale = say_status(desk, desk->operator_person, true);
     cr_assert_not_null(stale);
@@ -102,7 +87,7 @@ Test(core_engine, a_stale_read_is_answered_only_when_asked_for_and_says_its_inde
 Test(core_engine, a_follower_says_yes_only_to_the_one_it_follows_in_its_term)
 {
     struct desk *desk = desk_open(&three); /* INV-LOG-7 */
-    others_join(desk);
+    lab_others_join(desk);
     desk_follow(desk, 5, desk->others[0]);
     struct {
         uint64_t peer;
@@ -129,10 +114,58 @@ Test(core_engine, a_follower_says_yes_only_to_the_one_it_follows_in_its_term)
 
 /* ---- Forwarding, and leaders that come and go ---- */
 
+static void forwarded(struct desk *desk, uint64_t handle, enum reject reject)
+{
+    Wire__Answer answer = WIRE__ANSWER__INIT;
+    Wire__Told told = WIRE__TOLD__INIT;
+    Wire__Frame frame = WIRE__FRAME__INIT;
+    answer.format = 1;
+    answer.reject = (uint32_t)reject;
+    told.handle = handle;
+    told.answer = &answer;
+    frame.body_case = WIRE__FRAME__BODY_FORWARDED;
+    frame.forwarded = &told;
+    desk_frame(desk, WIRE__KIND__KIND_CONTROLLER, desk->others[0], 0, &frame);
+}
+
+/* A follower with one write forwarded; how the leader knows it. */
+static uint64_t forwards(struct desk *desk)
+{
+    lab_others_join(desk);
+    desk_follow(desk, 2, desk->others[0]);
+    struct quota_amounts cap = say_amounts(1, SAY_GIB, 1, 1);
+    cr_assert_null(say_tenant(desk, desk->operator_person, "t", NULL, &cap));
+    const Wire__Frame *sent = desk_sent(desk, desk->others[0], WIRE__FRAME__BODY_FORWARD, 0);
+    cr_assert_not_null(sent);
+    return sent == NULL ? 0 : sent->forward->handle;
+}
+
+/* INV-SEC-35: a leader still owes an answer to an engine that died, and says it to the next one. */
+Test(core_engine, what_an_earlier_engine_was_owed_reaches_nobody)
+{
+    const struct desk_conf anew = { .members = DESK_MEMBERS, .asks_from = 1000 * 1000 };
+    struct desk *first = desk_open(&three);
+    struct desk *second = desk_open(&anew);
+    uint64_t earlier = forwards(first);
+    uint64_t later = forwards(second);
+    cr_assert_neq(earlier, later);
+    forwarded(second, earlier, REJECT_QUOTA);
+    cr_assert_null(desk_answer(second, second->handles));
+    forwarded(second, later, REJECT_FLOOR);
+    cr_assert_eq(desk_answer(second, second->handles)->reject, REJECT_FLOOR);
+    desk_close(second);
+    second = desk_open(&three); /* The guard off: both count from nothing. */
+    cr_assert_eq(forwards(second), earlier);
+    forwarded(second, earlier, REJECT_QUOTA);
+    cr_assert_not_null(desk_answer(second, second->handles), "somebody else's answer is believed");
+    desk_close(second);
+    desk_close(first);
+}
+
 Test(core_engine, a_follower_forwards_once_and_passes_the_answer_on)
 {
     struct desk *desk = desk_open(&three);
-    others_join(desk);
+    lab_others_join(desk);
     desk_follow(desk, 2, desk->others[0]);
     uint32_t from = desk->frames_count;
     struct quota_amounts cap = say_amounts(1, SAY_GIB, 1, 1);
@@ -167,7 +200,7 @@ Test(core_engine, a_follower_forwards_once_and_passes_the_answer_on)
 Test(core_engine, what_waits_for_a_leader_goes_to_the_one_that_comes)
 {
     struct desk *desk = desk_open(&three);
-    others_join(desk);
+    lab_others_join(desk);
     desk_follow(desk, 2, 0);
     struct quota_amounts cap = say_amounts(1, SAY_GIB, 1, 1);
     uint32_t from = desk->frames_count;
@@ -190,7 +223,7 @@ Test(core_engine, what_waits_for_a_leader_goes_to_the_one_that_comes)
 Test(core_engine, what_a_leader_swallowed_goes_to_the_next_one)
 {
     struct desk *desk = desk_open(&three);
-    others_join(desk);
+    lab_others_join(desk);
     desk_follow(desk, 2, desk->others[0]);
     struct quota_amounts cap = say_amounts(1, SAY_GIB, 1, 1);
     (void)say_tenant(desk, desk->operator_person, "t", NULL, &cap);
@@ -327,7 +360,7 @@ static void stands(struct desk *desk, uint64_t peer, bool fit)
 Test(core_engine, without_room_new_work_is_refused_and_leadership_is_given_away)
 {
     struct desk *desk = desk_open(&three);
-    others_join(desk);
+    lab_others_join(desk);
     struct quota_amounts cap = say_amounts(1, SAY_GIB, 1, 1);
     desk->refuse_log = true;
     desk->refuse_why = FAILURE_FULL;
@@ -353,7 +386,7 @@ Test(core_engine, without_room_new_work_is_refused_and_leadership_is_given_away)
 Test(core_engine, more_than_can_be_under_way_is_overloaded_and_everybody_is_answered_once)
 {
     struct desk *desk = desk_open(&three);
-    others_join(desk);
+    lab_others_join(desk);
     desk->later = true;
     uint64_t first = desk->handles + 1;
     for (int i = 0; i < ENGINE_ASKS; i++) {
