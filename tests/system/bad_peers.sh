@@ -85,6 +85,13 @@ forge itself 0 controller "$controller" 0
 shows 'one in the name of the controller itself ends the link' comes ended itself
 forge person 0 user "$("$udatsu" -o json user show operator | jq -r .id)" 0
 shows "a person's certificate ends the link" comes ended person
+turned_away() { # outcome: a leaf with a count says so
+    "$udatsu" -o json audit ls | jq -e --arg outcome "$1" '[.[] | select(.operation == "handshake" and
+        .outcome == $outcome and .fold.door == "link" and .fold.count > 0)] != []' >/dev/null
+}
+shows 'who came without a good certificate is a leaf' soon turned_away no-certificate
+shows 'so is who came in a name that may not call' soon turned_away foreign-certificate
+shows 'nobody was refused as revoked: the search can fail' not turned_away revoked
 forge nobody 0 node "${n1%???}fff" 0
 shows 'a node that the cell does not know is not welcomed' not comes served nobody
 forge epoch 0 node "$n1" 7
