@@ -9,6 +9,7 @@
  * their askers retry with the same key). */
 #include "base/check.h"
 #include "controller/engine_doors.h"
+#include "controller/engine_files.h"
 #include "controller/engine_memory.h"
 #include "controller/server.h"
 #include "host/bus.h"
@@ -19,17 +20,11 @@
 #include "host/renewal.h"
 #include "wire/wire.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/random.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-enum { PATH_SIZE = 512, FLUSH_CHECK_MS = 1000 };
 
 struct engine_process {
     struct child child;
@@ -42,17 +37,13 @@ struct engine_process {
     uv_work_t flush;
     struct store *flush_store;
     struct result flush_result;
-    int data_fd;
-    char store_path[PATH_SIZE];
-    char snapshots_path[PATH_SIZE];
-    char bus_path[PATH_SIZE];
+    struct engine_files files;
     struct engine_memory memory;
     bool worked; /* Something came in since the last turn. */
     struct channel_list answers;
     uint8_t bell[2048]; /* The newest event of this turn, encoded. */
     size_t bell_size;
     struct doors doors;
-    struct server_mark *mark;
     struct journal_fault fault; /* Of the log, once it was found damaged. */
 };
 
@@ -370,48 +361,23 @@ static void random_bytes(uint8_t *room, size_t size)
     }
 }
 
-static void path_join(char room[static PATH_SIZE], const char *directory, const char *name)
-{
-    int size = snprintf(room, PATH_SIZE, "%s/%s", directory, name);
-    if (size <= 0 || size >= PATH_SIZE) {
-        die("engine-path", "a path is too long");
-    }
-}
-
-/* A mapped file: what is written survives our death, which is all that it is for. */
-static void open_mark(struct engine_process *self)
-{
-    int fd = openat(self->data_fd, "mark", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0 || ftruncate(fd, sizeof(*self->mark)) != 0) {
-        die("engine-mark", "open");
-    }
-    void *map = mmap(NULL, sizeof(*self->mark), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (map == MAP_FAILED || close(fd) != 0) {
-        die("engine-mark", "map");
-    }
-    self->mark = map;
-}
-
 static void open_files(struct engine_process *self)
 {
-    const char *data = self->child.config->data_directory;
-    self->data_fd = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (self->data_fd < 0) {
-        die("engine-data", "the data directory cannot be opened");
+    const char *failed = engine_files_open(&self->files, self->child.config->data_directory);
+    if (failed != NULL) {
+        die("engine-data", failed);
     }
-    path_join(self->store_path, data, "rows");
-    path_join(self->snapshots_path, data, "snapshots");
-    if (mkdir(self->snapshots_path, 0700) != 0 && access(self->snapshots_path, F_OK) != 0) {
-        die("engine-data", "the snapshot directory cannot be made");
-    }
-    open_mark(self);
     const char *run = child_setting(&self->child, "run", "");
-    if (run[0] != '\0') {
-        path_join(self->bus_path, run, "bus/events");
-        struct result opened = bus_publish_open(self->bus_path, &self->bus);
-        if (opened.code != 0) {
-            die("engine-bus", result_name(opened));
-        }
+    if (run[0] == '\0') {
+        return;
+    }
+    char path[ENGINE_PATH_SIZE];
+    int size = snprintf(path, sizeof(path), "%s/bus/events", run);
+    struct result opened = size > 0 && (size_t)size < sizeof(path)
+                               ? bus_publish_open(path, &self->bus)
+                               : FAIL(FAILURE_BAD_INPUT);
+    if (opened.code != 0) {
+        die("engine-bus", result_name(opened));
     }
 }
 
@@ -460,9 +426,9 @@ static void open_server(struct engine_process *self)
                      .address = child_setting(child, "link-address", ""),
                      .seed = seed,
                      .fault = &self->fault },
-        .store_directory = self->store_path,
-        .snapshots_directory = self->snapshots_path,
-        .mark = self->mark,
+        .store_directory = self->files.store_path,
+        .snapshots_directory = self->files.snapshots_path,
+        .mark = self->files.mark,
     };
     const struct server_host host = { .context = self,
                                       .send = on_send,
@@ -475,7 +441,7 @@ static void open_server(struct engine_process *self)
                                       .memory = on_memory };
     struct result opened = server_open(
         &conf,
-        disk_file(&self->data_fd),
+        disk_file(&self->files.data_fd),
         &host,
         clock_boot_ms(),
         clock_wall_ms(),

@@ -60,9 +60,8 @@ static void report(struct engine *engine, uint64_t node, const Wire__NodeInstanc
     reported.observed = word->observed;
     reported.reason = word->reason;
     reported.repairs = word->repairs;
-    Wire__Command command = WIRE__COMMAND__INIT;
-    command.format = 1;
-    command.body_case = WIRE__COMMAND__BODY_NODE_REPORTED;
+    Wire__Command command;
+    lead_word_of(&command, WIRE__COMMAND__BODY_NODE_REPORTED);
     command.node_reported = &reported;
     lead_word(engine, &command);
 }
@@ -78,9 +77,8 @@ static void judge(struct engine *engine, uint64_t node, bool alive, const char *
     judged.node = node;
     judged.liveness = alive ? WIRE__LIVENESS__LIVENESS_ALIVE : WIRE__LIVENESS__LIVENESS_UNKNOWN;
     judged.reason = reason;
-    Wire__Command command = WIRE__COMMAND__INIT;
-    command.format = 1;
-    command.body_case = WIRE__COMMAND__BODY_NODE_JUDGED;
+    Wire__Command command;
+    lead_word_of(&command, WIRE__COMMAND__BODY_NODE_JUDGED);
     command.node_judged = &judged;
     lead_word(engine, &command);
 }
@@ -100,9 +98,8 @@ static void conditioned(struct engine *engine, const struct node_row *row, uint3
     Wire__NodeConditioned word = WIRE__NODE_CONDITIONED__INIT;
     word.node = row->head.id;
     word.conditions = said & known;
-    Wire__Command command = WIRE__COMMAND__INIT;
-    command.format = 1;
-    command.body_case = WIRE__COMMAND__BODY_NODE_CONDITIONED;
+    Wire__Command command;
+    lead_word_of(&command, WIRE__COMMAND__BODY_NODE_CONDITIONED);
     command.node_conditioned = &word;
     lead_word(engine, &command);
 }
@@ -141,9 +138,8 @@ static void heard(struct engine *engine, const struct node_row *row, const Wire_
     word.fallbacks = hello->fallbacks;
     word.n_images = hello->n_images;
     word.images = hello->images;
-    Wire__Command command = WIRE__COMMAND__INIT;
-    command.format = 1;
-    command.body_case = WIRE__COMMAND__BODY_NODE_HEARD;
+    Wire__Command command;
+    lead_word_of(&command, WIRE__COMMAND__BODY_NODE_HEARD);
     command.node_heard = &word;
     lead_word(engine, &command);
 }

@@ -26,9 +26,8 @@ static void word(
     started.machine = machine;
     started.program = program_name(program);
     started.started_ms = started_ms;
-    Wire__Command command = WIRE__COMMAND__INIT;
-    command.format = 1;
-    command.body_case = WIRE__COMMAND__BODY_PROCESS_STARTED;
+    Wire__Command command;
+    lead_word_of(&command, WIRE__COMMAND__BODY_PROCESS_STARTED);
     command.process_started = &started;
     lead_word(engine, &command);
 }

@@ -184,8 +184,6 @@ static void judge(struct engine *engine)
     }
 }
 
-/* ---- What is said ---- */
-
 /* ---- Age ---- */
 
 static void caught_up(struct engine *engine)

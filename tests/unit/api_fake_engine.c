@@ -11,11 +11,13 @@
 #include <arpa/inet.h>
 #include <gnutls/abstract.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -32,7 +34,7 @@ struct bench {
     atomic_uint least;
     atomic_uint events;
     atomic_uint asked;
-    atomic_uint turned_away;
+    sem_t turned_away;
     int port;
     bool stopping; /* api is closed once its channel is. */
     Wire__Config config;
@@ -191,7 +193,9 @@ static void on_frame(void *context, struct channel *channel, const Wire__Frame *
     struct bench *bench = context;
     (void)channel;
     if (frame->body_case == WIRE__FRAME__BODY_TURNED_AWAY) {
-        atomic_fetch_add(&bench->turned_away, (unsigned int)frame->turned_away->count);
+        for (uint64_t i = 0; i < frame->turned_away->count; i++) {
+            CHECK(sem_post(&bench->turned_away) == 0);
+        }
         return;
     }
     CHECK(frame->body_case == WIRE__FRAME__BODY_ASKS);
@@ -411,6 +415,7 @@ struct bench *bench_start(void)
     bench->async.data = bench;
     CHECK(uv_sem_init(&bench->done, 0) == 0);
     CHECK(uv_async_init(&bench->child.loop, &bench->async, on_order) == 0);
+    CHECK(sem_init(&bench->turned_away, 0, 0) == 0);
     CHECK(pthread_create(&bench->thread, NULL, run, bench) == 0);
     return bench;
 }
@@ -449,9 +454,19 @@ void bench_event(struct bench *bench)
     atomic_fetch_add(&bench->events, 1);
 }
 
-uint32_t bench_turned_away(struct bench *bench)
+uint32_t bench_turned_away(struct bench *bench, uint32_t wanted)
 {
-    return atomic_load(&bench->turned_away);
+    struct timespec until;
+    uint32_t seen = 0;
+    CHECK(clock_gettime(CLOCK_REALTIME, &until) == 0);
+    until.tv_sec += 10;
+    while (seen < wanted && sem_timedwait(&bench->turned_away, &until) == 0) {
+        seen++;
+    }
+    while (sem_trywait(&bench->turned_away) == 0) {
+        seen++;
+    }
+    return seen;
 }
 
 uint32_t bench_asked(struct bench *bench)

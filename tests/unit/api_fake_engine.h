@@ -33,7 +33,7 @@ void bench_engine_dies(struct bench *bench);
 void bench_event(struct bench *bench);
 /* ASKs that the engine has seen. */
 uint32_t bench_asked(struct bench *bench);
-/* Whom the door turned away, as engine was told: within two seconds of it. */
-uint32_t bench_turned_away(struct bench *bench);
+/* How many the door turned away, as engine was told: waits for so many, at most ten seconds. */
+uint32_t bench_turned_away(struct bench *bench, uint32_t wanted);
 
 #endif

@@ -44,15 +44,9 @@ static struct desk *three_of(uint32_t level)
 {
     struct desk_conf conf = { .members = DESK_MEMBERS };
     struct desk *desk = desk_open(&conf);
-    for (int i = 0; i < DESK_MEMBERS - 1; i++) {
-        const Wire__Answer *joined =
-            say_join(desk, WIRE__KIND__KIND_CONTROLLER, i == 0 ? "c2" : "c3", "r1");
-        cr_assert(id_parse(ID_CONTROLLER, joined->join->id, &desk->others[i]));
-    }
-    desk_members(desk, true, desk->controller);
+    lab_others_join(desk);
     for (int i = 0; i < DESK_MEMBERS - 1; i++) {
         struct said first = { .digest = desk_state(desk)->digest, .level = level };
-        desk_link(desk, WIRE__KIND__KIND_CONTROLLER, desk->others[i], true);
         stands(desk, desk->others[i], &first);
     }
     desk_pass(desk, 2000);

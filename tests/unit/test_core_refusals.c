@@ -10,16 +10,7 @@ static struct desk *open_three(Wire__Identity *ann_out)
 {
     struct desk *desk = desk_open(&three);
     struct quota_amounts cap = say_amounts(1, SAY_GIB, 1, 1);
-    for (int i = 0; i < DESK_MEMBERS - 1; i++) {
-        const Wire__Answer *joined =
-            say_join(desk, WIRE__KIND__KIND_CONTROLLER, i == 0 ? "c2" : "c3", "r1");
-        cr_assert_eq(joined->reject, 0);
-        cr_assert(id_parse(ID_CONTROLLER, joined->join->id, &desk->others[i]));
-    }
-    desk_members(desk, true, desk->controller);
-    for (int i = 0; i < DESK_MEMBERS - 1; i++) {
-        desk_link(desk, WIRE__KIND__KIND_CONTROLLER, desk->others[i], true);
-    }
+    lab_others_join(desk);
     cr_assert_eq(say_tenant(desk, desk->operator_person, "a", NULL, &cap)->reject, 0);
     cr_assert_eq(
         say_user(desk, desk->operator_person, "ann", WIRE__ROLE__ROLE_TENANT, "a")->reject, 0);
