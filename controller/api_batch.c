@@ -31,6 +31,7 @@ struct batch {
     struct work *work;
     uint32_t count;
     uint32_t waiting;
+    bool minimal; /* An answer was: Preference-Applied. */
     struct batch_item items[];
 };
 
@@ -97,7 +98,7 @@ static void batch_end(struct batch *batch)
         out_object_end(&out);
     }
     out_array_end(&out);
-    struct reply reply = { .status = 200, .type = "application/json" };
+    struct reply reply = { .status = 200, .type = "application/json", .minimal = batch->minimal };
     work_reply(batch->work, &reply, &out);
 }
 
@@ -115,11 +116,18 @@ static void item_told(void *owner, uint32_t tag, const Wire__Answer *answer)
     } else {
         struct out out;
         struct reply reply;
-        struct reply_to to = { item->route,      &item->slots, &item->query,
-                               item->request_id, item->stale,  false };
+        struct reply_to to = {
+            .route = item->route,
+            .slots = &item->slots,
+            .query = &item->query,
+            .request_id = item->request_id,
+            .stale = item->stale,
+            .minimal = batch->work->minimal,
+        };
         out_init(&out, batch->work->service->room, BATCH_ANSWER_BYTES);
         reply_answer(&to, answer, &out, &reply);
         item_keep(item, reply.status, &out);
+        batch->minimal = batch->minimal || reply.minimal;
     }
     batch->waiting--;
     if (batch->waiting == 0) {

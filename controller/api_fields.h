@@ -70,6 +70,8 @@ bool field_put_word(
     const char *pointer,
     struct problem *problem);
 
+/* The word of a value that the type has. */
+void enum_write(struct out *out, const ProtobufCEnumDescriptor *type, int number);
 /* The whole message as a JSON object. */
 void message_write(struct out *out, const ProtobufCMessage *message);
 

@@ -179,6 +179,9 @@ static enum MHD_Result on_header(
             strcasecmp(name, header_names[i]) == 0) {
             call->twice = call->twice || (call->open.headers[i] != absent && comes_once(i));
             call->open.headers[i] = value == NULL ? "" : value;
+            if (i == HTTP_HEADER_PREFER) {
+                api_prefer(call->open.headers[i], &call->open.prefer);
+            }
         }
     }
     return MHD_YES;

@@ -12,6 +12,7 @@
 #define CONTROLLER_API_HTTP_H
 
 #include "controller/api_door.h"
+#include "controller/api_prefer.h"
 #include "controller/api_reply.h"
 
 #include <uv.h>
@@ -45,6 +46,7 @@ struct http_call {
     const char *path; /* Decoded, without query. */
     struct api_query query;
     const char *headers[HTTP_HEADERS_END]; /* "" when absent. */
+    struct api_preferences prefer;         /* Of all its Prefer headers. */
     struct slice body;
     const struct door_peer *peer;
     void *work;             /* The service's own, like the next two. */

@@ -124,8 +124,10 @@ static void add_head(struct call *call, const struct reply *reply, const char *r
         add(response, "RateLimit-Remaining", "0");
         add_number(response, "RateLimit-Reset", reply->retry_after_seconds);
     }
-    if (reply->waited) {
-        add(response, "Preference-Applied", "wait");
+    if (reply->waited || reply->minimal) {
+        bool both = reply->waited && reply->minimal;
+        const char *one = reply->waited ? "wait" : "return=minimal";
+        add(response, "Preference-Applied", both ? "wait, return=minimal" : one);
     }
     if (reply->allow != 0) {
         add_allow(response, reply->allow);

@@ -142,6 +142,29 @@ static void write_query(struct out *out, struct schemas *schemas, const struct a
     }
 }
 
+/* RFC 7240. A batch hands it on to each of its writes. */
+static void write_prefer(struct out *out, const struct api_route *route)
+{
+    bool minimal = route->shape == API_SHAPE_OPERATION || route->server == API_SERVER_BATCH;
+    if (!minimal && !route->write) {
+        return;
+    }
+    begin_parameter(out, "Prefer", "header", false);
+    out_object(out);
+    out_pair(out, "type", "string");
+    out_key(out, "examples");
+    out_array(out);
+    if (route->write) {
+        out_text(out, "wait=5");
+    }
+    if (minimal) {
+        out_text(out, "return=minimal");
+    }
+    out_array_end(out);
+    out_object_end(out);
+    out_object_end(out);
+}
+
 static void write_parameters(
     struct out *out, struct schemas *schemas, const struct api_route *route)
 {
@@ -149,6 +172,7 @@ static void write_parameters(
     out_array(out);
     write_slots(out, route->path);
     write_query(out, schemas, route);
+    write_prefer(out, route);
     if (route->write) {
         begin_parameter(out, "Idempotency-Key", "header", true);
         out_object(out);
@@ -239,6 +263,14 @@ static void write_content(struct out *out, const char *type)
     out_object(out);
 }
 
+static const char *answer_description(const struct api_route *route)
+{
+    if (route->shape == API_SHAPE_OPERATION) {
+        return "Accepted. With Prefer: return=minimal only id, state, resource and error.";
+    }
+    return route->write ? "Accepted" : "The answer";
+}
+
 static void write_answers(struct out *out, const struct api_route *route)
 {
     char status[8];
@@ -248,7 +280,7 @@ static void write_answers(struct out *out, const struct api_route *route)
     out_object(out);
     out_key(out, status);
     out_object(out);
-    out_pair(out, "description", route->write ? "Accepted" : "The answer");
+    out_pair(out, "description", answer_description(route));
     write_content(out, route->server == API_SERVER_METRICS ? "text/plain" : "application/json");
     write_answer_schema(out, route);
     out_object_end(out);

@@ -138,22 +138,54 @@ static void write_message(const ProtobufCMessage *message, struct out *out)
     message_write(out, message);
 }
 
+static void reply_location(const char *operation, struct reply *reply)
+{
+    static const char under[] = "/v1/operations/";
+    enum { UNDER = sizeof(under) - 1 };
+    /* An id's text is short; a longer one would be cut, and not found. */
+    size_t size = strnlen(operation, sizeof(reply->location) - UNDER - 1);
+    memcpy(reply->location, under, UNDER);
+    memcpy(reply->location + UNDER, operation, size);
+    reply->location[UNDER + size] = '\0';
+}
+
+/* What the asker needs to go on: the operation, where it stands, and what it made. */
+static void write_minimal(const Wire__OperationView *operation, struct out *out)
+{
+    out_object(out);
+    out_pair(out, "id", operation->id);
+    out_key(out, "state");
+    enum_write(out, &wire__operation_state__descriptor, (int)operation->state);
+    out_pair(out, "resource", operation->resource);
+    if (operation->error != NULL) {
+        out_key(out, "error");
+        message_write(out, &operation->error->base);
+    }
+    out_object_end(out);
+}
+
+static void write_operation(
+    const struct reply_to *to, const Wire__Answer *answer, struct out *out, struct reply *reply)
+{
+    if (answer->operation == NULL) {
+        write_message(the_one(answer), out);
+        return;
+    }
+    reply_location(answer->operation->id, reply);
+    reply->minimal = to->minimal;
+    if (to->minimal) {
+        write_minimal(answer->operation, out);
+    } else {
+        write_message(&answer->operation->base, out);
+    }
+}
+
 static void write_shape(
     const struct reply_to *to, const Wire__Answer *answer, struct out *out, struct reply *reply)
 {
     const ProtobufCMessage *one = the_one(answer);
     switch (to->route->shape) {
-    case API_SHAPE_OPERATION:
-        if (answer->operation != NULL) {
-            (void)snprintf(/* An id's text is short; a longer one would be cut, and not found. */
-                           reply->location,
-                           sizeof(reply->location),
-                           "/v1/operations/%s",
-                           answer->operation->id);
-            one = &answer->operation->base;
-        }
-        write_message(one, out);
-        return;
+    case API_SHAPE_OPERATION: write_operation(to, answer, out, reply); return;
     case API_SHAPE_ONE:
         if (one != NULL) {
             reply_tag(one, reply);

@@ -17,7 +17,8 @@ struct reply {
     uint64_t disputed_index;            /* Udatsu-Disputed: replicas differ since; 0: none. */
     bool stale;                         /* Then age_ms is said. */
     uint64_t age_ms;
-    bool waited;    /* Preference-Applied. */
+    bool waited;    /* Preference-Applied, like the next. */
+    bool minimal;   /* The body says only what its asker needs to go on. */
     uint32_t allow; /* 405: the methods that are there. */
 };
 
@@ -28,7 +29,8 @@ struct reply_to {
     const struct api_query *query;
     const char *request_id;
     bool stale;
-    bool waited; /* The operation was waited for: 200 instead of 202. */
+    bool waited;  /* The operation was waited for: 200 instead of 202. */
+    bool minimal; /* Prefer: return=minimal. Refusals are whole all the same. */
 };
 
 /* Writes the body into `out`. */

@@ -384,20 +384,6 @@ bool api_request_make(
     return true;
 }
 
-uint32_t api_prefer_wait(const char *header)
-{
-    CHECK(header != NULL);
-    const char *at = strstr(header, "wait=");
-    if (at == NULL || (at != header && at[-1] != ' ' && at[-1] != ',' && at[-1] != ';')) {
-        return 0;
-    }
-    uint32_t seconds = 0;
-    for (at += 5; *at >= '0' && *at <= '9' && seconds <= API_WAIT_SECONDS_MAX; at++) {
-        seconds = seconds * 10 + (uint32_t)(*at - '0');
-    }
-    return seconds > API_WAIT_SECONDS_MAX ? API_WAIT_SECONDS_MAX : seconds;
-}
-
 bool api_traceparent_valid(const char *header)
 {
     static const char shape[] = "00-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx-xxxxxxxxxxxxxxxx-xx";

@@ -6,7 +6,7 @@
 #include "controller/api_problem.h"
 #include "controller/api_routes.h"
 
-enum { API_QUERY_MAX = 16, API_TOKEN_SIZE = 40, API_WAIT_SECONDS_MAX = 30 };
+enum { API_QUERY_MAX = 16, API_TOKEN_SIZE = 40 };
 
 struct api_pair {
     const char *name; /* Decoded. */
@@ -54,8 +54,6 @@ void api_page_token(
     uint64_t after,
     char out[static API_TOKEN_SIZE]);
 
-/* "Prefer: wait=5" → 5, at most API_WAIT_SECONDS_MAX; 0: not asked. */
-uint32_t api_prefer_wait(const char *header);
 /* 00-<32 hex>-<16 hex>-<2 hex>, the form that we give back. */
 bool api_traceparent_valid(const char *header);
 

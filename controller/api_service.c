@@ -165,8 +165,15 @@ static void work_told(void *owner, uint32_t tag, const Wire__Answer *answer)
     bool ended = work->waited && answer->reject == 0 &&
                  !(answer->operation != NULL &&
                    answer->operation->state == WIRE__OPERATION_STATE__OPERATION_STATE_RUNNING);
-    struct reply_to to = { work->route,      &work->slots, &work->call->query,
-                           work->request_id, work->stale,  ended };
+    struct reply_to to = {
+        .route = work->route,
+        .slots = &work->slots,
+        .query = &work->call->query,
+        .request_id = work->request_id,
+        .stale = work->stale,
+        .waited = ended,
+        .minimal = work->minimal,
+    };
     struct out out;
     struct reply reply;
     out_init(&out, service->room, SERVICE_BODY_BYTES);
@@ -388,8 +395,9 @@ static bool on_head(
     bool batch = work->route->server == API_SERVER_BATCH;
     *body_max_out = batch ? JSON_BODY_MAX : LIMIT_REQUEST_BODY;
     if (work->route->write) {
-        work->wait_seconds = api_prefer_wait(call->headers[HTTP_HEADER_PREFER]);
+        work->wait_seconds = call->prefer.wait_seconds;
     }
+    work->minimal = call->prefer.minimal && (work->route->write || batch);
     return true;
 }
 

@@ -54,6 +54,7 @@ struct work {
     uint64_t began_us;
     uint64_t ask; /* 0: none waits. */
     uint32_t wait_seconds;
+    bool minimal; /* Prefer: return=minimal, of a write or of all writes of a batch. */
     bool stale;
     bool waited;
     bool answered;

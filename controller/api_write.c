@@ -50,7 +50,7 @@ static bool chosen(const ProtobufCMessage *message, const ProtobufCFieldDescript
     return which == field->id;
 }
 
-static void write_enum(struct out *out, const ProtobufCEnumDescriptor *type, int number)
+void enum_write(struct out *out, const ProtobufCEnumDescriptor *type, int number)
 {
     const ProtobufCEnumValue *value = protobuf_c_enum_descriptor_get_value(type, number);
     CHECK(value != NULL); /* wire_decode refuses unknown values. */
@@ -83,7 +83,7 @@ static void write_leaf(struct out *out, const ProtobufCFieldDescriptor *field, c
         out_hex(out, slice_of(bytes.data, bytes.len));
     } else if (field->type == PROTOBUF_C_TYPE_ENUM) {
         memcpy(&number, value, sizeof(number));
-        write_enum(out, field->descriptor, number);
+        enum_write(out, field->descriptor, number);
     } else if (field->type == PROTOBUF_C_TYPE_BOOL) {
         memcpy(&yes, value, sizeof(yes));
         out_bool(out, yes != 0);

@@ -71,14 +71,14 @@ static void next(struct creating *creating, struct https_connection *connection)
     creating->under_way++;
     if (arguments->batch > 1) {
         size_t size = batch_body(creating, first);
-        https_send(connection, "POST", "/v1/batch", creating->body, size, NULL);
+        https_send(connection, "POST", "/v1/batch", creating->body, size, NULL, true);
         return;
     }
     char key[BENCH_NAME];
     int used = snprintf(key, sizeof(key), "%s-%06u", arguments->prefix, first);
     CHECK(used > 0 && (size_t)used < sizeof(key));
     size_t size = bench_create_body(arguments, first, creating->body, BODY_ROOM);
-    https_send(connection, "POST", creating->path, creating->body, size, key);
+    https_send(connection, "POST", creating->path, creating->body, size, key, false);
 }
 
 static void on_ready(void *context, struct https_connection *connection)

@@ -91,7 +91,7 @@ static uint32_t try_once(struct trying *trying, uint32_t number)
     (void)snprintf(path, sizeof(path), "/v1/tenants/%s/instances", trying->arguments->tenant);
     (void)snprintf(key, sizeof(key), "%s-%06u", trying->arguments->prefix, number);
     size_t size = bench_create_body(trying->arguments, number, body, sizeof(body));
-    https_send(trying->connections[at], "POST", path, body, size, key);
+    https_send(trying->connections[at], "POST", path, body, size, key, false);
     while (!trying->ended && now_ms() < until_ms) {
         https_poll(trying->https, 10);
     }

@@ -154,7 +154,7 @@ static void read_all(struct https *https, struct listing *listing)
             listing->page[0] == '\0' ? "" : "&page_token=",
             listing->page);
         CHECK(size > 0 && (size_t)size < sizeof(path));
-        https_send(listing->connection, "GET", path, NULL, 0, NULL);
+        https_send(listing->connection, "GET", path, NULL, 0, NULL, false);
         wait_answer(https, listing);
     } while (listing->page[0] != '\0');
 }
@@ -223,7 +223,7 @@ int bench_delete(const struct bench_arguments *arguments)
             CHECK(used + 2 < sizeof(body));
         }
         used += (size_t)snprintf(body + used, sizeof(body) - used, "]}");
-        https_send(listing.connection, "POST", "/v1/batch", body, used, NULL);
+        https_send(listing.connection, "POST", "/v1/batch", body, used, NULL, true);
         wait_answer(https, &listing);
     }
     uint32_t deleted = listing.found;

@@ -196,7 +196,8 @@ void https_send(
     const char *path,
     const char *body,
     size_t body_size,
-    const char *key)
+    const char *key,
+    bool brief)
 {
     char head[1024];
     CHECK(connection->stage == STAGE_READY);
@@ -204,13 +205,14 @@ void https_send(
     int size = snprintf(
         head,
         sizeof(head),
-        "%s %s HTTP/1.1\r\nHost: bench\r\n%s%s%s%sContent-Length: %zu\r\n\r\n",
+        "%s %s HTTP/1.1\r\nHost: bench\r\n%s%s%s%s%sContent-Length: %zu\r\n\r\n",
         method,
         path,
         body == NULL ? "" : "Content-Type: application/json\r\n",
         key == NULL ? "" : "Idempotency-Key: ",
         key == NULL ? "" : key,
         key == NULL ? "" : "\r\n",
+        brief ? "Prefer: return=minimal\r\n" : "",
         body_size);
     CHECK(size > 0 && (size_t)size < sizeof(head));
     connection->out_size = 0;

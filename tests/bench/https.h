@@ -48,14 +48,15 @@ struct https_connection *https_dial(struct https *https, const char *address, ui
 uint64_t https_tag(const struct https_connection *connection);
 void https_drop(struct https_connection *connection);
 /* Only on a connection that is ready and has nothing under way. body: JSON or NULL; key: NULL or
- * the Idempotency-Key. Both are copied. */
+ * the Idempotency-Key; brief: Prefer: return=minimal. All is copied. */
 void https_send(
     struct https_connection *connection,
     const char *method,
     const char *path,
     const char *body,
     size_t body_size,
-    const char *key);
+    const char *key,
+    bool brief);
 /* One round of events; hooks are called from here. */
 void https_poll(struct https *https, int timeout_ms);
 

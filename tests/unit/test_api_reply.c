@@ -9,6 +9,7 @@
 static char room[64 * 1024];
 
 static struct api_slots slots;
+static bool minimal;
 
 static const char *replied(
     enum api_method method, const char *path, const Wire__Answer *answer, struct reply *reply_out)
@@ -17,7 +18,9 @@ static const char *replied(
     struct out out;
     struct slice text = SLICE_EMPTY;
     uint32_t methods = 0;
-    struct reply_to to = { .slots = &slots, .query = &query, .request_id = "r1" };
+    struct reply_to to = {
+        .slots = &slots, .query = &query, .request_id = "r1", .minimal = minimal
+    };
     to.route = api_route_find(method, path, &slots, &methods);
     cr_assert_not_null(to.route);
     out_init(&out, room, sizeof(room) - 1);
@@ -40,6 +43,60 @@ Test(api_reply, a_write_answers_202_with_its_operation)
     cr_assert_eq(reply.index, 9);
     cr_assert_str_eq(reply.location, "/v1/operations/op-1");
     cr_assert_not_null(strstr(text, "\"id\":\"op-1\""));
+}
+
+Test(api_reply, a_minimal_answer_says_what_its_asker_needs_and_nothing_else)
+{
+    Wire__Problem why = WIRE__PROBLEM__INIT;
+    Wire__OperationView operation = WIRE__OPERATION_VIEW__INIT;
+    Wire__Answer answer = WIRE__ANSWER__INIT;
+    struct reply reply;
+    operation.id = "op-1";
+    operation.kind = "tenant-create";
+    operation.initiator = "somebody";
+    operation.state = WIRE__OPERATION_STATE__OPERATION_STATE_RUNNING;
+    operation.resource = "t-1";
+    answer.operation = &operation;
+    minimal = true;
+    cr_assert_str_eq(
+        replied(API_METHOD_POST, "/v1/tenants", &answer, &reply),
+        "{\"id\":\"op-1\",\"state\":\"running\",\"resource\":\"t-1\"}");
+    cr_assert(reply.minimal);
+    cr_assert_eq(reply.status, 202);
+    cr_assert_str_eq(reply.location, "/v1/operations/op-1");
+    why.code = "conflict";
+    operation.state = WIRE__OPERATION_STATE__OPERATION_STATE_FAILED;
+    operation.error = &why;
+    const char *text = replied(API_METHOD_POST, "/v1/tenants", &answer, &reply);
+    cr_assert_not_null(strstr(text, "\"error\":{\"code\":\"conflict\""), "%s", text);
+    cr_assert_null(strstr(text, "somebody"));
+    /* Not asked for: everything, and nothing was applied. */
+    minimal = false;
+    text = replied(API_METHOD_POST, "/v1/tenants", &answer, &reply);
+    cr_assert_not_null(strstr(text, "\"initiator\":\"somebody\""), "%s", text);
+    cr_assert_not(reply.minimal);
+}
+
+Test(api_reply, a_refusal_and_a_read_are_whole_whatever_was_preferred)
+{
+    Wire__Problem said = WIRE__PROBLEM__INIT;
+    Wire__OperationView operation = WIRE__OPERATION_VIEW__INIT;
+    Wire__Answer answer = WIRE__ANSWER__INIT;
+    struct reply reply;
+    said.detail = "No room.";
+    answer.reject = REJECT_QUOTA;
+    answer.problem = &said;
+    minimal = true;
+    cr_assert_not_null(
+        strstr(replied(API_METHOD_POST, "/v1/tenants", &answer, &reply), "\"No room.\""));
+    cr_assert_not(reply.minimal);
+    operation.initiator = "somebody";
+    answer = (Wire__Answer)WIRE__ANSWER__INIT;
+    answer.operation = &operation;
+    cr_assert_not_null(
+        strstr(replied(API_METHOD_GET, "/v1/operations/op-1", &answer, &reply), "\"somebody\""));
+    cr_assert_not(reply.minimal);
+    minimal = false;
 }
 
 Test(api_reply, a_rate_that_was_passed_says_the_rate_and_when_to_come_back)

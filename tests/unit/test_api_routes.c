@@ -321,12 +321,8 @@ Test(api_request, a_page_token_serves_only_the_question_it_belongs_to, .init = b
     cr_assert_null(make(API_METHOD_GET, target, NULL, "", ""));
 }
 
-Test(api_request, preferences_and_traces_are_read_strictly)
+Test(api_request, traces_are_read_strictly)
 {
-    cr_assert_eq(api_prefer_wait("wait=5"), 5);
-    cr_assert_eq(api_prefer_wait("respond-async, wait=500"), 30);
-    cr_assert_eq(api_prefer_wait("await=5"), 0);
-    cr_assert_eq(api_prefer_wait(""), 0);
     cr_assert(api_traceparent_valid("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"));
     cr_assert_not(api_traceparent_valid("00-0AF7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"));
     cr_assert_not(api_traceparent_valid("x"));
