@@ -172,14 +172,11 @@ static bool item_ask(
     if (!item_route(item, wanted, problem)) {
         return false;
     }
-    char at[32];
-    (void)snprintf(at, sizeof(at), "/requests/%u/body", number); /* At most three digits. */
     struct api_input input = {
         .route = item->route,
         .slots = &item->slots,
         .query = &item->query,
         .body = wanted->body,
-        .body_at = at,
         .idempotency_key = wanted->idempotency_key,
         .if_match = wanted->if_match,
         .request_id = item->request_id,
@@ -205,7 +202,7 @@ static bool item_ask(
 static bool batch_read(
     struct work *work, struct json_batch_item *items, uint32_t *count_out, struct problem *problem)
 {
-    struct json_t *document = json_read(work->call->body, problem);
+    struct json *document = json_read(work->call->body, problem);
     return document != NULL && json_batch(document, items, count_out, problem);
 }
 

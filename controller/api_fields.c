@@ -120,9 +120,9 @@ void *field_elements(
     return elements;
 }
 
-static bool full(struct problem *problem, const char *pointer)
+static bool full(struct problem *problem)
 {
-    return problem_at(problem, pointer, "There is more in it than a request may hold.");
+    return problem_malformed(problem, "There is more in it than a request may hold.");
 }
 
 static int hex_value(char c)
@@ -134,43 +134,34 @@ static int hex_value(char c)
 }
 
 static bool put_hex(
-    void *room,
-    const char *text,
-    size_t size,
-    struct arena *arena,
-    const char *pointer,
-    struct problem *problem)
+    void *room, const char *text, size_t size, struct arena *arena, struct problem *problem)
 {
     ProtobufCBinaryData bytes = { .len = size / 2 };
     bytes.data = arena_take(arena, size / 2 + 1);
     if (bytes.data == NULL) {
-        return full(problem, pointer);
+        return full(problem);
     }
     for (size_t i = 0; i < size / 2; i++) {
         int high = hex_value(text[i * 2]);
         int low = hex_value(text[i * 2 + 1]);
         if (high < 0 || low < 0) {
-            return problem_at(problem, pointer, "Bytes are written in lower-case hex.");
+            return problem_malformed(problem, "Bytes are written in lower-case hex.");
         }
         bytes.data[i] = (uint8_t)(high * 16 + low);
     }
     if (size % 2 != 0) {
-        return problem_at(problem, pointer, "Hex has two digits for each byte.");
+        return problem_malformed(problem, "Hex has two digits for each byte.");
     }
     memcpy(room, &bytes, sizeof(bytes));
     return true;
 }
 
 static bool put_enum(
-    const ProtobufCFieldDescriptor *field,
-    void *room,
-    const char *text,
-    const char *pointer,
-    struct problem *problem)
+    const ProtobufCFieldDescriptor *field, void *room, const char *text, struct problem *problem)
 {
     int value = 0;
     if (!enum_value(field->descriptor, text, &value)) {
-        return problem_at(problem, pointer, "%s: there is no such word here.", field->name);
+        return problem_malformed(problem, "%s: there is no such word here.", field->name);
     }
     memcpy(room, &value, sizeof(value));
     return true;
@@ -182,48 +173,43 @@ bool field_put_text(
     const char *text,
     size_t size,
     struct arena *arena,
-    const char *pointer,
     struct problem *problem)
 {
     CHECK(text != NULL);
     if (strlen(text) != size || !text_is_clean(slice_of(text, size))) {
-        return problem_at(problem, pointer, "Text is UTF-8 without control characters.");
+        return problem_malformed(problem, "Text is UTF-8 without control characters.");
     }
     if (field->type == PROTOBUF_C_TYPE_STRING) {
         memcpy(room, &text, sizeof(text));
         return true;
     }
     if (field->type == PROTOBUF_C_TYPE_ENUM) {
-        return put_enum(field, room, text, pointer, problem);
+        return put_enum(field, room, text, problem);
     }
     if (field->type == PROTOBUF_C_TYPE_BYTES) {
-        return put_hex(room, text, size, arena, pointer, problem);
+        return put_hex(room, text, size, arena, problem);
     }
     uint64_t at_ms = 0;
     if (field_is_time(field)) {
         if (!time_parse(text, &at_ms)) {
-            return problem_at(problem, pointer, "A time is RFC 3339 in UTC: 2026-01-31T12:00:00Z.");
+            return problem_malformed(problem, "A time is RFC 3339 in UTC: 2026-01-31T12:00:00Z.");
         }
         memcpy(room, &at_ms, sizeof(at_ms));
         return true;
     }
-    return problem_at(problem, pointer, "%s: no text is wanted here.", field->name);
+    return problem_malformed(problem, "%s: no text is wanted here.", field->name);
 }
 
 bool field_put_number(
-    const ProtobufCFieldDescriptor *field,
-    void *room,
-    int64_t number,
-    const char *pointer,
-    struct problem *problem)
+    const ProtobufCFieldDescriptor *field, void *room, int64_t number, struct problem *problem)
 {
     bool wide = field->type == PROTOBUF_C_TYPE_UINT64 && !field_is_time(field);
     bool narrow = field->type == PROTOBUF_C_TYPE_UINT32;
     if (!wide && !narrow) {
-        return problem_at(problem, pointer, "%s: no number is wanted here.", field->name);
+        return problem_malformed(problem, "%s: no number is wanted here.", field->name);
     }
     if (number < 0 || (narrow && number > UINT32_MAX)) {
-        return problem_at(problem, pointer, "%s: the number is out of range.", field->name);
+        return problem_malformed(problem, "%s: the number is out of range.", field->name);
     }
     if (wide) {
         uint64_t value = (uint64_t)number;
@@ -236,14 +222,10 @@ bool field_put_number(
 }
 
 bool field_put_bool(
-    const ProtobufCFieldDescriptor *field,
-    void *room,
-    bool yes,
-    const char *pointer,
-    struct problem *problem)
+    const ProtobufCFieldDescriptor *field, void *room, bool yes, struct problem *problem)
 {
     if (field->type != PROTOBUF_C_TYPE_BOOL) {
-        return problem_at(problem, pointer, "%s: neither true nor false fits here.", field->name);
+        return problem_malformed(problem, "%s: neither true nor false fits here.", field->name);
     }
     protobuf_c_boolean value = yes ? 1 : 0;
     memcpy(room, &value, sizeof(value));
@@ -272,7 +254,6 @@ bool field_put_word(
     const char *name,
     const char *text,
     struct arena *arena,
-    const char *pointer,
     struct problem *problem)
 {
     const ProtobufCFieldDescriptor *field =
@@ -284,16 +265,16 @@ bool field_put_word(
     if (number && !field_is_time(field)) {
         int64_t value = 0;
         if (!number_parse(text, &value)) {
-            return problem_at(problem, pointer, "%s: a whole number is wanted.", name);
+            return problem_malformed(problem, "%s: a whole number is wanted.", name);
         }
-        return field_put_number(field, room, value, pointer, problem);
+        return field_put_number(field, room, value, problem);
     }
     if (field->type == PROTOBUF_C_TYPE_BOOL) {
         bool yes = strcmp(text, "true") == 0;
         if (!yes && strcmp(text, "false") != 0) {
-            return problem_at(problem, pointer, "%s: true or false is wanted.", name);
+            return problem_malformed(problem, "%s: true or false is wanted.", name);
         }
-        return field_put_bool(field, room, yes, pointer, problem);
+        return field_put_bool(field, room, yes, problem);
     }
-    return field_put_text(field, room, text, strlen(text), arena, pointer, problem);
+    return field_put_text(field, room, text, strlen(text), arena, problem);
 }

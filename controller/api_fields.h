@@ -39,27 +39,19 @@ void *field_elements(
 size_t field_element_size(const ProtobufCFieldDescriptor *field);
 
 /* Values as the reader found them; each checks type and range and, for text, cleanliness. `room` is
- * the element's address. The text must outlive the message. */
+ * the element's address. The text must outlive the message. A refusal says no place (json_place).
+ */
 bool field_put_text(
     const ProtobufCFieldDescriptor *field,
     void *room,
     const char *text,
     size_t size,
     struct arena *arena,
-    const char *pointer,
     struct problem *problem);
 bool field_put_number(
-    const ProtobufCFieldDescriptor *field,
-    void *room,
-    int64_t number,
-    const char *pointer,
-    struct problem *problem);
+    const ProtobufCFieldDescriptor *field, void *room, int64_t number, struct problem *problem);
 bool field_put_bool(
-    const ProtobufCFieldDescriptor *field,
-    void *room,
-    bool yes,
-    const char *pointer,
-    struct problem *problem);
+    const ProtobufCFieldDescriptor *field, void *room, bool yes, struct problem *problem);
 
 /* From a path slot or a query: numbers and booleans are parsed from text. */
 bool field_put_word(
@@ -67,7 +59,6 @@ bool field_put_word(
     const char *name,
     const char *text,
     struct arena *arena,
-    const char *pointer,
     struct problem *problem);
 
 /* The word of a value that the type has. */

@@ -1,16 +1,15 @@
 /* Decides which JSON is a request's body. Never decides what a request may ask. The only includer
- * of jansson here; its memory is a block that every document starts anew. */
+ * of jansson here, which says why a text is no JSON; its memory is the tree's, a block that every
+ * document starts anew. */
 #include "controller/api_json.h"
 
 #include "base/check.h"
 #include "controller/api_tls.h"
+#include "controller/api_tree.h"
 
 #include <jansson.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { POINTER_SIZE = PROBLEM_POINTER_SIZE };
 
 /* jansson's allocator hooks carry no context, so the block has to be found by name. */
 static struct arena parser_memory;
@@ -42,7 +41,8 @@ void json_start(void)
     json_object_seed(0); /* From the kernel: nobody can aim for collisions. */
 }
 
-/* jansson goes one call deeper for each bracket, so depth is bounded before it begins. */
+/* jansson goes one call deeper for each bracket, so depth is bounded before it begins. It counts
+ * brackets of what may be no JSON at all: the tree's own bound is not enough. */
 static bool depth_fits(struct slice text)
 {
     size_t depth = 0;
@@ -58,7 +58,7 @@ static bool depth_fits(struct slice text)
         } else if (c == '"') {
             inside = true;
         } else if (c == '{' || c == '[') {
-            if (++depth > JSON_DEPTH_MAX) {
+            if (++depth > TREE_DEPTH_MAX) {
                 return false;
             }
         } else if ((c == '}' || c == ']') && depth > 0) {
@@ -68,43 +68,53 @@ static bool depth_fits(struct slice text)
     return true;
 }
 
-struct json_t *json_nothing(void)
+/* Why the text is refused, if jansson refuses it; it has what the tree left of the memory. */
+static bool jansson_takes(struct slice text, struct problem *problem)
 {
-    parser_memory.used = 0;
-    json_t *object = json_object();
-    CHECK(object != NULL);
-    return object;
+    json_error_t error;
+    if (!depth_fits(text)) {
+        return problem_malformed(problem, "The body is nested too deeply.");
+    }
+    if (json_loadb((const char *)text.data, text.size, JSON_REJECT_DUPLICATES, &error) == NULL) {
+        return problem_malformed(
+            problem, "Line %d, column %d: %s", error.line, error.column, error.text);
+    }
+    return true;
 }
 
-struct json_t *json_read(struct slice text, struct problem *problem)
+struct json *json_read(struct slice text, struct problem *problem)
 {
     CHECK(parser_memory.memory != NULL);
     CHECK(text.size <= JSON_BODY_MAX);
     parser_memory.used = 0;
-    if (!depth_fits(text)) {
-        (void)problem_at(problem, "", "The body is nested too deeply.");
+    bool doubt = false;
+    struct json *document = tree_read(text, &parser_memory, &doubt);
+    if ((document == NULL || doubt) && !jansson_takes(text, problem)) {
         return NULL;
     }
-    json_error_t error;
-    json_t *document =
-        json_loadb((const char *)text.data, text.size, JSON_REJECT_DUPLICATES, &error);
     if (document == NULL) {
-        (void)problem_at(
-            problem, "", "Line %d, column %d: %s", error.line, error.column, error.text);
+        (void)problem_malformed(problem, "There is more in it than a request may hold.");
         return NULL;
     }
-    if (!json_is_object(document)) {
-        (void)problem_at(problem, "", "The body is an object.");
+    if (document->kind != KIND_OBJECT) {
+        (void)problem_malformed(problem, "The body is an object.");
         return NULL;
     }
     return document;
 }
 
+bool json_place(const struct json *value, struct problem *problem)
+{
+    char pointer[PROBLEM_POINTER_SIZE];
+    tree_pointer(value, pointer, sizeof(pointer));
+    problem_place(problem, pointer);
+    return false;
+}
+
 /* An object that is still to be read into its message. */
 struct pending {
-    json_t *object;
+    struct json *object;
     ProtobufCMessage *message;
-    char at[POINTER_SIZE];
 };
 
 struct filling {
@@ -113,143 +123,105 @@ struct filling {
     const struct json_given *given;
     struct arena *arena;
     struct problem *problem;
+    const struct json *at; /* The value in hand: where a refusal is. */
 };
 
-/* RFC 6901: '~' and '/' inside a key are written ~0 and ~1. Cut when it does not fit. */
-static void pointer_join(char out[static POINTER_SIZE], const char *at, const char *key)
+static bool too_much(struct filling *filling)
 {
-    size_t used = strnlen(at, POINTER_SIZE - 1);
-    memcpy(out, at, used);
-    if (used < POINTER_SIZE - 1) {
-        out[used++] = '/';
-    }
-    for (; *key != '\0' && used + 2 < POINTER_SIZE; key++) {
-        if (*key == '~' || *key == '/') {
-            out[used++] = '~';
-            out[used++] = *key == '~' ? '0' : '1';
-        } else {
-            out[used++] = *key;
-        }
-    }
-    out[used] = '\0';
+    return problem_malformed(filling->problem, "There is more in it than a request may hold.");
 }
 
-static bool pending_push(
-    struct filling *filling, json_t *object, ProtobufCMessage *message, const char *at)
+static bool pending_push(struct filling *filling, struct json *object, ProtobufCMessage *message)
 {
     if (message == NULL || filling->count == JSON_PENDING_MAX) {
-        return problem_at(filling->problem, at, "There is more in it than a request may hold.");
+        return too_much(filling);
     }
-    struct pending *next = &filling->pending[filling->count++];
-    next->object = object;
-    next->message = message;
-    (void)snprintf(next->at, sizeof(next->at), "%s", at); /* Same size. */
+    filling->pending[filling->count++] = (struct pending){ object, message };
     return true;
 }
 
 /* One value into one element's room. */
 static bool fill_value(
-    struct filling *filling,
-    const ProtobufCFieldDescriptor *field,
-    void *room,
-    json_t *value,
-    const char *at)
+    struct filling *filling, const ProtobufCFieldDescriptor *field, void *room, struct json *value)
 {
+    struct problem *problem = filling->problem;
+    filling->at = value;
     if (field->type == PROTOBUF_C_TYPE_MESSAGE) {
-        if (!json_is_object(value)) {
-            return problem_at(filling->problem, at, "%s: an object is wanted.", field->name);
+        if (value->kind != KIND_OBJECT) {
+            return problem_malformed(problem, "%s: an object is wanted.", field->name);
         }
         ProtobufCMessage *inner = message_make(field->descriptor, filling->arena);
         memcpy(room, &inner, sizeof(inner));
-        return pending_push(filling, value, inner, at);
+        return pending_push(filling, value, inner);
     }
-    switch (json_typeof(value)) {
-    case JSON_STRING:
-        return field_put_text(
-            field,
-            room,
-            json_string_value(value),
-            json_string_length(value),
-            filling->arena,
-            at,
-            filling->problem);
-    case JSON_INTEGER:
-        return field_put_number(field, room, json_integer_value(value), at, filling->problem);
-    case JSON_TRUE: return field_put_bool(field, room, true, at, filling->problem);
-    case JSON_FALSE: return field_put_bool(field, room, false, at, filling->problem);
-    case JSON_REAL: return problem_at(filling->problem, at, "Numbers are whole, without exponent.");
-    case JSON_NULL: return problem_at(filling->problem, at, "null is not a value; leave it out.");
-    case JSON_OBJECT:
-    case JSON_ARRAY: break;
+    switch (value->kind) {
+    case KIND_TEXT:
+        return field_put_text(field, room, value->text, value->size, filling->arena, problem);
+    case KIND_NUMBER: return field_put_number(field, room, value->number, problem);
+    case KIND_TRUE: return field_put_bool(field, room, true, problem);
+    case KIND_FALSE: return field_put_bool(field, room, false, problem);
+    case KIND_REAL: return problem_malformed(problem, "Numbers are whole, without exponent.");
+    case KIND_NULL: return problem_malformed(problem, "null is not a value; leave it out.");
+    case KIND_OBJECT:
+    case KIND_LIST: break;
     }
-    return problem_at(filling->problem, at, "%s: a single value is wanted.", field->name);
+    return problem_malformed(problem, "%s: a single value is wanted.", field->name);
 }
 
 static bool fill_list(
     struct filling *filling,
     const ProtobufCFieldDescriptor *field,
     ProtobufCMessage *message,
-    json_t *value,
-    const char *at)
+    struct json *list)
 {
-    if (!json_is_array(value)) {
-        return problem_at(filling->problem, at, "%s: a list is wanted.", field->name);
+    filling->at = list;
+    if (list->kind != KIND_LIST) {
+        return problem_malformed(filling->problem, "%s: a list is wanted.", field->name);
     }
-    size_t count = json_array_size(value);
-    if (count == 0) {
+    if (list->count == 0) {
         return true;
     }
-    if (count > FIELD_REPEATED_MAX) {
-        return problem_at(filling->problem, at, "%s: at most %d.", field->name, FIELD_REPEATED_MAX);
+    if (list->count > FIELD_REPEATED_MAX) {
+        return problem_malformed(
+            filling->problem, "%s: at most %d.", field->name, FIELD_REPEATED_MAX);
     }
-    uint8_t *elements = field_elements(message, field, count, filling->arena);
-    if (elements == NULL) {
-        return problem_at(filling->problem, at, "There is more in it than a request may hold.");
+    uint8_t *room = field_elements(message, field, list->count, filling->arena);
+    if (room == NULL) {
+        return too_much(filling);
     }
-    for (size_t i = 0; i < count; i++) {
-        char number[24];
-        char inner[POINTER_SIZE];
-        (void)snprintf(number, sizeof(number), "%zu", i); /* Below FIELD_REPEATED_MAX. */
-        pointer_join(inner, at, number);
-        void *room = elements + i * field_element_size(field);
-        if (!fill_value(filling, field, room, json_array_get(value, i), inner)) {
+    for (struct json *value = tree_first(list); value != NULL; value = value->next) {
+        if (!fill_value(filling, field, room, value)) {
             return false;
         }
+        room += field_element_size(field);
     }
     return true;
 }
 
 /* The presented secret is digested here and wiped where it stood; it goes no further. */
-static bool fill_secret(
-    struct filling *filling, ProtobufCMessage *message, json_t *value, const char *at)
+static bool fill_secret(struct filling *filling, ProtobufCMessage *message, struct json *value)
 {
     ProtobufCBinaryData secret = { 0, NULL };
     const ProtobufCFieldDescriptor *field =
         protobuf_c_message_descriptor_get_field_by_name(message->descriptor, "secret_sha256");
     CHECK(field != NULL);
-    if (!fill_value(filling, field, &secret, value, at)) {
+    if (!fill_value(filling, field, &secret, value)) {
         return false;
     }
     if (secret.len < 16 || secret.len > 64) {
-        return problem_at(filling->problem, at, "secret: 16 to 64 bytes in hex.");
+        return problem_malformed(filling->problem, "secret: 16 to 64 bytes in hex.");
     }
     ProtobufCBinaryData digest = { API_SHA256_SIZE, arena_take(filling->arena, API_SHA256_SIZE) };
     if (digest.data == NULL) {
-        return problem_at(filling->problem, at, "There is more in it than a request may hold.");
+        return too_much(filling);
     }
+    CHECK(value->kind == KIND_TEXT); /* Nothing else is bytes. */
     api_sha256(slice_of(secret.data, secret.len), digest.data);
     explicit_bzero(secret.data, secret.len);
-    explicit_bzero((char *)(uintptr_t)json_string_value(value), json_string_length(value));
+    explicit_bzero(value->text, value->size);
     memcpy(field_room(message, field), &digest, sizeof(digest));
     return true;
 }
-
-/* One key of one request of a batch. */
-struct batch_member {
-    const char *key;
-    json_t *value;
-    char at[POINTER_SIZE];
-};
 
 static bool given_elsewhere(const struct json_given *given, const char *name)
 {
@@ -270,48 +242,33 @@ static bool never_json(const ProtobufCFieldDescriptor *field)
 
 /* One member of an object. `top`: of the body itself, where something may be given elsewhere. */
 static bool fill_member(
-    struct filling *filling, const struct pending *self, bool top, const char *key, json_t *value)
+    struct filling *filling, const struct pending *self, bool top, struct json *value)
 {
-    char pointer[POINTER_SIZE];
-    pointer_join(pointer, self->at, key);
+    const char *key = value->key;
+    filling->at = value;
     if (top && filling->given->secret && strcmp(key, "secret") == 0) {
-        return fill_secret(filling, self->message, value, pointer);
+        return fill_secret(filling, self->message, value);
     }
     if (top && given_elsewhere(filling->given, key)) {
-        return problem_at(filling->problem, pointer, "This is not said here.");
+        return problem_malformed(filling->problem, "This is not said here.");
     }
     const ProtobufCFieldDescriptor *field =
         protobuf_c_message_descriptor_get_field_by_name(self->message->descriptor, key);
     if (field == NULL || never_json(field)) {
-        return problem_at(filling->problem, pointer, "There is no such field here.");
+        return problem_malformed(filling->problem, "There is no such field here.");
     }
     if (field->label == PROTOBUF_C_LABEL_REPEATED) {
-        return fill_list(filling, field, self->message, value, pointer);
+        return fill_list(filling, field, self->message, value);
     }
-    return fill_value(filling, field, field_room(self->message, field), value, pointer);
+    return fill_value(filling, field, field_room(self->message, field), value);
 }
 
-bool json_fill(
-    struct json_t *object,
-    const char *at,
-    const struct json_given *given,
-    ProtobufCMessage *message,
-    struct arena *arena,
-    struct problem *problem)
+static bool fill_all(struct filling *filling)
 {
-    CHECK(json_is_object(object));
-    CHECK(message != NULL);
-    struct filling filling = { .given = given, .arena = arena, .problem = problem };
-    if (!pending_push(&filling, object, message, at)) {
-        return false;
-    }
-    for (bool top = true; filling.count > 0; top = false) {
-        struct pending self = filling.pending[--filling.count];
-        const char *key = NULL;
-        json_t *value = NULL;
-        json_object_foreach(self.object, key, value)
-        {
-            if (!fill_member(&filling, &self, top, key, value)) {
+    for (bool top = true; filling->count > 0; top = false) {
+        struct pending self = filling->pending[--filling->count];
+        for (struct json *at = tree_first(self.object); at != NULL; at = at->next) {
+            if (!fill_member(filling, &self, top, at)) {
                 return false;
             }
         }
@@ -319,20 +276,35 @@ bool json_fill(
     return true;
 }
 
-static bool batch_text(
-    struct batch_member *member, const char **text_out, size_t size_max, struct problem *problem)
+bool json_fill(
+    struct json *object,
+    const struct json_given *given,
+    ProtobufCMessage *message,
+    struct arena *arena,
+    struct problem *problem)
 {
-    const char *text = json_string_value(member->value);
-    if (text == NULL || json_string_length(member->value) >= size_max ||
-        !text_is_clean(slice_text(text))) {
-        return problem_at(problem, member->at, "%s: a short text is wanted.", member->key);
+    CHECK(object->kind == KIND_OBJECT);
+    CHECK(message != NULL);
+    struct filling filling = { .given = given, .arena = arena, .problem = problem, .at = object };
+    bool filled = pending_push(&filling, object, message) && fill_all(&filling);
+    return filled || json_place(filling.at, problem); /* Only a refusal needs its place. */
+}
+
+/* ---- Batches ---- */
+
+static bool batch_text(
+    const struct json *member, const char **text_out, size_t size_max, struct problem *problem)
+{
+    if (member->kind != KIND_TEXT || member->size >= size_max ||
+        !text_is_clean(slice_of(member->text, member->size))) {
+        return problem_malformed(problem, "%s: a short text is wanted.", member->key);
     }
-    *text_out = text;
+    *text_out = member->text;
     return true;
 }
 
 static bool batch_member_read(
-    struct batch_member *member, struct json_batch_item *item, struct problem *problem)
+    struct json *member, struct json_batch_item *item, struct problem *problem)
 {
     if (strcmp(member->key, "method") == 0) {
         return batch_text(member, &item->method, 8, problem);
@@ -347,60 +319,57 @@ static bool batch_member_read(
         return batch_text(member, &item->if_match, 32, problem);
     }
     if (strcmp(member->key, "body") != 0) {
-        return problem_at(problem, member->at, "There is no such field here.");
+        return problem_malformed(problem, "There is no such field here.");
     }
-    if (!json_is_object(member->value)) {
-        return problem_at(problem, member->at, "body: an object is wanted.");
+    if (member->kind != KIND_OBJECT) {
+        return problem_malformed(problem, "body: an object is wanted.");
     }
-    item->body = member->value;
+    item->body = member;
     return true;
 }
 
 static bool batch_item_read(
-    json_t *object, size_t number, struct json_batch_item *item, struct problem *problem)
+    struct json *object, struct json_batch_item *item, struct problem *problem)
 {
-    char at[32];
-    (void)snprintf(at, sizeof(at), "/requests/%zu", number); /* At most three digits. */
     *item = (struct json_batch_item){ .idempotency_key = "", .if_match = "" };
-    if (!json_is_object(object)) {
-        return problem_at(problem, at, "An object is wanted.");
+    if (object->kind != KIND_OBJECT) {
+        problem_malformed(problem, "An object is wanted.");
+        return json_place(object, problem);
     }
-    const char *key = NULL;
-    json_t *value = NULL;
-    json_object_foreach(object, key, value)
-    {
-        struct batch_member member = { .key = key, .value = value };
-        pointer_join(member.at, at, key);
-        if (!batch_member_read(&member, item, problem)) {
-            return false;
+    for (struct json *member = tree_first(object); member != NULL; member = member->next) {
+        if (!batch_member_read(member, item, problem)) {
+            return json_place(member, problem);
         }
     }
     if (item->method == NULL || item->path == NULL) {
-        return problem_at(problem, at, "A request has a method and a path.");
+        problem_malformed(problem, "A request has a method and a path.");
+        return json_place(object, problem);
     }
     return true;
 }
 
 bool json_batch(
-    struct json_t *document,
+    struct json *document,
     struct json_batch_item items[static LIMIT_BATCH],
     uint32_t *count_out,
     struct problem *problem)
 {
-    CHECK(json_is_object(document));
-    json_t *list = json_object_get(document, "requests");
-    if (!json_is_array(list) || json_object_size(document) != 1) {
-        return problem_at(problem, "", "A batch is {\"requests\": [ … ]} and nothing else.");
+    CHECK(document->kind == KIND_OBJECT);
+    struct json *list = tree_member(document, "requests");
+    if (list == NULL || list->kind != KIND_LIST || document->count != 1) {
+        return problem_malformed(problem, "A batch is {\"requests\": [ … ]} and nothing else.");
     }
-    size_t count = json_array_size(list);
-    if (count == 0 || count > LIMIT_BATCH) {
-        return problem_at(problem, "/requests", "A batch has 1 to %d requests.", LIMIT_BATCH);
+    if (list->count == 0 || list->count > LIMIT_BATCH) {
+        problem_malformed(problem, "A batch has 1 to %d requests.", LIMIT_BATCH);
+        return json_place(list, problem);
     }
-    for (size_t i = 0; i < count; i++) {
-        if (!batch_item_read(json_array_get(list, i), i, &items[i], problem)) {
+    uint32_t count = 0;
+    for (struct json *object = tree_first(list); object != NULL; object = object->next) {
+        CHECK(count < LIMIT_BATCH);
+        if (!batch_item_read(object, &items[count++], problem)) {
             return false;
         }
     }
-    *count_out = (uint32_t)count;
+    *count_out = count;
     return true;
 }

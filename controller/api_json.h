@@ -10,23 +10,22 @@
 #include "base/limits.h"
 #include "controller/api_fields.h"
 
-struct json_t; /* A value of the parser; nobody else looks inside. */
+struct json; /* A value of the document (api_tree.h); its callers do not look inside. */
 
 enum {
-    JSON_DEPTH_MAX = 12,
     JSON_PATH_SIZE = 512,                 /* Of one request of a batch, with query. */
     JSON_PENDING_MAX = 96,                /* Objects waiting inside one body. */
     JSON_BODY_MAX = 1024 * 1024,          /* A batch: LIMIT_BATCH bodies of the usual size. */
-    JSON_MEMORY_BYTES = 16 * 1024 * 1024, /* Parsed, such a body is about ten times its text. */
+    JSON_MEMORY_BYTES = 16 * 1024 * 1024, /* Read, such a body is about ten times its text. */
 };
 
 /* Takes the parser's memory. Once. */
 void json_start(void);
 
 /* NULL and the problem, or the document. */
-struct json_t *json_read(struct slice text, struct problem *problem);
-/* An empty object: what an absent body stands for. */
-struct json_t *json_nothing(void);
+struct json *json_read(struct slice text, struct problem *problem);
+/* Says that the refusal is of this value of the document. Always false. */
+bool json_place(const struct json *value, struct problem *problem);
 
 /* What the body of this request may not say, because something else says it, and the one field that
  * is not stored as it was sent. */
@@ -35,10 +34,9 @@ struct json_given {
     bool secret;          /* "secret" (hex) is taken for "secret_sha256": digested at once. */
 };
 
-/* Fills the message from an object. `at` is the object's own JSON pointer ("" for the document). */
+/* Fills the message from an object. */
 bool json_fill(
-    struct json_t *object,
-    const char *at,
+    struct json *object,
     const struct json_given *given,
     ProtobufCMessage *message,
     struct arena *arena,
@@ -49,12 +47,12 @@ struct json_batch_item {
     const char *path;
     const char *idempotency_key; /* "" when absent. */
     const char *if_match;        /* "" when absent. */
-    struct json_t *body;         /* NULL when absent. */
+    struct json *body;           /* NULL when absent. */
 };
 
 /* {"requests": [{"method", "path", "idempotency_key", "if_match", "body"} …]} */
 bool json_batch(
-    struct json_t *document,
+    struct json *document,
     struct json_batch_item items[static LIMIT_BATCH],
     uint32_t *count_out,
     struct problem *problem);

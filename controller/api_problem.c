@@ -38,17 +38,22 @@ bool problem_set(
     return false;
 }
 
-bool problem_at(struct problem *problem, const char *pointer, const char *format, ...)
+void problem_place(struct problem *problem, const char *pointer)
 {
     CHECK(pointer != NULL);
+    (void)snprintf(problem->pointer, sizeof(problem->pointer), "%s", pointer); /* Cut, too. */
+    tidy(problem->pointer);
+}
+
+bool problem_malformed(struct problem *problem, const char *format, ...)
+{
+    CHECK(format != NULL);
     *problem = (struct problem){ .status = 400, .code = reject_name(REJECT_MALFORMED) };
     va_list list;
     va_start(list, format);
     (void)vsnprintf(problem->detail, sizeof(problem->detail), format, list); /* Cut if too long. */
     va_end(list);
-    (void)snprintf(problem->pointer, sizeof(problem->pointer), "%s", pointer);
     tidy(problem->detail);
-    tidy(problem->pointer);
     return false;
 }
 

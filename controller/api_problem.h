@@ -21,9 +21,11 @@ struct problem {
 /* Always false, so that a reader may `return problem_set(…)`. A text that does not fit is cut. */
 __attribute__((format(printf, 4, 5))) bool problem_set(
     struct problem *problem, uint16_t status, const char *code, const char *format, ...);
-/* 400 malformed, at this place of the body. */
-__attribute__((format(printf, 3, 4))) bool problem_at(
-    struct problem *problem, const char *pointer, const char *format, ...);
+/* 400 malformed. */
+__attribute__((format(printf, 2, 3))) bool problem_malformed(
+    struct problem *problem, const char *format, ...);
+/* Says where in the body it is: a JSON pointer, cut if it is too long. */
+void problem_place(struct problem *problem, const char *pointer);
 
 void problem_write(struct out *out, const struct problem *problem, const char *request_id);
 /* The refusal that engine gave. */

@@ -221,7 +221,7 @@ static bool make_query(struct making *making)
             made = make_page(making, value);
         } else {
             give(making, name);
-            made = field_put_word(making->body, name, value, making->arena, "", making->problem);
+            made = field_put_word(making->body, name, value, making->arena, making->problem);
         }
         if (!made) {
             return false;
@@ -238,8 +238,7 @@ static bool make_slots(struct making *making)
         CHECK(route->fields[i] != NULL);
         give(making, route->fields[i]);
         const char *text = making->input->slots->text[i];
-        if (!field_put_word(
-                making->body, route->fields[i], text, making->arena, "", making->problem)) {
+        if (!field_put_word(making->body, route->fields[i], text, making->arena, making->problem)) {
             return false;
         }
     }
@@ -343,11 +342,11 @@ static bool make_body(struct making *making)
         return true;
     }
     if (!input->route->takes_body) {
-        return problem_at(making->problem, input->body_at, "No body is wanted here.");
+        problem_malformed(making->problem, "No body is wanted here.");
+        return json_place(input->body, making->problem);
     }
     making->given.secret = input->route->body == WIRE__REQUEST__BODY_JOIN;
-    return json_fill(
-        input->body, input->body_at, &making->given, making->body, making->arena, making->problem);
+    return json_fill(input->body, &making->given, making->body, making->arena, making->problem);
 }
 
 bool api_request_make(

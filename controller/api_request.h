@@ -22,8 +22,7 @@ struct api_input {
     const struct api_route *route;
     const struct api_slots *slots;
     const struct api_query *query;
-    struct json_t *body;         /* NULL: none was sent. */
-    const char *body_at;         /* Its JSON pointer: "" but in a batch. */
+    struct json *body;           /* NULL: none was sent. */
     const char *idempotency_key; /* "" when absent. */
     const char *if_match;        /* As in the header; "" when absent. */
     const char *request_id;

@@ -183,7 +183,7 @@ static void work_told(void *owner, uint32_t tag, const Wire__Answer *answer)
 
 /* ---- From clients ---- */
 
-static void work_ask(struct work *work, struct json_t *body)
+static void work_ask(struct work *work, struct json *body)
 {
     struct service *service = work->service;
     struct problem problem;
@@ -192,7 +192,6 @@ static void work_ask(struct work *work, struct json_t *body)
         .slots = &work->slots,
         .query = &work->call->query,
         .body = body,
-        .body_at = "",
         .idempotency_key = work->call->headers[HTTP_HEADER_IDEMPOTENCY_KEY],
         .if_match = work->call->headers[HTTP_HEADER_IF_MATCH],
         .request_id = work->request_id,
@@ -262,7 +261,7 @@ static void serve_events(struct work *work)
     }
 }
 
-static bool work_body(struct work *work, struct json_t **body_out, struct problem *problem)
+static bool work_body(struct work *work, struct json **body_out, struct problem *problem)
 {
     struct slice body = work->call->body;
     *body_out = NULL;
@@ -285,7 +284,7 @@ static void on_call(void *context, struct http_call *call)
     CHECK(work != NULL);
     work->began_us = clock_boot_us();
     struct problem problem;
-    struct json_t *body = NULL;
+    struct json *body = NULL;
     switch (work->route->server) {
     case API_SERVER_ENGINE:
     case API_SERVER_METRICS:

@@ -23,8 +23,8 @@ static void *fill(
     arena.used = 0;
     memset(&problem, 0, sizeof(problem));
     ProtobufCMessage *message = message_make(type, &arena);
-    struct json_t *document = json_read(slice_text(text), &problem);
-    if (document == NULL || !json_fill(document, "", given, message, &arena, &problem)) {
+    struct json *document = json_read(slice_text(text), &problem);
+    if (document == NULL || !json_fill(document, given, message, &arena, &problem)) {
         cr_assert_eq(problem.status, 400);
         return NULL;
     }
@@ -204,7 +204,7 @@ Test(api_json, a_batch_is_read_item_by_item, .init = begin)
 {
     static struct json_batch_item items[LIMIT_BATCH];
     uint32_t count = 0;
-    struct json_t *document = json_read(
+    struct json *document = json_read(
         slice_text("{\"requests\":[{\"method\":\"POST\",\"path\":\"/v1/tenants\","
                    "\"idempotency_key\":\"k1\",\"body\":{\"name\":\"a\"}},"
                    "{\"method\":\"GET\",\"path\":\"/v1/nodes\"}]}"),
@@ -234,7 +234,7 @@ Test(api_json, a_batch_that_is_none_is_refused, .init = begin)
     };
     for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
         uint32_t count = 0;
-        struct json_t *document = json_read(slice_text(refusals[i].text), &problem);
+        struct json *document = json_read(slice_text(refusals[i].text), &problem);
         cr_assert_not_null(document);
         cr_assert_not(json_batch(document, items, &count, &problem), "%s", refusals[i].text);
         cr_assert_str_eq(problem.pointer, refusals[i].pointer, "%s", refusals[i].text);

@@ -35,8 +35,8 @@ static Wire__Request *make(
     cr_assert(api_target_split(room, &query, &problem));
     const struct api_route *route = api_route_find(method, room, &slots, &methods);
     cr_assert_not_null(route, "%s", target);
-    struct json_t *document = body == NULL ? NULL : json_read(slice_text(body), &problem);
-    struct api_input input = { route, &slots, &query, document, "", key, tag, "r1", &principal };
+    struct json *document = body == NULL ? NULL : json_read(slice_text(body), &problem);
+    struct api_input input = { route, &slots, &query, document, key, tag, "r1", &principal };
     Wire__Request *request = NULL;
     if (!api_request_make(&input, &arena, &request, &problem)) {
         return NULL;
@@ -51,13 +51,13 @@ static Wire__Request *make(
     return back;
 }
 
-static bool make_document(struct json_t *document)
+static bool make_document(struct json *document)
 {
     static struct api_query query;
     uint32_t methods = 0;
     const struct api_route *route =
         api_route_find(API_METHOD_POST, "/v1/tenants/acme/instances", &slots, &methods);
-    struct api_input input = { route, &slots, &query, document, "", "k", "", "r1", &principal };
+    struct api_input input = { route, &slots, &query, document, "k", "", "r1", &principal };
     Wire__Request *request = NULL;
     if (!api_request_make(&input, &arena, &request, &problem)) {
         cr_assert_neq(problem.status, 0);
@@ -344,7 +344,7 @@ Test(
             memcpy(text, body, sizeof(body));
             text[at] = (char)((unsigned char)text[at] ^ (1U << bit));
             arena.used = 0;
-            struct json_t *document = json_read(slice_of(text, sizeof(body) - 1), &problem);
+            struct json *document = json_read(slice_of(text, sizeof(body) - 1), &problem);
             if (document == NULL) {
                 refused++;
                 continue;
