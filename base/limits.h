@@ -12,10 +12,9 @@ enum {
     LIMIT_PROJECTS = 16384,
     LIMIT_USERS = 16384,
     LIMIT_IMAGES = 4096,
-    LIMIT_NETWORKS = 16384,     /* Below the 24-bit VNI space by far. */
-    LIMIT_INSTANCES = 65536,    /* The default; a cell may be configured up to a million. */
-    LIMIT_OPERATIONS = 65536,   /* Done operations leave oldest first when room is needed. */
-    LIMIT_IDEMPOTENCY = 262144, /* Rows of the cell. */
+    LIMIT_NETWORKS = 16384,    /* Below the 24-bit VNI space by far. */
+    LIMIT_INSTANCES = 65536,   /* The default; a cell may be configured up to a million. */
+    LIMIT_OPERATIONS = 262144, /* Every write is remembered for a day after it is done. */
     LIMIT_IDEMPOTENCY_PER_TENANT =
         4096, /* The default of a configurable bound; never early eviction. */
     LIMIT_ALARMS = 1024,
@@ -69,8 +68,8 @@ enum {
     LIMIT_WALL_BOUND_MS = 5000,   /* Clocks that are kept at all are nearer by far. */
     LIMIT_NO_LEADER_MS = 2000,    /* After this the API says 503 instead of waiting. */
 };
-#define LIMIT_IDEMPOTENCY_KEEP_MS (UINT64_C(24) * 3600 * 1000) /* Log time a key is remembered. */
-#define LIMIT_OPERATION_KEEP_MS   (UINT64_C(7) * 24 * 3600 * 1000)
+/* Log time for which an operation, and with it its idempotency key, is kept once it is done. */
+#define LIMIT_OPERATION_KEEP_MS (UINT64_C(24) * 3600 * 1000)
 #define LIMIT_MEMORY_BYTES_MIN \
     (UINT64_C(16) << 20) /* A guest's memory: whole MiB in these bounds. */
 #define LIMIT_MEMORY_BYTES_MAX (UINT64_C(4) << 40)
@@ -78,6 +77,6 @@ enum {
 _Static_assert(LIMIT_ENTRY + 4096 <= LIMIT_FRAME, "an entry and its envelope fit one frame");
 _Static_assert(LIMIT_COMMAND * 4 <= LIMIT_ENTRY, "an entry holds several of the largest commands");
 _Static_assert(LIMIT_NODE_UNKNOWN_MS >= 5 * LIMIT_NODE_RENEW_MS, "three lost renewals are normal");
-_Static_assert(LIMIT_IDEMPOTENCY_PER_TENANT * 64 <= LIMIT_IDEMPOTENCY, "many tenants fit");
+_Static_assert(LIMIT_IDEMPOTENCY_PER_TENANT * 64 <= LIMIT_OPERATIONS, "many tenants fit");
 
 #endif

@@ -82,23 +82,6 @@ static uint32_t take_slot(struct table *table)
     return slot;
 }
 
-static void mark(struct table *table, struct row_head *head, enum dirty list)
-{
-    if (head->dirty[list]) {
-        return;
-    }
-    uint32_t link = slot_of(table, head) + 1;
-    head->dirty[list] = true;
-    head->dirty_next[list] = 0;
-    if (table->dirty_last[list] == 0) {
-        table->dirty_first[list] = link;
-    } else {
-        head_at(table, table->dirty_last[list] - 1)->dirty_next[list] = link;
-    }
-    table->dirty_last[list] = link;
-    table->dirty_count[list]++;
-}
-
 void *table_insert(struct table *table, uint64_t id)
 {
     CHECK(id != 0);
@@ -133,9 +116,18 @@ void table_touch(struct table *table, void *row)
 {
     struct row_head *head = row;
     CHECK(head->id != 0);
-    for (unsigned int list = 0; list < DIRTY_LISTS; list++) {
-        mark(table, head, (enum dirty)list);
+    if (head->dirty) {
+        return;
     }
+    uint32_t link = slot_of(table, head) + 1;
+    head->dirty = true;
+    head->dirty_next = 0;
+    if (table->dirty_last == 0) {
+        table->dirty_first = link;
+    } else {
+        head_at(table, table->dirty_last - 1)->dirty_next = link;
+    }
+    table->dirty_last = link;
 }
 
 /* Closes the hole left at `hole` by moving later entries of the same probe run back. */
@@ -204,19 +196,18 @@ void *table_next(const struct table *table, const void *row)
     return head->newer == 0 ? NULL : head_at(table, head->newer - 1);
 }
 
-void *table_dirty_take(struct table *table, enum dirty list)
+void *table_dirty_take(struct table *table)
 {
-    if (table->dirty_first[list] == 0) {
+    if (table->dirty_first == 0) {
         return NULL;
     }
-    struct row_head *head = head_at(table, table->dirty_first[list] - 1);
-    CHECK(head->dirty[list]);
-    head->dirty[list] = false;
-    table->dirty_first[list] = head->dirty_next[list];
-    if (table->dirty_first[list] == 0) {
-        table->dirty_last[list] = 0;
+    struct row_head *head = head_at(table, table->dirty_first - 1);
+    CHECK(head->dirty);
+    head->dirty = false;
+    table->dirty_first = head->dirty_next;
+    if (table->dirty_first == 0) {
+        table->dirty_last = 0;
     }
-    table->dirty_count[list]--;
     return head;
 }
 
@@ -224,8 +215,6 @@ void table_release(struct table *table, void *row)
 {
     struct row_head *head = row;
     CHECK(head->removed);
-    for (unsigned int list = 0; list < DIRTY_LISTS; list++) {
-        CHECK(!head->dirty[list]);
-    }
+    CHECK(!head->dirty);
     free_slot(table, head);
 }

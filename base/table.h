@@ -2,8 +2,8 @@
  *
  * Insertion order is id order (apply gives ids ascending, and a restore loads them ascending), so a
  * walk is the same on every replica. A row starts with struct row_head. A removed row stays in its
- * slot, out of every lookup and walk, until both dirty lists have been drained of it, so that the
- * digest and the mirror learn of the removal. */
+ * slot, out of every lookup and walk, until it is taken from the list of what changed and released,
+ * so that whoever keeps copies of rows learns of the removal. */
 #ifndef BASE_TABLE_H
 #define BASE_TABLE_H
 
@@ -11,20 +11,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Who wants to know that a row changed. */
-enum dirty {
-    DIRTY_DIGEST, /* The state digest, drained at the end of every log entry. */
-    DIRTY_MIRROR, /* The store, drained in coalesced batches. */
-    DIRTY_LISTS
-};
-
 struct row_head {
     uint64_t id;     /* 0: the slot is free. */
     uint64_t digest; /* Hash of the row as last counted in the state digest; 0: not counted. */
     uint32_t newer;  /* Walk order; slot + 1, 0 ends. */
     uint32_t older;
-    uint32_t dirty_next[DIRTY_LISTS]; /* slot + 1, 0 ends. */
-    bool dirty[DIRTY_LISTS];
+    uint32_t dirty_next; /* slot + 1, 0 ends. */
+    bool dirty;
     bool removed;
 };
 
@@ -40,9 +33,8 @@ struct table {
     uint32_t fresh;      /* Slots from here on were never used. */
     uint32_t oldest;
     uint32_t newest;
-    uint32_t dirty_first[DIRTY_LISTS];
-    uint32_t dirty_last[DIRTY_LISTS];
-    uint32_t dirty_count[DIRTY_LISTS];
+    uint32_t dirty_first;
+    uint32_t dirty_last;
 };
 
 /* Bytes that table_init needs, 16-byte aligned and zeroed by the caller (fresh pages are). */
@@ -50,7 +42,7 @@ size_t table_memory(size_t row_size, uint32_t capacity);
 void table_init(struct table *table, void *memory, size_t row_size, uint32_t capacity);
 
 void *table_find(const struct table *table, uint64_t id); /* NULL: no such row. */
-/* A zeroed row with its id set, dirty in both lists; NULL when the table is full. The id is new and
+/* A zeroed row with its id set, dirty; NULL when the table is full. The id is new and
  * above every id inserted before. */
 void *table_insert(struct table *table, uint64_t id);
 void table_touch(struct table *table, void *row);  /* The row changed. */
@@ -60,10 +52,9 @@ bool table_full(const struct table *table);
 void *table_first(const struct table *table); /* Oldest live row, or NULL. */
 void *table_next(const struct table *table, const void *row);
 
-/* Takes the front of a dirty list, oldest change first; NULL when clean. The digest list is drained
- * at the end of each entry, before the mirror list is touched. Whoever drains the mirror list gives
- * a row whose head says `removed` back with table_release once it has read the id. */
-void *table_dirty_take(struct table *table, enum dirty list);
+/* Takes the row that changed first from the list of those that did; NULL: none did. One whose head
+ * says `removed` is given back with table_release once its id was read. */
+void *table_dirty_take(struct table *table);
 void table_release(struct table *table, void *row);
 
 #endif

@@ -107,6 +107,7 @@ void server_step(struct server *server, struct engine_event *event)
     for (uint32_t i = 0; i < server->effects->count; i++) {
         perform(server, &server->effects->list[i], &wishes);
     }
+    mirror_step_end(server);
     for (uint32_t i = 0; i < wishes.count; i++) {
         wish(server, &wishes.list[i]);
     }

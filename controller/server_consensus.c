@@ -68,9 +68,6 @@ static void on_apply(
     if (server->conf.mark != NULL && server->conf.mark->index == index) {
         server->conf.mark->applying = 0;
     }
-    if (state_crowded(engine_state(server->engine))) {
-        (void)mirror_drain(server, true); /* Says itself when the store is unfit. */
-    }
 }
 
 void server_members_tell(struct server *server)

@@ -2,6 +2,7 @@
 #ifndef CONTROLLER_SERVER_INNER_H
 #define CONTROLLER_SERVER_INNER_H
 
+#include "controller/leaves.h"
 #include "controller/server.h"
 #include "controller/snapshot.h"
 
@@ -11,7 +12,6 @@ enum {
     SERVER_FLUSH_MS = 5000,
     SERVER_REOPEN_MS = 500, /* An unfit mirror's disk is tried this often: it costs a sync. */
     SERVER_WISHES = 16,     /* Calls of consensus that one step may ask for. */
-    MIRROR_TAG_LEAF = 0x4c,
     MIRROR_KEY_SIZE = 9,
 };
 
@@ -26,6 +26,7 @@ struct server {
     struct arena arena;   /* Of one step. */
     struct arena scratch; /* Of mirror, snapshots and leaves. */
     struct snapshot snapshot;
+    struct leaves leaves; /* Of this step. */
     uint64_t now_ms;
     uint64_t wall_ms;
     bool mirror_dirty;
@@ -43,7 +44,7 @@ struct server {
 
 /* ---- server_mirror.c ---- */
 RESULT mirror_restore(struct server *server);
-/* Drains every changed row and commits. `force`: now, else when it is due. */
+/* Commits every row that changed. `force`: now, else when it is due. */
 struct result mirror_drain(struct server *server, bool force);
 /* The same, and the store's index is exactly `index`: barriers and membership changes move no row.
  */
@@ -52,11 +53,13 @@ struct result mirror_reach(struct server *server, uint64_t index);
  */
 bool mirror_again(struct server *server);
 void mirror_leaf(struct server *server, uint64_t seq, struct slice leaf);
-void mirror_read_leaves(struct server *server, const struct effect *effect);
+/* The leaves of a step become part of what is committed next. */
+void mirror_step_end(struct server *server);
 /* The key under which a row, or a leaf, lies. */
 struct slice mirror_key(uint8_t tag, uint64_t id, uint8_t room[static MIRROR_KEY_SIZE]);
 
-/* ---- server_proof.c ---- */
+/* ---- server_leaves.c, server_proof.c ---- */
+void mirror_read_leaves(struct server *server, const struct effect *effect);
 /* Answers the checkpoint with the tenant's place in the map that it signs. */
 void mirror_prove(struct server *server, const struct effect *effect);
 

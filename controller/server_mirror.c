@@ -1,14 +1,11 @@
-/* Decides how rows and leaves lie in the store: key = table tag (1 byte), id (8 bytes, big-endian);
- * leaves under their own tag by sequence. Never decides what a row says. */
+/* Decides how rows lie in the store: key = table tag (1 byte), id (8 bytes, big-endian), and when
+ * they and the leaves beside them (leaves.h) are committed. Never decides what a row says. */
 #include "base/check.h"
 #include "controller/core/rows.h"
 #include "controller/server_inner.h"
 #include "wire/wire.h"
 
-#include <audit.pb-c.h>
 #include <string.h>
-
-enum { LEAVES_BYTES_MAX = 96 * 1024, LEAVES_LOOK = 20000 };
 
 struct slice mirror_key(uint8_t tag, uint64_t id, uint8_t room[static MIRROR_KEY_SIZE])
 {
@@ -26,6 +23,24 @@ static uint64_t id_of(struct slice key)
         id = (id << 8) | key.data[1 + i];
     }
     return id;
+}
+
+/* ---- Changes ---- */
+
+/* An unfit store takes nothing; once it is fit again the process starts over from the log. */
+static void on_row(void *context, enum state_table table, uint64_t id, struct slice bytes)
+{
+    struct server *server = context;
+    uint8_t room[MIRROR_KEY_SIZE];
+    struct slice key = mirror_key((uint8_t)table, id, room);
+    if (server->store_unfit) {
+        return;
+    }
+    if (bytes.size == 0) {
+        store_delete(server->store, key);
+    } else {
+        store_put(server->store, key, bytes);
+    }
 }
 
 /* ---- Restore ---- */
@@ -61,40 +76,16 @@ RESULT mirror_restore(struct server *server)
         arena_reset(&server->scratch);
         TRY(store_scan(server->store, slice_of(&tag, 1), SLICE_EMPTY, restore_row, &restore));
         TRY(restore.result);
-        /* What was just read is not news to the mirror. */
-        while (table_dirty_take(&state->tables[table], DIRTY_MIRROR) != NULL) {
-        }
     }
     arena_reset(&server->scratch);
-    state_settle(state, &server->scratch);
+    state_settle(state, &server->scratch); /* What was just read is not news to the mirror. */
+    state->copy = (struct state_copy){ .row = on_row, .context = server };
     engine_restored(server->engine, store_index(server->store));
     server->mirrored_index = store_index(server->store);
     return OK;
 }
 
-/* ---- Drain ---- */
-
-/* An unfit store takes nothing; once it is fit again the process starts over from the log. */
-static void drain_table(struct server *server, enum state_table table)
-{
-    struct state *state = engine_state(server->engine);
-    struct row_head *head = NULL;
-    while ((head = table_dirty_take(&state->tables[table], DIRTY_MIRROR)) != NULL) {
-        uint8_t room[MIRROR_KEY_SIZE];
-        struct slice key = mirror_key((uint8_t)table, head->id, room);
-        if (head->removed) {
-            if (!server->store_unfit) {
-                store_delete(server->store, key);
-            }
-            table_release(&state->tables[table], head);
-            continue;
-        }
-        arena_reset(&server->scratch);
-        if (!server->store_unfit) {
-            store_put(server->store, key, rows_encode(table, head, &server->scratch));
-        }
-    }
-}
+/* ---- Commit ---- */
 
 static struct result commit(struct server *server, uint64_t index)
 {
@@ -114,13 +105,9 @@ static struct result commit(struct server *server, uint64_t index)
 
 struct result mirror_drain(struct server *server, bool force)
 {
-    bool due = server->now_ms - server->mirrored_ms >= SERVER_MIRROR_MS ||
-               state_crowded(engine_state(server->engine));
+    bool due = server->now_ms - server->mirrored_ms >= SERVER_MIRROR_MS;
     if (!server->mirror_dirty || (!due && !force)) {
         return OK;
-    }
-    for (unsigned int table = TABLE_CELL; table < TABLES_END; table++) {
-        drain_table(server, (enum state_table)table);
     }
     if (server->store_unfit) {
         server->mirror_dirty = false;
@@ -140,11 +127,19 @@ struct result mirror_reach(struct server *server, uint64_t index)
 
 void mirror_leaf(struct server *server, uint64_t seq, struct slice leaf)
 {
-    uint8_t room[MIRROR_KEY_SIZE];
     if (!server->store_unfit) {
-        store_put(server->store, mirror_key(MIRROR_TAG_LEAF, seq, room), leaf);
+        leaves_add(&server->leaves, server->store, seq, leaf);
     }
     server->mirror_dirty = true;
+}
+
+void mirror_step_end(struct server *server)
+{
+    if (server->store_unfit) {
+        leaves_drop(&server->leaves);
+    } else {
+        leaves_close(&server->leaves, server->store);
+    }
 }
 
 /* ---- The disk ---- */
@@ -177,109 +172,4 @@ void server_flush_end(struct server *server, struct result result)
     CHECK(server->flushing);
     server->flushing = false;
     server->store_unfit = server->store_unfit || result.code != 0;
-}
-
-/* ---- Leaves ---- */
-
-struct search {
-    struct server *server;
-    const struct effect *effect;
-    Wire__Answer *answer;
-    size_t bytes;
-    uint32_t limit;
-    uint32_t looked;
-    bool damaged; /* A leaf that cannot be read. */
-    uint64_t next;
-};
-
-static bool wanted(const struct search *search, const Wire__Leaf *leaf)
-{
-    const Wire__AuditRead *read = search->effect->leaves;
-    return (search->effect->node == 0 || leaf->tenant == search->effect->node) &&
-           (search->effect->actor_kind == WIRE__KIND__KIND_UNSET ||
-            (leaf->actor_kind == search->effect->actor_kind &&
-             leaf->actor == search->effect->id)) &&
-           (read->from_at == 0 || leaf->wall_ms >= read->from_at) &&
-           (read->to_at == 0 || leaf->wall_ms < read->to_at);
-}
-
-static bool take_leaf(void *context, struct slice key, struct slice value)
-{
-    struct search *search = context;
-    struct arena *scratch = &search->server->scratch;
-    Wire__Leaf *leaf = NULL;
-    arena_reset(scratch);
-    search->next = id_of(key);
-    if (search->looked++ == LEAVES_LOOK || search->answer->n_leaves == search->limit) {
-        return false;
-    }
-    if (wire_decode(&wire__leaf__descriptor, value, scratch, &leaf).code != 0) {
-        search->damaged = true;
-        return false;
-    }
-    if (!wanted(search, leaf)) {
-        search->next++;
-        return true;
-    }
-    Wire__LeafView *view = arena_take(&search->server->arena, sizeof(*view));
-    uint8_t *copy = arena_take(&search->server->arena, value.size);
-    search->bytes += value.size + 8;
-    if (view == NULL || copy == NULL || search->bytes > LEAVES_BYTES_MAX) {
-        return false;
-    }
-    memcpy(copy, value.data, value.size);
-    wire__leaf_view__init(view);
-    view->leaf.data = copy;
-    view->leaf.len = value.size;
-    search->answer->leaves[search->answer->n_leaves++] = view;
-    search->next++;
-    return true;
-}
-
-/* INV-AUD-1: a list with holes in it is not given out as the log. */
-static void refuse_leaves(struct server *server, Wire__Answer *answer, const char *detail)
-{
-    answer->n_leaves = 0;
-    answer->next_after = 0;
-    answer->reject = REJECT_UNFIT;
-    answer->retry_after_seconds = 5;
-    answer->problem = arena_take(&server->arena, sizeof(*answer->problem));
-    CHECK(answer->problem != NULL);
-    wire__problem__init(answer->problem);
-    answer->problem->code = reject_name(REJECT_UNFIT);
-    answer->problem->detail = detail;
-    answer->problem->hint = "Ask another controller.";
-}
-
-/* Leaves live in the store alone: the core keeps only the frontier. `next_after` says where the
- * next page begins; 0: this was the last. */
-void mirror_read_leaves(struct server *server, const struct effect *effect)
-{
-    uint8_t tag = MIRROR_TAG_LEAF;
-    uint8_t room[MIRROR_KEY_SIZE];
-    /* What was not mirrored yet is simply not listed yet; an unfit mirror will never list it. */
-    (void)mirror_drain(server, true);
-    struct search search = { .server = server, .effect = effect, .answer = effect->answer };
-    search.limit = effect->leaves->limit == 0 || effect->leaves->limit > LIMIT_LIST_PAGE
-                       ? LIMIT_LIST_PAGE
-                       : effect->leaves->limit;
-    search.answer->leaves =
-        arena_take(&server->arena, sizeof(*search.answer->leaves) * (search.limit + 1));
-    CHECK(search.answer->leaves != NULL);
-    struct result scanned = store_scan(
-        server->store,
-        slice_of(&tag, 1),
-        mirror_key(MIRROR_TAG_LEAF, effect->leaves->first, room),
-        take_leaf,
-        &search);
-    if (server->store_unfit || scanned.code != 0 || search.damaged) {
-        refuse_leaves(server, search.answer, "This controller's mirror cannot be read now.");
-        server_answer(server, effect->handle, effect->origin, search.answer);
-        return;
-    }
-    uint64_t size = state_cell(engine_state(server->engine))->frontier.size;
-    if (scanned.code == 0 && search.next < size) {
-        search.answer->next_after = search.next; /* Also of a page on which nothing was wanted. */
-    }
-    server_answer(server, effect->handle, effect->origin, search.answer);
 }

@@ -22,14 +22,13 @@ struct rewind {
     uint64_t end;
 };
 
-static bool take_back(void *context, struct slice key, struct slice value)
+static bool take_back(void *context, uint64_t seq, struct slice value)
 {
     struct rewind *back = context;
     struct arena *scratch = &back->server->scratch;
     Wire__Leaf *leaf = NULL;
-    CHECK(key.size > 0);
     arena_reset(scratch);
-    if (back->next == back->end ||
+    if (back->next == back->end || seq != back->next ||
         wire_decode(&wire__leaf__descriptor, value, scratch, &leaf).code != 0 ||
         leaf->seq != back->next || !audit_leaf_valid(leaf) ||
         !audit_map_rewind(back->entries, back->count, leaf)) {
@@ -72,14 +71,7 @@ static bool map_of_checkpoint(
         mirror_drain(server, true).code != 0) {
         return false;
     }
-    uint8_t room[MIRROR_KEY_SIZE];
-    uint8_t tag = MIRROR_TAG_LEAF;
-    struct result scanned = store_scan(
-        server->store,
-        slice_of(&tag, 1),
-        mirror_key(MIRROR_TAG_LEAF, size, room),
-        take_back,
-        &back);
+    struct result scanned = leaves_scan(server->store, size, take_back, &back);
     if (scanned.code != 0 || back.next != back.end) {
         return false;
     }

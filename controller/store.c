@@ -14,13 +14,14 @@
 enum {
     INDEX_FORMAT = 1,
     INDEX_SIZE = 9,                  /* Format, index big-endian. */
-    MEMTABLE_SIZE = 4 * 1024 * 1024, /* A flush is one short burst. */
+    MEMTABLE_SIZE = 8 * 1024 * 1024, /* A flush is one short burst. */
+    TABLES_UNMERGED = 8,             /* Rows lie in memory, so reads do not mind; merging costs. */
     MEMTABLES = 3,                   /* One filling, one flushing, one of slack. */
     CACHE_SIZE = 8 * 1024 * 1024,    /* Rows live in memory; only scans of leaves come here. */
     OPEN_FILES = 64,
     MANIFEST_SIZE = 4 * 1024 * 1024, /* It is copied into every checkpoint. */
     FLUSH_ROOM = 1024 * 1024,        /* With less, the next large flush fails halfway. */
-    REOPEN_ROOM = 2 * MEMTABLE_SIZE, /* Free bytes without which reopening is not worth it. */
+    REOPEN_ROOM = MEMTABLE_SIZE,     /* Free bytes without which reopening is not worth it. */
     LOG_FILES = 2,
     /* RocksDB's highest level (HEADER_LEVEL): its own log stays empty. Debian's library is built
      * with assertions, and one of them aborts the process when that log is written to after a write
@@ -94,6 +95,7 @@ static void set_options(struct store *store)
     rocksdb_options_set_compression(options, rocksdb_no_compression);
     rocksdb_options_set_write_buffer_size(options, MEMTABLE_SIZE);
     rocksdb_options_set_max_write_buffer_number(options, MEMTABLES);
+    rocksdb_options_set_level0_file_num_compaction_trigger(options, TABLES_UNMERGED);
     rocksdb_options_set_max_open_files(options, OPEN_FILES);
     rocksdb_options_set_max_background_jobs(options, 1);
     rocksdb_options_set_max_manifest_file_size(options, MANIFEST_SIZE);
@@ -311,6 +313,19 @@ void store_clear(struct store *store)
     store->batch_rows++;
 }
 
+/* A disk that is merely slow has until the batch is this large. */
+static struct result behind(struct store *store, struct result failure)
+{
+    size_t waiting = 0;
+    uint16_t none = FAILURE_NONE;
+    (void)rocksdb_writebatch_data(store->batch, &waiting);
+    if (failure.code != FAILURE_BUSY || waiting <= STORE_WAITING_MAX) {
+        return failure;
+    }
+    (void)atomic_compare_exchange_strong(&store->broken, &none, FAILURE_FULL);
+    return FAIL(FAILURE_FULL);
+}
+
 RESULT store_commit(struct store *store, uint64_t applied_index)
 {
     CHECK(applied_index > 0);
@@ -326,7 +341,7 @@ RESULT store_commit(struct store *store, uint64_t applied_index)
     char *words = NULL;
     rocksdb_write(store->db, store->write_options, store->batch, &words);
     if (words != NULL) {
-        return broken_by(store, words);
+        return behind(store, broken_by(store, words));
     }
     rocksdb_writebatch_clear(store->batch);
     store->batch_rows = 0;

@@ -11,7 +11,8 @@
  * the store is unfit: it answers reads, and takes nothing, until store_reopen. After store_reopen
  * store_index() may be older: apply the log again from there, or store_clear and put everything.
  * Writes arrive faster than the disk takes them → store_commit says FAILURE_BUSY, keeps the batch,
- * and a later store_commit takes it together with what was added since.
+ * and a later store_commit takes it together with what was added since; past STORE_WAITING_MAX it
+ * says FAILURE_FULL and the store is unfit.
  * An index older or newer than the log's: the caller compares store_index() with its log. */
 #ifndef CONTROLLER_STORE_H
 #define CONTROLLER_STORE_H
@@ -23,9 +24,10 @@
 enum {
     STORE_KEY_MAX = 256,
     STORE_VALUE_MAX = 256 * 1024,
-    STORE_PATH_MAX = 512,      /* Bytes of a directory's path, with terminator. */
-    STORE_FILES_MAX = 1024,    /* Files of one checkpoint: its manifest fits a frame. */
-    STORE_ARENA = 1024 * 1024, /* Scratch that the manifest calls need at most. */
+    STORE_WAITING_MAX = 64 * 1024 * 1024, /* Bytes of a batch that the disk does not take. */
+    STORE_PATH_MAX = 512,                 /* Bytes of a directory's path, with terminator. */
+    STORE_FILES_MAX = 1024,               /* Files of one checkpoint: its manifest fits a frame. */
+    STORE_ARENA = 1024 * 1024,            /* Scratch that the manifest calls need at most. */
 };
 
 struct store;

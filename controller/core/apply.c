@@ -93,10 +93,10 @@ static bool memory_full(struct apply *apply, struct outcome *outcome)
     const struct tenant_row *tenant = state_find(state, TABLE_TENANT, apply->who.tenant);
     bool frees = apply_frees(apply->asked->request);
     uint32_t own = cell->idempotency_limit;
-    uint32_t all = state->limit[TABLE_IDEMPOTENCY];
+    uint32_t all = state->limit[TABLE_OPERATION];
     uint32_t keys = tenant != NULL ? tenant->idempotency_keys : cell->idempotency_keys;
     bool own_full = keys >= own + (frees ? own / 4 : 0);
-    bool all_full = state_count(state, TABLE_IDEMPOTENCY) >= all - (frees ? 0 : all / 16);
+    bool all_full = state_count(state, TABLE_OPERATION) >= all - (frees ? 0 : all / 16);
     if (!own_full && !all_full) {
         return false;
     }
@@ -111,7 +111,7 @@ static bool memory_full(struct apply *apply, struct outcome *outcome)
                    "later, or have the bound raised."
                  : "Keys are kept for a day; stop, delete and revoke are taken for longer.");
     outcome->problem.limit = own_full ? own : all;
-    outcome->problem.usage = own_full ? keys : state_count(state, TABLE_IDEMPOTENCY);
+    outcome->problem.usage = own_full ? keys : state_count(state, TABLE_OPERATION);
     return true;
 }
 
@@ -119,12 +119,12 @@ static bool memory_full(struct apply *apply, struct outcome *outcome)
 static bool seen_before(struct apply *apply, struct outcome *outcome)
 {
     const Wire__Request *request = apply->asked->request;
-    struct idempotency_row *row =
-        state_idempotency(apply->state, apply->who.tenant, apply->actor, request->idempotency_key);
+    const struct operation_row *row =
+        state_write(apply->state, apply->who.tenant, apply->actor, request->idempotency_key);
     if (row != NULL) {
         struct slice digest = { apply->asked->request_digest.data,
                                 apply->asked->request_digest.len };
-        if (!slice_equal(digest, slice_of(row->digest, sizeof(row->digest)))) {
+        if (!slice_equal(digest, slice_of(row->request_digest, AUDIT_HASH))) {
             refuse(
                 apply,
                 outcome,
@@ -134,43 +134,13 @@ static bool seen_before(struct apply *apply, struct outcome *outcome)
                 "Use a new key for a new request.");
             return true;
         }
-        outcome->operation = row->operation.value; /* INV-IDEM-1: done once, answered alike. */
+        outcome->operation = row->head.id; /* INV-IDEM-1: done once, answered alike. */
         outcome->repeated = true;
-        const struct operation_row *operation =
-            state_find(apply->state, TABLE_OPERATION, row->operation.value);
-        if (operation != NULL) {
-            outcome->resource = operation->resource;
-            outcome->resource_kind = operation->resource_kind;
-        }
+        outcome->resource = row->resource;
+        outcome->resource_kind = row->resource_kind;
         return true;
     }
     return memory_full(apply, outcome);
-}
-
-static void remember(struct apply *apply, const struct outcome *outcome)
-{
-    const Wire__Request *request = apply->asked->request;
-    struct cell_row *cell = state_cell(apply->state);
-    uint64_t id = state_next_id(apply->state);
-    struct idempotency_row *row = state_insert(apply->state, TABLE_IDEMPOTENCY, id);
-    CHECK(row != NULL); /* seen_before found room. */
-    row->tenant.value = apply->who.tenant;
-    row->principal = apply->actor;
-    bool fits = text_copy(row->key, sizeof(row->key), slice_text(request->idempotency_key));
-    CHECK(fits); /* entry_valid held it to its bound. */
-    CHECK(apply->asked->request_digest.len == sizeof(row->digest));
-    memcpy(row->digest, apply->asked->request_digest.data, sizeof(row->digest));
-    row->operation.value = outcome->operation;
-    row->made_ms = cell->log_time_ms;
-    state_index(apply->state, TABLE_IDEMPOTENCY, row, true);
-    struct tenant_row *tenant = state_find(apply->state, TABLE_TENANT, apply->who.tenant);
-    if (tenant != NULL) {
-        tenant->idempotency_keys++;
-        state_touch(apply->state, TABLE_TENANT, tenant);
-    } else {
-        cell->idempotency_keys++;
-        state_touch(apply->state, TABLE_CELL, cell);
-    }
 }
 
 /* ---- Dispatch ---- */
@@ -225,50 +195,18 @@ static void dispatch(struct apply *apply, const Wire__Request *request, struct o
     refuse(apply, outcome, REJECT_MALFORMED, "A read does not belong into the log.", "", "");
 }
 
-/* Room for one more operation, made by forgetting the oldest one that is done. Looks at a bounded
- * number. */
-static bool operation_room(struct apply *apply, struct outcome *outcome)
-{
-    enum { LOOK = 1024 };
-    struct state *state = apply->state;
-    struct operation_row *row =
-        state_full(state, TABLE_OPERATION) ? state_first(state, TABLE_OPERATION) : NULL;
-    for (int i = 0; i < LOOK && row != NULL; i++) {
-        if (row->state != WIRE__OPERATION_STATE__OPERATION_STATE_RUNNING) {
-            if (!apply->dry) {
-                state_remove(state, TABLE_OPERATION, row);
-            }
-            return true;
-        }
-        row = state_next(state, TABLE_OPERATION, row);
-    }
-    if (state_full(state, TABLE_OPERATION)) {
-        refuse(
-            apply,
-            outcome,
-            REJECT_TABLE_FULL,
-            "Too many operations are under way.",
-            "",
-            "Wait for some of them to end.");
-        return false;
-    }
-    return true;
-}
-
 static void apply_asked(struct apply *apply, const Wire__Asked *asked, struct outcome *outcome)
 {
     bool joins = apply_certifies(asked->request);
     if (who_asks(apply, asked, outcome) && (joins || !seen_before(apply, outcome)) &&
-        !apply_disputed(apply, asked->request, outcome) && operation_room(apply, outcome)) {
+        !apply_disputed(apply, asked->request, outcome)) {
         dispatch(apply, asked->request, outcome);
     }
     if (apply->dry || (outcome->repeated && !joins)) {
         return;
     }
-    if (outcome->reject == REJECT_NONE && !joins) {
-        CHECK(outcome->operation != 0); /* Every accepted write has its operation. */
-        remember(apply, outcome);
-    }
+    /* Every accepted write has its operation, which remembers it. */
+    CHECK(outcome->reject != REJECT_NONE || joins || outcome->operation != 0);
     if (outcome->reject != REJECT_NONE) {
         apply_leaf(
             apply,
@@ -339,7 +277,7 @@ static void apply_command(
     case WIRE__COMMAND__BODY_NODE_CONDITIONED:
         apply_node_conditioned(apply, command->node_conditioned);
         return;
-    case WIRE__COMMAND__BODY_TICK: apply_tick(apply); return;
+    case WIRE__COMMAND__BODY_TICK: apply_tick(apply, command->tick); return;
     case WIRE__COMMAND__BODY_CHECKPOINTED: apply_checkpointed(apply, command->checkpointed); return;
     case WIRE__COMMAND__BODY_REFUSED: apply_refused(apply, command->refused); return;
     case WIRE__COMMAND__BODY_CONTROLLER_REPORTED:

@@ -104,7 +104,7 @@ void apply_event(
     Wire__Kind kind,
     uint64_t subject,
     const char *reason);
-/* Opens the operation of the request under way; done at once if `done`. */
+/* Opens the operation of the request under way, which remembers its key; done at once if `done`. */
 struct operation_row *apply_operation(
     struct apply *apply,
     struct outcome *outcome,
@@ -147,7 +147,9 @@ void apply_node_heard(struct apply *apply, const Wire__NodeHeard *heard);
 void apply_controller_reported(struct apply *apply, const Wire__ControllerReported *reported);
 void apply_controller_remove(
     struct apply *apply, const Wire__ControllerRemove *remove, struct outcome *outcome);
-void apply_tick(struct apply *apply);
+void apply_tick(struct apply *apply, const Wire__Tick *tick);
+/* Done for so long that it, and its key, may be forgotten? */
+bool apply_forgettable(const struct operation_row *row, uint64_t now_ms);
 void apply_checkpointed(struct apply *apply, const Wire__Checkpointed *checkpointed);
 void apply_refused(struct apply *apply, const Wire__Refused *refused);
 void apply_feature_level(

@@ -154,10 +154,16 @@ void apply_refused(struct apply *apply, const Wire__Refused *refused)
 
 /* ---- Time ---- */
 
-static void forget_key(struct apply *apply, struct idempotency_row *row)
+bool apply_forgettable(const struct operation_row *row, uint64_t now_ms)
+{
+    return row->state != WIRE__OPERATION_STATE__OPERATION_STATE_RUNNING &&
+           row->done_ms + LIMIT_OPERATION_KEEP_MS <= now_ms;
+}
+
+static void forget(struct apply *apply, struct operation_row *row)
 {
     struct cell_row *cell = state_cell(apply->state);
-    struct tenant_row *tenant = state_find(apply->state, TABLE_TENANT, row->tenant.value);
+    struct tenant_row *tenant = state_find(apply->state, TABLE_TENANT, row->asker_tenant.value);
     if (tenant != NULL) {
         CHECK(tenant->idempotency_keys > 0);
         tenant->idempotency_keys--;
@@ -166,29 +172,22 @@ static void forget_key(struct apply *apply, struct idempotency_row *row)
         CHECK(cell->idempotency_keys > 0);
         cell->idempotency_keys--;
     }
-    state_index(apply->state, TABLE_IDEMPOTENCY, row, false);
-    state_remove(apply->state, TABLE_IDEMPOTENCY, row);
+    state_index(apply->state, TABLE_OPERATION, row, false);
+    state_remove(apply->state, TABLE_OPERATION, row);
 }
 
-/* Rows are in the order in which they were made, so what is due stands at the front. */
-void apply_tick(struct apply *apply)
+/* The leader looks for what may be forgotten and says where; what is there is judged here. */
+void apply_tick(struct apply *apply, const Wire__Tick *tick)
 {
     struct state *state = apply->state;
     uint64_t now_ms = state_cell(state)->log_time_ms;
-    for (int i = 0; i < TICK_LOOK; i++) {
-        struct idempotency_row *row = state_first(state, TABLE_IDEMPOTENCY);
-        if (row == NULL || row->made_ms + LIMIT_IDEMPOTENCY_KEEP_MS > now_ms) {
-            break;
+    struct operation_row *row = state_find(state, TABLE_OPERATION, tick->operation);
+    for (int i = 0; i < TICK_LOOK && row != NULL; i++) {
+        struct operation_row *next = state_next(state, TABLE_OPERATION, row);
+        if (apply_forgettable(row, now_ms)) {
+            forget(apply, row); /* INV-IDEM-2 */
         }
-        forget_key(apply, row);
-    }
-    for (int i = 0; i < TICK_LOOK; i++) {
-        struct operation_row *row = state_first(state, TABLE_OPERATION);
-        if (row == NULL || row->state == WIRE__OPERATION_STATE__OPERATION_STATE_RUNNING ||
-            row->done_ms + LIMIT_OPERATION_KEEP_MS > now_ms) {
-            break;
-        }
-        state_remove(state, TABLE_OPERATION, row);
+        row = next;
     }
     struct token_row *token = state_first(state, TABLE_TOKEN);
     for (int i = 0; i < TICK_LOOK && token != NULL; i++) {

@@ -218,6 +218,27 @@ void apply_assign(struct apply *apply, uint64_t node, const struct instance_row 
 
 /* ---- Operations ---- */
 
+/* INV-IDEM-1: the write is found again by who asked and the key; it counts against whose it is. */
+static void remember(struct apply *apply, struct operation_row *row)
+{
+    struct cell_row *cell = state_cell(apply->state);
+    struct tenant_row *tenant = state_find(apply->state, TABLE_TENANT, apply->who.tenant);
+    const Wire__Asked *asked = apply->asked;
+    row->asker_tenant.value = apply->who.tenant;
+    bool fits = text_copy(row->key, sizeof(row->key), slice_text(asked->request->idempotency_key));
+    CHECK(fits); /* entry_valid held it to its bound. */
+    CHECK(asked->request_digest.len == sizeof(row->request_digest));
+    memcpy(row->request_digest, asked->request_digest.data, sizeof(row->request_digest));
+    state_index(apply->state, TABLE_OPERATION, row, true);
+    if (tenant != NULL) {
+        tenant->idempotency_keys++;
+        state_touch(apply->state, TABLE_TENANT, tenant);
+    } else {
+        cell->idempotency_keys++;
+        state_touch(apply->state, TABLE_CELL, cell);
+    }
+}
+
 struct operation_row *apply_operation(
     struct apply *apply,
     struct outcome *outcome,
@@ -228,10 +249,9 @@ struct operation_row *apply_operation(
     bool done)
 {
     CHECK(!apply->dry);
-    const struct cell_row *cell = state_cell(apply->state);
     uint64_t id = state_next_id(apply->state);
     struct operation_row *row = state_insert(apply->state, TABLE_OPERATION, id);
-    CHECK(row != NULL); /* apply_asked made room. */
+    CHECK(row != NULL); /* seen_before found room. */
     bool fits = text_copy(
         row->kind, sizeof(row->kind), slice_text(access_operation_name(apply->operation)));
     CHECK(fits);
@@ -246,7 +266,8 @@ struct operation_row *apply_operation(
     CHECK(named);
     row->created_at = apply->wall_ms;
     row->done_at = done ? apply->wall_ms : 0;
-    row->done_ms = done ? cell->log_time_ms : 0;
+    row->done_ms = done ? state_cell(apply->state)->log_time_ms : 0;
+    remember(apply, row);
     outcome->operation = id;
     outcome->resource = resource;
     outcome->resource_kind = kind;

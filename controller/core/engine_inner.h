@@ -158,7 +158,8 @@ struct engine {
     uint32_t members_count;
     uint64_t lead_base_ms; /* CLOCK_BOOTTIME when log time was lead_base_log. */
     uint64_t lead_base_log;
-    bool greeted; /* LeaderChanged of this term was proposed. */
+    uint64_t looked_at; /* The operation at which the search for old ones goes on. */
+    bool greeted;       /* LeaderChanged of this term was proposed. */
 
     /* Asks. */
     struct ask asks[ENGINE_ASKS];

@@ -9,6 +9,7 @@
 
 enum {
     HOUSEKEEPING_MS = 500,
+    FORGET_LOOK = 1024,
     CHECKPOINT_MS = 1000,
     CHECKPOINT_LEAVES = 256,
     NOTE_DEADLINE_MS = 5000,
@@ -356,21 +357,33 @@ static uint64_t fit_voter(struct engine *engine)
 
 /* ---- Time ---- */
 
-static bool something_due(const struct engine *engine)
+/* The first operation from here on that may be forgotten, or 0. The table is gone through in
+ * bounded pieces, round after round: those that still run may stand anywhere. */
+static uint64_t forgettable(struct engine *engine)
+{
+    const struct state *state = &engine->state;
+    const struct operation_row *row = state_find(state, TABLE_OPERATION, engine->looked_at);
+    row = row == NULL ? state_first(state, TABLE_OPERATION) : row;
+    for (int i = 0; i < FORGET_LOOK && row != NULL; i++) {
+        engine->looked_at = row->head.id;
+        if (apply_forgettable(row, lead_log_time(engine))) {
+            return row->head.id;
+        }
+        row = state_next(state, TABLE_OPERATION, row);
+    }
+    engine->looked_at = row == NULL ? 0 : row->head.id;
+    return 0;
+}
+
+static bool token_due(const struct engine *engine)
 {
     uint64_t now_ms = lead_log_time(engine);
-    const struct idempotency_row *key = state_first(&engine->state, TABLE_IDEMPOTENCY);
-    const struct operation_row *operation = state_first(&engine->state, TABLE_OPERATION);
-    bool keys = key != NULL && key->made_ms + LIMIT_IDEMPOTENCY_KEEP_MS <= now_ms;
-    bool operations = operation != NULL &&
-                      operation->state != WIRE__OPERATION_STATE__OPERATION_STATE_RUNNING &&
-                      operation->done_ms + LIMIT_OPERATION_KEEP_MS <= now_ms;
     bool tokens = false;
     for (const struct token_row *row = state_first(&engine->state, TABLE_TOKEN); row != NULL;
          row = state_next(&engine->state, TABLE_TOKEN, row)) {
         tokens = tokens || row->expires_ms <= now_ms;
     }
-    return keys || operations || tokens;
+    return tokens;
 }
 
 void lead_clock(struct engine *engine)
@@ -385,8 +398,9 @@ void lead_clock(struct engine *engine)
     judge_cell(engine);
     processes_clock(engine);
     checkpoint(engine);
-    if (something_due(engine)) {
-        Wire__Tick tick = WIRE__TICK__INIT;
+    Wire__Tick tick = WIRE__TICK__INIT;
+    tick.operation = forgettable(engine);
+    if (tick.operation != 0 || token_due(engine)) {
         Wire__Command command;
         lead_word_of(&command, WIRE__COMMAND__BODY_TICK);
         command.tick = &tick;

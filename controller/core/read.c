@@ -70,7 +70,6 @@ static uint64_t owner_of(enum state_table table, const void *row)
     case TABLE_CONTROLLER:
     case TABLE_NODE:
     case TABLE_IMAGE:
-    case TABLE_IDEMPOTENCY:
     case TABLE_ALARM:
     case TABLE_TOKEN:
     case TABLES_END: return 0;

@@ -7,7 +7,7 @@
 #include "base/slice.h"
 #include "controller/core/state.h"
 
-enum { ROW_FORMAT = 1, ROW_BYTES_MAX = 16 * 1024 };
+enum { ROW_FORMAT = 2, ROW_BYTES_MAX = 16 * 1024 };
 
 /* Encodes into the scratch, which has room for ROW_BYTES_MAX. */
 struct slice rows_encode(enum state_table table, const void *row, struct arena *scratch);

@@ -349,19 +349,9 @@ static struct slice encode_operation(const struct operation_row *row, struct are
     message.created_at = row->created_at;
     message.done_at = row->done_at;
     message.done_ms = row->done_ms;
-    return pack(&message, scratch);
-}
-
-static struct slice encode_idempotency(const struct idempotency_row *row, struct arena *scratch)
-{
-    Wire__IdempotencyRow message = WIRE__IDEMPOTENCY_ROW__INIT;
-    message.format = ROW_FORMAT;
-    message.tenant = row->tenant.value;
-    message.principal = row->principal;
+    message.asker_tenant = row->asker_tenant.value;
     message.key = row->key;
-    message.digest = binary(row->digest, sizeof(row->digest));
-    message.operation = row->operation.value;
-    message.made_ms = row->made_ms;
+    message.request_digest = binary(row->request_digest, sizeof(row->request_digest));
     return pack(&message, scratch);
 }
 
@@ -409,7 +399,6 @@ struct slice rows_encode(enum state_table table, const void *row, struct arena *
     case TABLE_NETWORK: return encode_network(row, scratch);
     case TABLE_INSTANCE: return encode_instance(row, scratch);
     case TABLE_OPERATION: return encode_operation(row, scratch);
-    case TABLE_IDEMPOTENCY: return encode_idempotency(row, scratch);
     case TABLE_ALARM: return encode_alarm(row, scratch);
     case TABLE_TOKEN: return encode_token(row, scratch);
     case TABLES_END: break;

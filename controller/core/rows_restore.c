@@ -316,17 +316,9 @@ static void operation_in(
     row->created_at = from->created_at;
     row->done_at = from->done_at;
     row->done_ms = from->done_ms;
-}
-
-static void idempotency_in(
-    struct intake *in, struct idempotency_row *row, const Wire__IdempotencyRow *from)
-{
-    row->tenant.value = from->tenant;
-    row->principal = from->principal;
+    row->asker_tenant.value = from->asker_tenant;
     text_in(in, row->key, sizeof(row->key), from->key);
-    hash_in(in, row->digest, sizeof(row->digest), &from->digest);
-    row->operation.value = from->operation;
-    row->made_ms = from->made_ms;
+    hash_in(in, row->request_digest, sizeof(row->request_digest), &from->request_digest);
 }
 
 static void alarm_in(struct intake *in, struct alarm_row *row, const Wire__AlarmRow *from)
@@ -363,11 +355,18 @@ static const ProtobufCMessageDescriptor *const types[] = {
     [TABLE_NETWORK] = &wire__network_row__descriptor,
     [TABLE_INSTANCE] = &wire__instance_row__descriptor,
     [TABLE_OPERATION] = &wire__operation_row__descriptor,
-    [TABLE_IDEMPOTENCY] = &wire__idempotency_row__descriptor,
     [TABLE_ALARM] = &wire__alarm_row__descriptor,
     [TABLE_TOKEN] = &wire__token_row__descriptor,
 };
 _Static_assert(COUNT_OF(types) == TABLES_END, "every table has its type");
+
+/* The first field of every row. */
+static uint32_t format_of(const ProtobufCMessageDescriptor *type, const void *message)
+{
+    uint32_t format = 0;
+    memcpy(&format, (const uint8_t *)message + type->fields[0].offset, sizeof(format));
+    return format;
+}
 
 static void row_in(
     struct intake *in,
@@ -387,7 +386,6 @@ static void row_in(
     case TABLE_NETWORK: network_in(in, row, message); return;
     case TABLE_INSTANCE: instance_in(in, row, message); return;
     case TABLE_OPERATION: operation_in(in, row, message); return;
-    case TABLE_IDEMPOTENCY: idempotency_in(in, row, message); return;
     case TABLE_ALARM: alarm_in(in, row, message); return;
     case TABLE_TOKEN: token_in(in, row, message); return;
     case TABLES_END: break;
@@ -406,7 +404,8 @@ RESULT rows_restore(
     const void *message = NULL;
     size_t mark = scratch->used;
     if (id_cell(id) != state->cell || id_sequence(id) == 0 ||
-        wire_decode(types[table], bytes, scratch, &message).code != 0) {
+        wire_decode(types[table], bytes, scratch, &message).code != 0 ||
+        format_of(types[table], message) != ROW_FORMAT) {
         scratch->used = mark;
         return FAIL(FAILURE_CORRUPT);
     }

@@ -7,9 +7,8 @@
 
 #include <string.h>
 
-/* Removed rows that the mirror has not seen yet. One entry removes at most LIMIT_COMMANDS_PER_ENTRY
- * rows of a table, a few times over; the shell drains at half. */
-enum { TOMBSTONES = 8 * LIMIT_COMMANDS_PER_ENTRY };
+/* Rows that an entry removed stay until its end, at most a few for each command. */
+enum { REMOVALS = 8 * LIMIT_COMMANDS_PER_ENTRY };
 
 static const size_t row_sizes[] = {
     [TABLE_CELL] = sizeof(struct cell_row),
@@ -22,7 +21,6 @@ static const size_t row_sizes[] = {
     [TABLE_NETWORK] = sizeof(struct network_row),
     [TABLE_INSTANCE] = sizeof(struct instance_row),
     [TABLE_OPERATION] = sizeof(struct operation_row),
-    [TABLE_IDEMPOTENCY] = sizeof(struct idempotency_row),
     [TABLE_ALARM] = sizeof(struct alarm_row),
     [TABLE_TOKEN] = sizeof(struct token_row),
 };
@@ -35,8 +33,7 @@ static const enum id_kind table_kinds[] = {
     [TABLE_PROJECT] = ID_PROJECT,   [TABLE_USER] = ID_USER,
     [TABLE_IMAGE] = ID_IMAGE,       [TABLE_NETWORK] = ID_NETWORK,
     [TABLE_INSTANCE] = ID_INSTANCE, [TABLE_OPERATION] = ID_OPERATION,
-    [TABLE_IDEMPOTENCY] = ID_CELL,  [TABLE_ALARM] = ID_ALARM,
-    [TABLE_TOKEN] = ID_TOKEN,
+    [TABLE_ALARM] = ID_ALARM,       [TABLE_TOKEN] = ID_TOKEN,
 };
 _Static_assert(COUNT_OF(table_kinds) == TABLES_END, "every table has its kind");
 
@@ -55,7 +52,6 @@ struct state_capacity state_capacity_default(void)
                                         [TABLE_NETWORK] = LIMIT_NETWORKS,
                                         [TABLE_INSTANCE] = LIMIT_INSTANCES,
                                         [TABLE_OPERATION] = LIMIT_OPERATIONS,
-                                        [TABLE_IDEMPOTENCY] = LIMIT_IDEMPOTENCY,
                                         [TABLE_ALARM] = LIMIT_ALARMS,
                                         [TABLE_TOKEN] = LIMIT_TOKENS,
                                     } };
@@ -81,7 +77,7 @@ size_t state_memory(const struct state_capacity *capacity)
 {
     size_t size = aligned(index_memory(names_needed(capacity)));
     for (unsigned int table = TABLE_CELL; table < TABLES_END; table++) {
-        size += aligned(table_memory(row_sizes[table], capacity->rows[table] + TOMBSTONES));
+        size += aligned(table_memory(row_sizes[table], capacity->rows[table] + REMOVALS));
     }
     return size;
 }
@@ -94,7 +90,7 @@ void state_init(
     state->cell = cell;
     uint8_t *at = memory;
     for (unsigned int table = TABLE_CELL; table < TABLES_END; table++) {
-        uint32_t slots = capacity->rows[table] + TOMBSTONES;
+        uint32_t slots = capacity->rows[table] + REMOVALS;
         table_init(&state->tables[table], at, row_sizes[table], slots);
         at += aligned(table_memory(row_sizes[table], slots));
         state->limit[table] = capacity->rows[table];
@@ -131,16 +127,6 @@ uint32_t state_count(const struct state *state, enum state_table table)
 bool state_full(const struct state *state, enum state_table table)
 {
     return state->tables[table].count >= state->limit[table];
-}
-
-bool state_crowded(const struct state *state)
-{
-    for (unsigned int table = TABLE_CELL; table < TABLES_END; table++) {
-        if (state->tables[table].taken - state->tables[table].count > TOMBSTONES / 2) {
-            return true;
-        }
-    }
-    return false;
 }
 
 uint64_t state_next_id(struct state *state)
@@ -180,23 +166,34 @@ static uint64_t row_digest(enum state_table table, uint64_t id, struct slice byt
     return digest == 0 ? 1 : digest;
 }
 
+static void settle_row(
+    struct state *state, enum state_table table, struct row_head *head, struct arena *scratch)
+{
+    struct slice bytes = SLICE_EMPTY;
+    if (!head->removed) {
+        bytes = rows_encode(table, head, scratch);
+        state->digest -= head->digest;
+        head->digest = row_digest(table, head->id, bytes);
+        state->digest += head->digest;
+    }
+    if (state->copy.row != NULL) {
+        state->copy.row(state->copy.context, table, head->id, bytes);
+    }
+    if (head->removed) {
+        CHECK(head->digest == 0);
+        table_release(&state->tables[table], head);
+    }
+}
+
 void state_settle(struct state *state, struct arena *scratch)
 {
     size_t mark = scratch->used;
     for (unsigned int table = TABLE_CELL; table < TABLES_END; table++) {
         struct row_head *head = NULL;
-        while ((head = table_dirty_take(&state->tables[table], DIRTY_DIGEST)) != NULL) {
-            if (head->removed) {
-                CHECK(head->digest == 0);
-                continue;
-            }
-            struct slice bytes = rows_encode((enum state_table)table, head, scratch);
-            state->digest -= head->digest;
-            head->digest = row_digest((enum state_table)table, head->id, bytes);
-            state->digest += head->digest;
+        while ((head = table_dirty_take(&state->tables[table])) != NULL) {
+            settle_row(state, (enum state_table)table, head, scratch);
             scratch->used = mark;
         }
-        CHECK(state->tables[table].dirty_count[DIRTY_DIGEST] == 0);
     }
 }
 
@@ -284,7 +281,6 @@ static bool named(
         return true;
     case TABLE_CELL:
     case TABLE_OPERATION:
-    case TABLE_IDEMPOTENCY:
     case TABLE_ALARM:
     case TABLE_TOKEN:
     case TABLES_END: return false;
@@ -333,10 +329,10 @@ void state_index(struct state *state, enum state_table table, const void *row, b
         uint8_t room[4];
         struct slice text = number_text(((const struct network_row *)row)->vni, room);
         put_or_drop(state, name_hash(state, table, SCOPE_VNI, text), head->id, put);
-    } else if (table == TABLE_IDEMPOTENCY) {
-        const struct idempotency_row *key = row;
-        struct slice text = slice_text(key->key);
-        put_or_drop(state, name_hash(state, table, key->principal, text), head->id, put);
+    } else if (table == TABLE_OPERATION) {
+        const struct operation_row *write = row;
+        struct slice text = slice_text(write->key);
+        put_or_drop(state, name_hash(state, table, write->initiator, text), head->id, put);
     } else if (table == TABLE_TOKEN) {
         const struct token_row *token = row;
         struct slice text = slice_of(token->secret_sha256, 32);
@@ -374,15 +370,15 @@ void *state_lookup(
     return NULL;
 }
 
-struct idempotency_row *state_idempotency(
+struct operation_row *state_write(
     const struct state *state, uint64_t tenant, uint64_t principal, const char *key)
 {
-    uint64_t hash = name_hash(state, TABLE_IDEMPOTENCY, principal, slice_text(key));
+    uint64_t hash = name_hash(state, TABLE_OPERATION, principal, slice_text(key));
     uint32_t at = 0;
     for (uint64_t id = index_seek(&state->names, hash, &at); id != 0;
          id = index_more(&state->names, hash, &at)) {
-        struct idempotency_row *row = state_find(state, TABLE_IDEMPOTENCY, id);
-        if (row != NULL && row->tenant.value == tenant && row->principal == principal &&
+        struct operation_row *row = state_find(state, TABLE_OPERATION, id);
+        if (row != NULL && row->asker_tenant.value == tenant && row->initiator == principal &&
             strcmp(row->key, key) == 0) {
             return row;
         }

@@ -195,6 +195,7 @@ struct instance_row {
     uint64_t revision;
 };
 
+/* A write that was accepted, and the memory of it: the key and the digest of what was asked. */
 struct operation_row {
     struct row_head head;
     char kind[32];
@@ -210,16 +211,9 @@ struct operation_row {
     uint64_t created_at;
     uint64_t done_at;
     uint64_t done_ms;
-};
-
-struct idempotency_row {
-    struct row_head head;
-    struct tenant_id tenant;
-    uint64_t principal;
+    struct tenant_id asker_tenant; /* Whose memory it takes room in; 0: the provider's. */
     char key[LIMIT_IDEMPOTENCY_KEY];
-    uint8_t digest[32];
-    struct operation_id operation;
-    uint64_t made_ms;
+    uint8_t request_digest[32];
 };
 
 struct alarm_row {
@@ -258,10 +252,16 @@ enum state_table {
     TABLE_NETWORK = 8,
     TABLE_INSTANCE = 9,
     TABLE_OPERATION = 10,
-    TABLE_IDEMPOTENCY = 11,
-    TABLE_ALARM = 12,
-    TABLE_TOKEN = 13,
+    TABLE_ALARM = 11,
+    TABLE_TOKEN = 12,
     TABLES_END
+};
+
+/* Whoever keeps a copy of the rows: told of each row that an entry changed, at its end. `bytes` is
+ * the row as rows_encode makes it, empty when it was removed, and lives until the call returns. */
+struct state_copy {
+    void (*row)(void *context, enum state_table table, uint64_t id, struct slice bytes);
+    void *context;
 };
 
 /* How many rows each table can hold; state_capacity_default() gives the lab's. */
@@ -279,9 +279,11 @@ struct state_sums {
 struct state {
     uint16_t cell; /* Known from configuration before the first entry. */
     struct table tables[TABLES_END];
-    uint32_t limit[TABLES_END]; /* Live rows; the tables have room for tombstones besides. */
-    struct index names;         /* Names, tokens' digests, idempotency keys, addresses. */
-    struct hash_key hash_key;   /* Of the cell row; zero before genesis. */
+    uint32_t
+        limit[TABLES_END];    /* Live rows; the tables have room for an entry's removals besides. */
+    struct state_copy copy;   /* Called once it is set. */
+    struct index names;       /* Names, tokens' digests, idempotency keys, addresses. */
+    struct hash_key hash_key; /* Of the cell row; zero before genesis. */
     struct state_sums sums;
     uint64_t digest; /* Σ of row digests: equal index, equal digest. INV-REF-1. */
 };
@@ -297,10 +299,7 @@ void *state_find(const struct state *state, enum state_table table, uint64_t id)
 void *state_first(const struct state *state, enum state_table table);
 void *state_next(const struct state *state, enum state_table table, const void *row);
 uint32_t state_count(const struct state *state, enum state_table table);
-/* By live rows alone, so that it is the same on every replica however far its mirror is. */
 bool state_full(const struct state *state, enum state_table table);
-/* Tombstones wait for the mirror: the shell drains it before the next entry when this says so. */
-bool state_crowded(const struct state *state);
 
 /* ---- Changes: for apply and for restore only. ---- */
 
@@ -309,7 +308,8 @@ uint64_t state_next_id(struct state *state);
 void *state_insert(struct state *state, enum state_table table, uint64_t id);
 void state_touch(struct state *state, enum state_table table, void *row);
 void state_remove(struct state *state, enum state_table table, void *row);
-/* Counts every row changed since the last call into the digest: at the end of each entry. */
+/* Counts every row changed since the last call into the digest and tells the copy: at the end of
+ * each entry. */
 void state_settle(struct state *state, struct arena *scratch);
 
 /* Sums from the rows, after a restore and whenever a node or a floor changes. */
@@ -328,7 +328,8 @@ void state_index(struct state *state, enum state_table table, const void *row, b
 /* By name or UUID text; NULL: not there. For tables whose rows are found by names of people. */
 void *state_lookup(
     const struct state *state, enum state_table table, uint64_t scope, const char *name_or_id);
-struct idempotency_row *state_idempotency(
+/* The write of this principal that came with this idempotency key, or NULL. */
+struct operation_row *state_write(
     const struct state *state, uint64_t tenant, uint64_t principal, const char *key);
 struct token_row *state_token(const struct state *state, struct slice secret_sha256);
 struct network_row *state_vni(const struct state *state, uint32_t vni);

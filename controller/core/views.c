@@ -419,7 +419,6 @@ Wire__Resource *views_of(const struct view_live *live, enum state_table table, c
     case TABLE_ALARM: VIEW(alarm, ALARM, views_alarm(live, row));
     case TABLE_TOKEN: VIEW(token, TOKEN, token_view(live, row));
     case TABLE_CELL:
-    case TABLE_IDEMPOTENCY:
     case TABLES_END: break;
     }
     return NULL;

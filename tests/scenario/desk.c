@@ -29,7 +29,6 @@ struct state_capacity desk_capacity(void)
                                         [TABLE_NETWORK] = 64,
                                         [TABLE_INSTANCE] = 512,
                                         [TABLE_OPERATION] = 1024,
-                                        [TABLE_IDEMPOTENCY] = 1024,
                                         [TABLE_ALARM] = 16,
                                         [TABLE_TOKEN] = 48,
                                     } };
@@ -292,19 +291,6 @@ void desk_step(struct desk *desk, struct engine_event *event)
 
 /* ---- The log ---- */
 
-static void mirror_drain(struct engine *engine)
-{
-    struct state *state = engine_state(engine);
-    for (unsigned int table = TABLE_CELL; table < TABLES_END; table++) {
-        struct row_head *head = NULL;
-        while ((head = table_dirty_take(&state->tables[table], DIRTY_MIRROR)) != NULL) {
-            if (head->removed) {
-                table_release(&state->tables[table], head);
-            }
-        }
-    }
-}
-
 static const Wire__Entry *entry_in(struct desk *desk, struct slice bytes)
 {
     Wire__Entry *entry = NULL;
@@ -325,7 +311,6 @@ void desk_apply(struct desk *desk, struct engine *engine, uint64_t index, struct
     arena_reset(&desk->step);
     desk->effects->count = 0;
     engine_step(engine, &event, desk->effects);
-    mirror_drain(engine);
 }
 
 void desk_commit(struct desk *desk)
@@ -352,7 +337,6 @@ void desk_commit(struct desk *desk)
                                   .ticket = done.ticket,
                                   .entry = entry_in(desk, done.bytes) };
     desk_step(desk, &event);
-    mirror_drain(desk->first.engine);
     if (desk->second.engine != NULL &&
         engine_state(desk->second.engine)->digest != desk_state(desk)->digest) {
         desk->digests_differ = true;

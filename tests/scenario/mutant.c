@@ -115,14 +115,14 @@ WRAP(
 }
 
 WRAP(
-    struct idempotency_row *,
-    state_idempotency,
+    struct operation_row *,
+    state_write,
     const struct state *state,
     uint64_t tenant,
     uint64_t principal,
     const char *key)
 {
-    return chosen == MUTANT_MEMORY ? NULL : __real_state_idempotency(state, tenant, principal, key);
+    return chosen == MUTANT_MEMORY ? NULL : __real_state_write(state, tenant, principal, key);
 }
 
 WRAP(

@@ -109,10 +109,10 @@ static void check_acknowledged(
             continue;
         }
         uint64_t tenant = request->client == 0 ? 0 : plane_tenants[request->client % 2];
-        const struct idempotency_row *row =
-            state_idempotency(state, tenant, request->principal, request->key);
+        const struct operation_row *row =
+            state_write(state, tenant, request->principal, request->key);
         plane_checked(plane, PLANE_CHECK_ACKNOWLEDGED);
-        if (row == NULL || row->operation.value != request->operation) { /* INV-IDEM-1 */
+        if (row == NULL || row->head.id != request->operation) { /* INV-IDEM-1 */
             plane_fail(
                 plane,
                 "LOST m%u at %llu: %s %s was acknowledged at %llu",

@@ -121,8 +121,7 @@ static struct state_capacity capacity(void)
                                               [TABLE_IMAGE] = 4,
                                               [TABLE_NETWORK] = 64,
                                               [TABLE_INSTANCE] = 128,
-                                              [TABLE_OPERATION] = 192,
-                                              [TABLE_IDEMPOTENCY] = 2048,
+                                              [TABLE_OPERATION] = 2048,
                                               [TABLE_ALARM] = 64,
                                               [TABLE_TOKEN] = 32 } };
 }

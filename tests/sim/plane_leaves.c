@@ -2,13 +2,14 @@
  * without a gap, chained per tenant, and its hashes give the frontier that the state holds. */
 #include "audit/leaf.h"
 #include "base/check.h"
+#include "controller/leaves.h"
 #include "controller/server.h"
 #include "tests/sim/plane.h"
 #include "wire/wire.h"
 
 #include <string.h>
 
-enum { TAG_LEAF = 0x4c, TENANTS = 8, LEAVES = 1 << 15, SCRATCH = 64 * 1024 };
+enum { TENANTS = 8, LEAVES = 1 << 15, SCRATCH = 64 * 1024 };
 
 struct chain_of {
     uint64_t tenant;
@@ -74,14 +75,14 @@ static void leaf_chained(struct look *look, const Wire__Leaf *leaf)
     }
 }
 
-static bool leaf_look(void *context, struct slice key, struct slice value)
+static bool leaf_look(void *context, uint64_t seq, struct slice value)
 {
     struct look *look = context;
     struct arena arena;
     Wire__Leaf *leaf = NULL;
     uint8_t hash[AUDIT_HASH];
     uint64_t at = look->auditor->frontier.size;
-    CHECK(key.size == 9);
+    CHECK(seq == at);
     arena_init(&arena, scratch_memory, sizeof(scratch_memory));
     if (wire_decode(&wire__leaf__descriptor, value, &arena, &leaf).code != 0 ||
         !audit_leaf_valid(leaf)) {
@@ -134,13 +135,8 @@ void plane_leaves_check(struct plane *plane, uint32_t machine, struct engine *en
     if (store == NULL || store_index(store) == auditor->seen_index) {
         return;
     }
-    uint8_t from[9] = { TAG_LEAF };
-    for (unsigned int i = 0; i < 8; i++) {
-        from[1 + i] = (uint8_t)(auditor->frontier.size >> (56U - 8U * i));
-    }
     auditor->seen_index = store_index(store);
-    struct result scanned =
-        store_scan(store, slice_of(from, 1), slice_of(from, sizeof(from)), leaf_look, &look);
+    struct result scanned = leaves_scan(store, auditor->frontier.size, leaf_look, &look);
     CHECK(scanned.code == 0);
     const struct cell_row *cell = state_cell(engine_state(engine));
     if (cell != NULL && store_index(store) == engine_applied(engine)) {

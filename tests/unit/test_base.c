@@ -108,9 +108,7 @@ Test(table, agrees_with_an_array_under_random_work)
             memmove(&live[at], &live[at + 1], (count - at - 1) * sizeof(live[0]));
             count--;
         } else {
-            while (table_dirty_take(&table, DIRTY_DIGEST) != NULL) {
-            }
-            for (struct row *row; (row = table_dirty_take(&table, DIRTY_MIRROR)) != NULL;) {
+            for (struct row *row; (row = table_dirty_take(&table)) != NULL;) {
                 if (row->head.removed) {
                     table_release(&table, row);
                 }

@@ -261,12 +261,38 @@ Test(core_doors, a_full_memory_of_keys_refuses_the_new_and_forgets_only_with_log
     cr_assert_eq(full->problem->usage, 12);
     desk->key = "first"; /* What is remembered is still answered. */
     cr_assert_eq(say_create(desk, lab.ann, &wish)->reject, 0);
-    desk_pass(desk, LIMIT_IDEMPOTENCY_KEEP_MS - 3600 * 1000);
+    desk_pass(desk, LIMIT_OPERATION_KEEP_MS - 3600 * 1000);
     cr_assert_eq(say_create(desk, lab.ann, &more)->reject, REJECT_IDEMPOTENCY_FULL);
     desk_pass(desk, 3700 * 1000);
     cr_assert_eq(desk_tenant(desk, "a")->idempotency_keys, 0);
     desk->key = "first"; /* Forgotten: judged anew. */
     cr_assert_eq(say_create(desk, lab.ann, &wish)->reject, REJECT_NAME_TAKEN);
+    lab_close(&lab);
+}
+
+/* INV-IDEM-2: what still runs is remembered for as long as it does, and holds up nobody else. */
+Test(core_doors, an_old_operation_that_still_runs_is_kept_and_those_behind_it_are_forgotten)
+{
+    struct lab lab = lab_open();
+    struct desk *desk = lab.desk;
+    struct say_instance wish = { .tenant = "a", .name = "slow" };
+    desk->key = "slow";
+    const Wire__Answer *slow = say_create(desk, lab.ann, &wish);
+    char id[ID_TEXT_SIZE];
+    (void)snprintf(id, sizeof(id), "%s", slow->operation->id);
+    cr_assert_eq(slow->operation->state, WIRE__OPERATION_STATE__OPERATION_STATE_RUNNING);
+    struct say_instance next = { .tenant = "a", .name = "next", .stopped = true };
+    cr_assert_eq(say_create(desk, lab.ann, &next)->reject, 0);
+    cr_assert_gt(desk_tenant(desk, "a")->idempotency_keys, 1);
+    desk_pass(desk, LIMIT_OPERATION_KEEP_MS + 60 * 1000);
+    cr_assert_eq(desk_tenant(desk, "a")->idempotency_keys, 1);
+    desk->key = "slow";
+    cr_assert_str_eq(say_create(desk, lab.ann, &wish)->operation->id, id);
+    lab_says(&lab, "slow", O(RUNNING));
+    desk_pass(desk, LIMIT_OPERATION_KEEP_MS - 60 * 1000);
+    cr_assert_eq(desk_tenant(desk, "a")->idempotency_keys, 1);
+    desk_pass(desk, 120 * 1000);
+    cr_assert_eq(desk_tenant(desk, "a")->idempotency_keys, 0);
     lab_close(&lab);
 }
 

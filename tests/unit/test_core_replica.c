@@ -141,6 +141,104 @@ static void restore(struct desk *desk, struct desk_engine *to)
     engine_restored(to->engine, desk->index);
 }
 
+/* What somebody who keeps a copy of the rows was told of them. */
+struct told_row {
+    enum state_table table; /* 0: none. */
+    uint64_t id;
+    uint64_t hash;
+};
+
+struct told {
+    struct told_row rows[1024];
+    uint32_t removed;
+};
+
+static const struct hash_key no_key = { 0, 0 };
+
+static void told_row(void *context, enum state_table table, uint64_t id, struct slice bytes)
+{
+    struct told *told = context;
+    struct told_row *row = NULL;
+    struct told_row *room = NULL;
+    for (size_t i = 0; i < COUNT_OF(told->rows) && row == NULL; i++) {
+        struct told_row *at = &told->rows[i];
+        row = at->table == table && at->id == id ? at : NULL;
+        room = room == NULL && at->table == 0 ? at : room;
+    }
+    row = row == NULL ? room : row;
+    cr_assert_not_null(row);
+    told->removed += bytes.size == 0 ? 1 : 0;
+    *row = bytes.size == 0 ? (struct told_row){ .id = 0 }
+                           : (struct told_row){ table, id, hash_bytes(no_key, bytes) };
+}
+
+/* Every row as it is now, told in one go. */
+static void tell_all(struct desk *desk, struct told *told)
+{
+    const struct state *state = desk_state(desk);
+    for (unsigned int table = TABLE_CELL; table < TABLES_END; table++) {
+        for (const struct row_head *row = state_first(state, (enum state_table)table); row != NULL;
+             row = state_next(state, (enum state_table)table, row)) {
+            arena_reset(&desk->scratch);
+            struct slice bytes = rows_encode((enum state_table)table, row, &desk->scratch);
+            told_row(told, (enum state_table)table, row->id, bytes);
+        }
+    }
+}
+
+static uint64_t sum_of(const struct told *told)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < COUNT_OF(told->rows); i++) {
+        sum += told->rows[i].hash * (told->rows[i].id | 1);
+    }
+    return sum;
+}
+
+Test(core_replica, who_keeps_a_copy_is_told_of_every_row_that_changes_or_goes)
+{
+    static struct told copy; /* INV-REF-1 */
+    static struct told all;
+    struct lab lab = lab_open();
+    tell_all(lab.desk, &copy);
+    uint64_t before = sum_of(&copy);
+    desk_state(lab.desk)->copy = (struct state_copy){ .row = told_row, .context = &copy };
+    story(&lab);
+    lab.n2->silent = false;
+    desk_pass(lab.desk, LIMIT_OPERATION_KEEP_MS + 60 * 1000); /* Operations are forgotten, too. */
+    tell_all(lab.desk, &all);
+    cr_assert_gt(copy.removed, 0);
+    cr_assert_neq(sum_of(&copy), before);
+    cr_assert_eq(sum_of(&copy), sum_of(&all));
+    lab_close(&lab);
+}
+
+/* A row that a program of another format wrote is not read as if it were ours. */
+Test(core_replica, a_row_of_another_format_is_corrupt)
+{
+    struct lab lab = lab_open();
+    struct desk_engine to = desk_engine_new(lab.desk);
+    struct cell_row *cell = state_cell(desk_state(lab.desk));
+    for (uint32_t format = ROW_FORMAT - 1; format <= ROW_FORMAT; format++) {
+        uint8_t room[ROW_BYTES_MAX];
+        arena_reset(&lab.desk->step);
+        arena_reset(&lab.desk->scratch);
+        struct slice bytes = rows_encode(TABLE_CELL, cell, &lab.desk->step);
+        cr_assert(bytes.data[0] == 1 << 3 && bytes.data[1] == ROW_FORMAT); /* Field 1, a varint. */
+        memcpy(room, bytes.data, bytes.size);
+        room[1] = (uint8_t)format;
+        struct result put = rows_restore(
+            engine_state(to.engine),
+            TABLE_CELL,
+            cell->head.id,
+            slice_of(room, bytes.size),
+            &lab.desk->scratch);
+        cr_assert_eq(put.code, format == ROW_FORMAT ? 0 : FAILURE_CORRUPT);
+    }
+    free(to.memory);
+    lab_close(&lab);
+}
+
 Test(core_replica, rows_from_the_mirror_are_the_same_state_and_behave_the_same)
 {
     struct lab lab = lab_open(); /* INV-REF-1 */
