@@ -3,12 +3,12 @@
 
 #include "base/check.h"
 
-static uint64_t rotate(uint64_t x, unsigned int by)
+static inline uint64_t rotate(uint64_t x, unsigned int by)
 {
     return (x << by) | (x >> (64U - by));
 }
 
-static void sip_round(uint64_t v[static 4])
+static inline void sip_round(uint64_t v[static 4])
 {
     v[0] += v[1];
     v[1] = rotate(v[1], 13) ^ v[0];
@@ -22,7 +22,15 @@ static void sip_round(uint64_t v[static 4])
     v[2] = rotate(v[2], 32);
 }
 
-static uint64_t load_le(const uint8_t *from, size_t size)
+/* Written out, so that it becomes one load. */
+static inline uint64_t load_word(const uint8_t from[static 8])
+{
+    return (uint64_t)from[0] | (uint64_t)from[1] << 8 | (uint64_t)from[2] << 16 |
+           (uint64_t)from[3] << 24 | (uint64_t)from[4] << 32 | (uint64_t)from[5] << 40 |
+           (uint64_t)from[6] << 48 | (uint64_t)from[7] << 56;
+}
+
+static uint64_t load_rest(const uint8_t *from, size_t size)
 {
     uint64_t word = 0;
     for (size_t i = 0; i < size; i++) {
@@ -31,7 +39,7 @@ static uint64_t load_le(const uint8_t *from, size_t size)
     return word;
 }
 
-static void absorb(uint64_t v[static 4], uint64_t word)
+static inline void absorb(uint64_t v[static 4], uint64_t word)
 {
     v[3] ^= word;
     sip_round(v);
@@ -50,10 +58,10 @@ uint64_t hash_bytes(struct hash_key key, struct slice bytes)
     };
     size_t whole = bytes.size / 8 * 8;
     for (size_t at = 0; at < whole; at += 8) {
-        absorb(v, load_le(bytes.data + at, 8));
+        absorb(v, load_word(bytes.data + at));
     }
     size_t rest = bytes.size - whole;
-    uint64_t last = rest == 0 ? 0 : load_le(bytes.data + whole, rest);
+    uint64_t last = rest == 0 ? 0 : load_rest(bytes.data + whole, rest);
     absorb(v, last | ((uint64_t)(bytes.size & 0xff) << 56));
     v[2] ^= 0xff;
     for (unsigned int i = 0; i < 4; i++) {
