@@ -15,7 +15,11 @@ over() { # directory on the disk, place in the machine
 }
 mount -t tmpfs -o mode=755 tmpfs /run
 mkdir -p /run/lock /run/udatsu
-over "$state/bin" /usr/libexec/udatsu
+if [ -d "$disk/bin" ]; then # Programs of its own: another build beside the others'.
+    over "$disk/bin" /usr/libexec/udatsu
+else
+    over "$state/bin" /usr/libexec/udatsu
+fi
 over "$disk/etc" /etc/udatsu
 over "$disk/lib" /var/lib/udatsu
 over "$disk/log" /var/log/udatsu
