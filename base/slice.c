@@ -70,7 +70,8 @@ static size_t utf8_front(struct slice text)
 bool text_is_clean(struct slice text)
 {
     while (text.size > 0) {
-        size_t step = utf8_front(text);
+        bool plain = text.data[0] >= 0x20 && text.data[0] < 0x7f; /* Most are. */
+        size_t step = plain ? 1 : utf8_front(text);
         if (step == 0) {
             return false;
         }
