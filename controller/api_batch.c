@@ -10,7 +10,6 @@
 #include "base/check.h"
 #include "controller/api_json.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,7 +23,7 @@ struct batch_item {
     size_t body_size;
     bool stale;
     char request_id[REQUEST_ID_SIZE + 8];
-    char target[JSON_PATH_SIZE];
+    char *target; /* Behind the items; route, slots and query are made of it. */
 };
 
 struct batch {
@@ -135,14 +134,22 @@ static void item_told(void *owner, uint32_t tag, const Wire__Answer *answer)
     }
 }
 
+/* The batch's own id and the item's number. */
+static void item_name(struct batch_item *item, const char *request_id, uint32_t number)
+{
+    struct out out;
+    out_init(&out, item->request_id, sizeof(item->request_id) - 1); /* It is zeroed. */
+    out_plain(&out, request_id);
+    out_plain(&out, ".");
+    out_number(&out, number);
+    CHECK(!out.full);
+}
+
 static bool item_route(
     struct batch_item *item, const struct json_batch_item *wanted, struct problem *problem)
 {
     enum api_method method = API_METHOD_GET;
     uint32_t methods = 0;
-    size_t size = strlen(wanted->path);
-    CHECK(size < sizeof(item->target)); /* json_batch refuses longer ones. */
-    memcpy(item->target, wanted->path, size + 1);
     if (!api_target_split(item->target, &item->query, problem)) {
         return false;
     }
@@ -166,9 +173,6 @@ static bool item_ask(
 {
     struct batch_item *item = &batch->items[number];
     struct work *work = batch->work;
-    int size =
-        snprintf(item->request_id, sizeof(item->request_id), "%s.%u", work->request_id, number);
-    CHECK(size > 0 && (size_t)size < sizeof(item->request_id));
     if (!item_route(item, wanted, problem)) {
         return false;
     }
@@ -206,6 +210,33 @@ static bool batch_read(
     return document != NULL && json_batch(document, items, count_out, problem);
 }
 
+/* Not calloc: for a block of this size it asks the kernel for empty pages, each time anew. */
+static struct batch *batch_make(
+    struct work *work, const struct json_batch_item *items, uint32_t count)
+{
+    CHECK(count > 0 && count <= LIMIT_BATCH);
+    size_t targets = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        targets += strlen(items[i].path) + 1;
+    }
+    CHECK(targets <= (size_t)count * JSON_PATH_SIZE); /* json_batch refuses longer ones. */
+    struct batch *batch = malloc(sizeof(*batch) + count * sizeof(batch->items[0]) + targets);
+    if (batch == NULL) {
+        return NULL;
+    }
+    *batch = (struct batch){ .work = work, .count = count };
+    char *target = (char *)&batch->items[count];
+    for (uint32_t i = 0; i < count; i++) {
+        struct batch_item *item = &batch->items[i];
+        *item = (struct batch_item){ .target = target };
+        item_name(item, work->request_id, i);
+        size_t size = strlen(items[i].path) + 1;
+        memcpy(target, items[i].path, size);
+        target += size;
+    }
+    return batch;
+}
+
 void batch_begin(struct work *work)
 {
     struct json_batch_item items[LIMIT_BATCH];
@@ -215,15 +246,12 @@ void batch_begin(struct work *work)
         work_refuse(work, &problem);
         return;
     }
-    CHECK(count > 0 && count <= LIMIT_BATCH);
-    struct batch *batch = calloc(1, sizeof(*batch) + count * sizeof(batch->items[0]));
+    struct batch *batch = batch_make(work, items, count);
     if (batch == NULL) {
         problem_set(&problem, 503, "no-memory", "There is no room for a batch now.");
         work_refuse(work, &problem);
         return;
     }
-    batch->work = work;
-    batch->count = count;
     work->batch = batch;
     batch->waiting = 1; /* Its own, so that it cannot end while it is being asked. */
     for (uint32_t i = 0; i < count; i++) {

@@ -217,32 +217,35 @@ const struct api_route *api_route_at(size_t at)
     return &routes[at];
 }
 
-/* Takes one slot's text from the front of *path. False: empty or longer than any name. */
-static bool slot_take(const char **path, struct api_slots *slots)
+/* The text of one slot, from the front of a path. 0: empty or longer than any name. */
+static size_t slot_size(const char *path)
 {
-    CHECK(slots->count < API_SLOTS_MAX);
-    size_t size = strcspn(*path, "/:");
-    if (size == 0 || size >= API_SLOT_SIZE) {
-        return false;
+    size_t size = 0;
+    while (path[size] != '\0' && path[size] != '/' && path[size] != ':') {
+        size++;
     }
-    memcpy(slots->text[slots->count], *path, size);
-    slots->text[slots->count][size] = '\0';
-    slots->count++;
-    *path += size;
-    return true;
+    return size < API_SLOT_SIZE ? size : 0;
 }
 
-static bool pattern_matches(const char *pattern, const char *path, struct api_slots *slots)
+/* slots_out NULL: only whether it does. */
+static bool pattern_matches(const char *pattern, const char *path, struct api_slots *slots_out)
 {
-    slots->count = 0;
     while (*pattern != '\0') {
         if (*pattern == '{') {
-            const char *end = strchr(pattern, '}');
-            CHECK(end != NULL);
-            if (!slot_take(&path, slots)) {
+            size_t size = slot_size(path);
+            if (size == 0) {
                 return false;
             }
-            pattern = end + 1;
+            if (slots_out != NULL) {
+                CHECK(slots_out->count < API_SLOTS_MAX);
+                char *text = slots_out->text[slots_out->count++];
+                memcpy(text, path, size);
+                text[size] = '\0';
+            }
+            path += size;
+            while (*pattern++ != '}') {
+                CHECK(*pattern != '\0');
+            }
             continue;
         }
         if (*pattern != *path) {
@@ -254,26 +257,48 @@ static bool pattern_matches(const char *pattern, const char *path, struct api_sl
     return *path == '\0';
 }
 
+static size_t steps_of(const char *path)
+{
+    size_t steps = 0;
+    for (; *path != '\0'; path++) {
+        steps += *path == '/' ? 1 : 0;
+    }
+    return steps;
+}
+
+/* How many steps each row's path has: a slot holds none, so that no other row can match. Counted
+ * once, because every request of every batch asks. */
+static const uint8_t *routes_steps(void)
+{
+    static uint8_t steps[COUNT_OF(routes)];
+    for (size_t i = 0; i < COUNT_OF(routes) && steps[COUNT_OF(routes) - 1] == 0; i++) {
+        steps[i] = (uint8_t)steps_of(routes[i].path);
+        CHECK(steps[i] > 0);
+    }
+    return steps;
+}
+
 const struct api_route *api_route_find(
     enum api_method method, const char *path, struct api_slots *slots_out, uint32_t *methods_out)
 {
     CHECK(path != NULL);
     CHECK(slots_out != NULL);
-    const struct api_route *found = NULL;
-    uint32_t methods = 0;
-    for (size_t i = 0; i < COUNT_OF(routes) && found == NULL; i++) {
-        struct api_slots slots = { .count = 0 };
-        if (!pattern_matches(routes[i].path, path, &slots)) {
+    const uint8_t *steps = routes_steps();
+    size_t wanted = steps_of(path);
+    *methods_out = 0;
+    for (size_t i = 0; i < COUNT_OF(routes); i++) {
+        if (steps[i] != wanted || !pattern_matches(routes[i].path, path, NULL)) {
             continue;
         }
-        methods |= UINT32_C(1) << routes[i].method;
+        *methods_out |= UINT32_C(1) << routes[i].method;
         if (routes[i].method == method) {
-            found = &routes[i];
-            *slots_out = slots;
+            slots_out->count = 0;
+            bool again = pattern_matches(routes[i].path, path, slots_out);
+            CHECK(again);
+            return &routes[i];
         }
     }
-    *methods_out = methods;
-    return found;
+    return NULL;
 }
 
 const char *api_query_field(const char *name)
