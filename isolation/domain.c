@@ -93,17 +93,9 @@ static bool uuid_valid(const struct domain *domain)
     return memcmp(text, domain->uuid, sizeof text) == 0;
 }
 
-enum domain_fault domain_valid(const struct domain *domain)
+enum domain_fault domain_machine_valid(const struct domain *domain)
 {
     CHECK(domain != NULL);
-    bool ids = isolation_id_valid(domain->instance) && isolation_id_valid(domain->tenant) &&
-               id_cell(domain->instance) == id_cell(domain->tenant);
-    if (!ids) {
-        return DOMAIN_FAULT_ID;
-    }
-    if (!uuid_valid(domain)) {
-        return DOMAIN_FAULT_UUID;
-    }
     if (domain->type != DOMAIN_KVM && domain->type != DOMAIN_TCG) {
         return DOMAIN_FAULT_TYPE;
     }
@@ -119,6 +111,24 @@ enum domain_fault domain_valid(const struct domain *domain)
     }
     if (!cmdline_valid(domain->cmdline)) {
         return DOMAIN_FAULT_CMDLINE;
+    }
+    return DOMAIN_SOUND;
+}
+
+enum domain_fault domain_valid(const struct domain *domain)
+{
+    CHECK(domain != NULL);
+    bool ids = isolation_id_valid(domain->instance) && isolation_id_valid(domain->tenant) &&
+               id_cell(domain->instance) == id_cell(domain->tenant);
+    if (!ids) {
+        return DOMAIN_FAULT_ID;
+    }
+    if (!uuid_valid(domain)) {
+        return DOMAIN_FAULT_UUID;
+    }
+    enum domain_fault machine = domain_machine_valid(domain);
+    if (machine != DOMAIN_SOUND) {
+        return machine;
     }
     if (!nics_valid(domain)) {
         return DOMAIN_FAULT_NIC;

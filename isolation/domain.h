@@ -7,9 +7,9 @@
 #include "isolation/network.h"
 
 enum {
-    DOMAIN_PATH = 256,    /* Bytes with terminator. */
-    DOMAIN_CMDLINE = 512, /* Bytes with terminator. */
-    DOMAIN_UID_BASE = 200000,
+    DOMAIN_PATH = 256,        /* Bytes with terminator. */
+    DOMAIN_CMDLINE = 512,     /* Bytes with terminator. */
+    DOMAIN_UID_BASE = 200000, /* Itself no tenant's: the node's own test of KVM runs as it. */
 };
 
 enum domain_type {
@@ -56,6 +56,9 @@ enum domain_fault {
 
 /* The first fault, or DOMAIN_SOUND. Asked of everything before XML is written. */
 enum domain_fault domain_valid(const struct domain *domain);
+/* The same for a machine of the node's own, which is nobody's instance: type, size, paths and
+ * command line only. */
+enum domain_fault domain_machine_valid(const struct domain *domain);
 const char *domain_fault_name(enum domain_fault fault);
 
 /* The unix user of a tenant's guests: DOMAIN_UID_BASE + sequence, also the group. False for a

@@ -44,7 +44,7 @@ RESULT host_describe(
     struct domain domain = {
         .instance = order->instance,
         .tenant = order->tenant,
-        .type = host->type,
+        .type = host->virtualization->type, /* INV-VM-7 */
         .vcpus = order->vcpus,
         .memory_bytes = order->memory_bytes,
         .generation = order->generation,

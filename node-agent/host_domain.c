@@ -1,5 +1,5 @@
 /* Decides nothing about guests: does what a verb said, to domains of ours only. Together with
- * host_domain_thread.c the only file that speaks to libvirt.
+ * host_domain_thread.c and host_domain_test.c the only file that speaks to libvirt.
  *
  * The happy path: a pool thread borrows the connection → finds the domain, and that it is ours →
  * one call.
@@ -17,7 +17,7 @@
 /* ---- Words. ---- */
 
 /* Every other call into libvirt forgets the last error: this one comes first. */
-static RESULT failure_of(virConnectPtr connection)
+RESULT host_domain_failure(virConnectPtr connection)
 {
     const virError *error = virGetLastError();
     int code = error == NULL ? VIR_ERR_OK : error->code;
@@ -45,7 +45,7 @@ static RESULT failure_of(virConnectPtr connection)
 
 /* ---- The connection, borrowed. ---- */
 
-static RESULT borrow(struct host_domains *domains, virConnectPtr *connection_out)
+RESULT host_domain_borrow(struct host_domains *domains, virConnectPtr *connection_out)
 {
     uv_mutex_lock(&domains->lock);
     virConnectPtr connection = domains->connection;
@@ -59,7 +59,7 @@ static RESULT borrow(struct host_domains *domains, virConnectPtr *connection_out
     return OK;
 }
 
-static void give_back(virConnectPtr connection)
+void host_domain_give_back(virConnectPtr connection)
 {
     CHECK(connection != NULL);
     (void)virConnectClose(connection);
@@ -106,7 +106,7 @@ static RESULT find(
     if (domain == NULL) {
         const virError *error = virGetLastError();
         bool none = error != NULL && error->code == VIR_ERR_NO_DOMAIN;
-        return none ? FAIL(FAILURE_NOT_FOUND) : failure_of(connection);
+        return none ? FAIL(FAILURE_NOT_FOUND) : host_domain_failure(connection);
     }
     uint64_t found = 0;
     struct host_xml_metadata metadata;
@@ -151,7 +151,8 @@ static bool is_stranger(const struct host_domains *domains, virDomainPtr domain)
     uint64_t instance = 0;
     struct host_xml_metadata metadata;
     CHECK(domain != NULL);
-    return !is_ours(domains, domain, &instance, &metadata) && virDomainIsActive(domain) == 1;
+    return !is_ours(domains, domain, &instance, &metadata) && !host_domain_is_test(domain) &&
+           virDomainIsActive(domain) == 1;
 }
 
 RESULT host_domains_list(
@@ -162,12 +163,12 @@ RESULT host_domains_list(
     uint32_t *strangers_out)
 {
     virConnectPtr connection = NULL;
-    TRY(borrow(domains, &connection));
+    TRY(host_domain_borrow(domains, &connection));
     virDomainPtr *list = NULL;
     int all = virConnectListAllDomains(connection, &list, VIR_CONNECT_LIST_DOMAINS_ACTIVE);
     if (all < 0) {
-        struct result result = failure_of(connection);
-        give_back(connection);
+        struct result result = host_domain_failure(connection);
+        host_domain_give_back(connection);
         return result;
     }
     uint32_t count = 0;
@@ -184,7 +185,7 @@ RESULT host_domains_list(
     free(list);
     /* A connection that broke in between made domains look foreign. */
     bool alive = virConnectIsAlive(connection) == 1;
-    give_back(connection);
+    host_domain_give_back(connection);
     if (!alive) {
         return FAIL(FAILURE_CLOSED);
     }
@@ -198,7 +199,7 @@ RESULT host_domain_create(struct host_domains *domains, uint64_t instance, const
 {
     virConnectPtr connection = NULL;
     CHECK(xml != NULL);
-    TRY(borrow(domains, &connection));
+    TRY(host_domain_borrow(domains, &connection));
     virDomainPtr domain = NULL;
     struct result result = find(domains, connection, instance, &domain);
     if (result.code == 0 || result.code == FAILURE_DENIED) {
@@ -207,18 +208,18 @@ RESULT host_domain_create(struct host_domains *domains, uint64_t instance, const
         CHECK(domain == NULL);
         /* libvirt itself refuses a second domain of one UUID, so that a race ends here too. */
         domain = virDomainCreateXML(connection, xml, VIR_DOMAIN_START_PAUSED);
-        result = domain != NULL ? OK : failure_of(connection);
+        result = domain != NULL ? OK : host_domain_failure(connection);
     }
     if (domain != NULL) {
         (void)virDomainFree(domain);
     }
-    give_back(connection);
+    host_domain_give_back(connection);
     return result;
 }
 
 enum action { ACTION_LIMIT, ACTION_RESUME, ACTION_ASK_STOP, ACTION_DESTROY };
 
-static int limit(virDomainPtr domain, uint64_t memory_bytes)
+int host_domain_limit_one(virDomainPtr domain, uint64_t memory_bytes)
 {
     virTypedParameterPtr parameters = NULL;
     int count = 0;
@@ -238,7 +239,7 @@ static int act(virDomainPtr domain, enum action action, uint64_t memory_bytes)
 {
     CHECK(domain != NULL);
     switch (action) {
-    case ACTION_LIMIT: return limit(domain, memory_bytes);
+    case ACTION_LIMIT: return host_domain_limit_one(domain, memory_bytes);
     case ACTION_RESUME: return virDomainResume(domain);
     case ACTION_ASK_STOP: return virDomainShutdown(domain);
     case ACTION_DESTROY: return virDomainDestroy(domain);
@@ -251,15 +252,15 @@ static RESULT on_domain(
     struct host_domains *domains, uint64_t instance, enum action action, uint64_t memory_bytes)
 {
     virConnectPtr connection = NULL;
-    TRY(borrow(domains, &connection));
+    TRY(host_domain_borrow(domains, &connection));
     virDomainPtr domain = NULL;
     struct result result = find(domains, connection, instance, &domain);
     if (result.code == 0) {
         CHECK(domain != NULL);
-        result = act(domain, action, memory_bytes) == 0 ? OK : failure_of(connection);
+        result = act(domain, action, memory_bytes) == 0 ? OK : host_domain_failure(connection);
         (void)virDomainFree(domain);
     }
-    give_back(connection);
+    host_domain_give_back(connection);
     return result;
 }
 

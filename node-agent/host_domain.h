@@ -50,4 +50,17 @@ RESULT host_domain_resume(struct host_domains *domains, uint64_t instance);
 RESULT host_domain_ask_stop(struct host_domains *domains, uint64_t instance);
 RESULT host_domain_destroy(struct host_domains *domains, uint64_t instance);
 
+/* The one test machine (host_self_test.h). libvirt ends it by itself when this process goes away.
+ * Running when OK; else `said_out` has libvirt's own words and nothing is left. FAILURE_EXISTS when
+ * a domain of that name is there, ours or not. */
+RESULT host_domain_test_start(
+    struct host_domains *domains,
+    const char *xml,
+    uint64_t memory_bytes,
+    char *said_out,
+    size_t size);
+RESULT host_domain_test_running(struct host_domains *domains, bool *running_out);
+/* OK too when there is none; FAILURE_DENIED when the one of that name is not ours. */
+RESULT host_domain_test_end(struct host_domains *domains);
+
 #endif

@@ -1,4 +1,4 @@
-/* What the two host_domain files share: the connection, and what its thread tells the loop. */
+/* What the host_domain files share: the connection, and what its thread tells the loop. */
 #ifndef NODE_AGENT_HOST_DOMAIN_INNER_H
 #define NODE_AGENT_HOST_DOMAIN_INNER_H
 
@@ -38,5 +38,15 @@ struct host_domains {
 
 /* Under the lock. Was the end of this instance our doing? It is asked once. */
 bool host_domain_unmark(struct host_domains *domains, uint64_t instance);
+
+/* FAILURE_CLOSED: away. What was borrowed is given back. */
+RESULT host_domain_borrow(struct host_domains *domains, virConnectPtr *connection_out);
+void host_domain_give_back(virConnectPtr connection);
+/* What libvirt's last error was; it is logged. Every other call into libvirt forgets it. */
+RESULT host_domain_failure(virConnectPtr connection);
+/* Live; libvirt's own 0 or -1. */
+int host_domain_limit_one(virDomainPtr domain, uint64_t memory_bytes);
+/* The node's own test machine, which is nobody's instance and no stranger. */
+bool host_domain_is_test(virDomainPtr domain);
 
 #endif

@@ -14,7 +14,7 @@
 
 enum { HEX_SIZE = 2 * SHA256_SIZE, BLOCK = 64 * 1024 };
 
-static void hex_write(const uint8_t digest[static SHA256_SIZE], char out[static HEX_SIZE + 1])
+void host_image_name(const uint8_t digest[static SHA256_SIZE], char out[static HEX_SIZE + 1])
 {
     static const char digits[] = "0123456789abcdef";
     for (uint32_t i = 0; i < SHA256_SIZE; i++) {
@@ -25,7 +25,7 @@ static void hex_write(const uint8_t digest[static SHA256_SIZE], char out[static 
     CHECK(strlen(out) == HEX_SIZE);
 }
 
-static bool hex_read(const char *text, uint8_t digest_out[static SHA256_SIZE])
+bool host_image_digest(const char *text, uint8_t digest_out[static SHA256_SIZE])
 {
     CHECK(text != NULL);
     if (strlen(text) != HEX_SIZE) {
@@ -49,7 +49,7 @@ bool host_image_path(
     CHECK(directory[0] == '/');
     CHECK(path != NULL);
     char name[HEX_SIZE + 1];
-    hex_write(digest, name);
+    host_image_name(digest, name);
     int used = snprintf(path, size, "%s/%s", directory, name);
     return used > 0 && (size_t)used < size;
 }
@@ -110,6 +110,27 @@ RESULT host_image_verify(const char *directory, const uint8_t digest[static SHA2
     return memcmp(found, digest, SHA256_SIZE) == 0 ? OK : FAIL(FAILURE_CORRUPT);
 }
 
+bool host_image_is_kernel(const char *directory, const uint8_t digest[static SHA256_SIZE])
+{
+    enum { HEADER_AT = 0x202 }; /* Linux, Documentation/arch/x86/boot.rst */
+    uint8_t begin[HEADER_AT + 4];
+    char path[512];
+    int fd = -1;
+    struct stat about;
+    if (!host_image_path(directory, digest, path, sizeof(path)) ||
+        open_image(path, &fd, &about).code != 0) {
+        return false;
+    }
+    ssize_t got = pread(fd, begin, sizeof(begin), 0);
+    (void)close(fd);
+    return got == (ssize_t)sizeof(begin) && (memcmp(
+                                                 begin,
+                                                 "\x7f"
+                                                 "ELF",
+                                                 4) == 0 ||
+                                             memcmp(begin + HEADER_AT, "HdrS", 4) == 0);
+}
+
 static bool unchanged(const struct host_image *image, const struct stat *about)
 {
     CHECK(image != NULL);
@@ -143,7 +164,8 @@ static void survey_one(struct host_images *images, const char *directory, const 
     int fd = -1;
     struct stat about;
     CHECK(directory != NULL);
-    if (!hex_read(name, digest) || !host_image_path(directory, digest, path, sizeof(path)) ||
+    if (!host_image_digest(name, digest) ||
+        !host_image_path(directory, digest, path, sizeof(path)) ||
         open_image(path, &fd, &about).code != 0) {
         return;
     }

@@ -8,12 +8,20 @@
 
 #include <stddef.h>
 
+/* An image's name, and back; false, and nothing is sound, unless it is 64 lower-case hex digits. */
+void host_image_name(
+    const uint8_t digest[static SHA256_SIZE], char out[static 2 * SHA256_SIZE + 1]);
+bool host_image_digest(const char *text, uint8_t digest_out[static SHA256_SIZE]);
 /* "directory/<64 hex digits>". False: does not fit. */
 bool host_image_path(
     const char *directory, const uint8_t digest[static SHA256_SIZE], char *path, size_t size);
 /* Reads the whole file: FAILURE_NOT_FOUND, FAILURE_CORRUPT when its bytes have another digest,
  * FAILURE_DENIED when it is no plain file. */
 RESULT host_image_verify(const char *directory, const uint8_t digest[static SHA256_SIZE]);
+
+/* Does it begin as a kernel of x86 does: an ELF file, or a boot image with its header? A hint: what
+ * it is shows itself when it boots. False too when it cannot be read. */
+bool host_image_is_kernel(const char *directory, const uint8_t digest[static SHA256_SIZE]);
 
 /* Files that verified; a file is read again only when its inode, size or times changed, for the
  * report's sake. A boot never relies on this memory. */

@@ -11,6 +11,7 @@
 #include "host/child.h"
 #include "host/log.h"
 #include "isolation/network.h"
+#include "node-agent/host_kvm.h"
 #include "node-agent/host_machine.h"
 #include "node-agent/host_nft.h"
 #include "node-agent/host_verbs.h"
@@ -44,6 +45,7 @@ struct job {
 struct host_program {
     struct child child;
     struct host host;
+    struct host_kvm kvm;
     struct job jobs[JOBS];
     bool libvirt_up;
 };
@@ -116,6 +118,9 @@ static void job_done(uv_work_t *work, int status)
             job->told.reason);
     }
     tell_told(job->program, &job->told);
+    if (job->told.survey != NULL) {
+        host_kvm_on_survey(&job->program->kvm, job->told.survey);
+    }
     job->used = false;
     jobs_look(job->program);
 }
@@ -203,6 +208,7 @@ static void on_up(void *context, bool up)
     CHECK(self == &program);
     self->libvirt_up = up;
     tell_libvirt(self);
+    host_kvm_on_libvirt(&self->kvm, up);
 }
 
 static void on_ended(void *context, uint64_t instance, uint32_t why)
@@ -290,9 +296,13 @@ static void configure(char socket_path[static DOMAIN_PATH])
         refuse_to_start("cell");
     }
     host->cell = (uint16_t)program.child.config->cell;
-    host_machine_measure(
-        host, setting_number("vcpus"), setting_number("memory_mib"), "/sys/module", "/dev/kvm");
-    CHECK(host->type == DOMAIN_TCG || host->fallback[0] == '\0');
+    host_machine_measure(host, setting_number("vcpus"), setting_number("memory_mib"));
+    const char *wanted = child_setting(&program.child, "virtualization", "auto");
+    const char *own = program.child.config->data_directory;
+    if (!host_kvm_begin(&program.kvm, host, &program.child.loop, wanted, own, "/dev/kvm")) {
+        refuse_to_start("virtualization");
+    }
+    CHECK(host->virtualization != NULL);
 }
 
 static void confine(void)
@@ -300,6 +310,10 @@ static void confine(void)
     const struct sandbox_path paths[] = {
         { .path = program.host.image_directory },
         { .path = program.host.console_directory, .write = true },
+        /* The self-test's files. Without such a directory, nothing more. */
+        { .path = program.kvm.directory[0] != '\0' ? program.kvm.directory
+                                                   : program.host.console_directory,
+          .write = true },
         { .path = HOST_NFT_PATH, .execute = true },
         /* What it is loaded with. */
         { .path = "/lib64/ld-linux-x86-64.so.2", .execute = true },
@@ -323,7 +337,7 @@ static void confine(void)
         .paths = paths,
         .paths_count = COUNT_OF(paths),
     };
-    CHECK(sandbox.paths_count == 6);
+    CHECK(sandbox.paths_count == 7);
     child_confine(&program.child, &sandbox);
 }
 
@@ -331,7 +345,7 @@ int main(int argc, char **argv)
 {
     char socket_path[DOMAIN_PATH];
     log_start("host");
-    CHECK(uv_os_setenv("UV_THREADPOOL_SIZE", "12") == 0); /* More than acts in flight. */
+    CHECK(uv_os_setenv("UV_THREADPOOL_SIZE", "13") == 0); /* More than acts and a test. */
     child_start(&program.child, PROGRAM_HOST, argc, argv);
     for (uint32_t i = 0; i < JOBS; i++) {
         program.jobs[i].program = &program;

@@ -314,10 +314,13 @@ static RESULT do_survey(struct host *host, struct arena *arena, Wire__VerbTold *
     wire__node_hello__init(survey);
     survey->vcpus = host->vcpus;
     survey->memory_bytes = host->memory_bytes;
-    survey->virtualization = host->type == DOMAIN_KVM ? "kvm" : "tcg";
+    const struct host_virtualization *now = host->virtualization;
+    survey->virtualization = now->type == DOMAIN_KVM ? "kvm" : "tcg";
     survey->fallbacks = take(arena, sizeof(survey->fallbacks[0]));
-    if (host->fallback[0] != '\0') {
-        survey->fallbacks[survey->n_fallbacks++] = host->fallback;
+    if (now->fallback[0] != '\0') {
+        char *fallback = take(arena, sizeof(now->fallback));
+        memcpy(fallback, now->fallback, sizeof(now->fallback));
+        survey->fallbacks[survey->n_fallbacks++] = fallback;
     }
     survey->images = take(arena, LIMIT_NODE_IMAGES * sizeof(survey->images[0]));
     CHECK(host->images.count <= LIMIT_NODE_IMAGES);

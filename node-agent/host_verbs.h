@@ -14,7 +14,14 @@ enum {
     HOST_OVERHEAD_MIB = 160,       /* QEMU beside its guest's memory (measured: 120 under TCG). */
 };
 
-/* Set at start, then only read, but for `images`: Survey's own memory (one Survey at a time). */
+/* What guests that start now are given, and why; never written once it is published. */
+struct host_virtualization {
+    enum domain_type type;
+    char fallback[LIMIT_REASON]; /* Why not KVM; "" with KVM. */
+};
+
+/* Set at start, then only read, but for `images`: Survey's own memory (one Survey at a time), and
+ * `virtualization`: host_kvm.c's, who puts another in its place. */
 struct host {
     struct host_domains *domains;
     char image_directory[DOMAIN_PATH];
@@ -23,8 +30,7 @@ struct host {
     uint16_t cell;
     uint64_t vcpus;        /* For guests. */
     uint64_t memory_bytes; /* For guests. */
-    enum domain_type type;
-    char fallback[LIMIT_REASON]; /* Why not KVM; "" with KVM. */
+    _Atomic(const struct host_virtualization *) virtualization;
     struct host_images images;
 };
 

@@ -9,14 +9,26 @@
 #include <string.h>
 
 const char HOST_XML_NAMESPACE[] = "urn:udatsu:instance:1";
+const char HOST_XML_TEST_NAME[] = "udatsu-self-test";
+const char HOST_XML_TEST_NAMESPACE[] = "urn:udatsu:self-test:1";
 
 /* What QEMU needs beside the guest's memory when it emulates (measured: about 120 MiB) is not part
  * of the XML: a hard limit at start needs CAP_SYS_RESOURCE, so it is set live, before resume. */
 
-static void write_machine(struct host_text *xml, const struct domain *domain)
+static const char *type_word(const struct domain *domain)
+{
+    CHECK(domain->type == DOMAIN_KVM || domain->type == DOMAIN_TCG);
+    return domain->type == DOMAIN_KVM ? "kvm" : "qemu";
+}
+
+static void write_machine(struct host_text *xml, const struct domain *domain, const char *on_reboot)
 {
     bool kvm = domain->type == DOMAIN_KVM;
-    CHECK(kvm || domain->type == DOMAIN_TCG);
+    host_text_add(
+        xml,
+        "<memory unit='b'>%" PRIu64 "</memory><vcpu>%u</vcpu>",
+        domain->memory_bytes,
+        domain->vcpus);
     host_text_add(
         xml,
         "<os><type arch='x86_64' machine='q35'>hvm</type><kernel>%s</kernel>"
@@ -28,11 +40,30 @@ static void write_machine(struct host_text *xml, const struct domain *domain)
     host_text_add(
         xml,
         "%s<clock offset='utc'/><on_poweroff>destroy</on_poweroff>"
-        "<on_reboot>restart</on_reboot><on_crash>destroy</on_crash>",
+        "<on_reboot>%s</on_reboot><on_crash>destroy</on_crash>",
         kvm ? "<cpu mode='host-passthrough' check='none' migratable='on'/>"
             : "<cpu mode='custom' match='exact' check='none'>"
-              "<model fallback='forbid'>qemu64</model></cpu>");
+              "<model fallback='forbid'>qemu64</model></cpu>",
+        on_reboot);
+    host_text_add(
+        xml,
+        "<devices><emulator>/usr/bin/qemu-system-x86_64</emulator>"
+        "<controller type='usb' model='none'/>");
     CHECK(xml->size > 0);
+}
+
+static void write_end(struct host_text *xml, const struct domain *domain)
+{
+    CHECK(domain->uid >= DOMAIN_UID_BASE); /* INV-SEC-2: never root. */
+    host_text_add(
+        xml,
+        "<serial type='file'><source path='%s' append='on'/><target port='0'/></serial>"
+        "<memballoon model='none'/></devices>"
+        "<seclabel type='static' model='dac' relabel='no'><label>+%u:+%u</label></seclabel>"
+        "</domain>",
+        domain->serial_log,
+        domain->uid,
+        domain->gid);
 }
 
 static void write_nics(struct host_text *xml, const struct domain *domain)
@@ -61,7 +92,6 @@ bool host_xml_write(const struct domain *domain, char *room, size_t size)
     if (domain_valid(domain) != DOMAIN_SOUND) {
         return false;
     }
-    CHECK(domain->uid >= DOMAIN_UID_BASE); /* INV-SEC-2: never root. */
     struct host_text xml;
     host_text_start(&xml, room, size);
     host_text_add(
@@ -69,33 +99,37 @@ bool host_xml_write(const struct domain *domain, char *room, size_t size)
         "<domain type='%s'><name>%s</name><uuid>%s</uuid><metadata>"
         "<udatsu:instance xmlns:udatsu='%s' generation='%" PRIu64 "' epoch='%" PRIu64
         "' boots='%" PRIu64 "'/></metadata>",
-        domain->type == DOMAIN_KVM ? "kvm" : "qemu",
+        type_word(domain),
         domain->uuid,
         domain->uuid,
         HOST_XML_NAMESPACE,
         domain->generation,
         domain->epoch,
         domain->boots);
-    host_text_add(
-        &xml,
-        "<memory unit='b'>%" PRIu64 "</memory><vcpu>%u</vcpu>",
-        domain->memory_bytes,
-        domain->vcpus);
-    write_machine(&xml, domain);
-    host_text_add(
-        &xml,
-        "<devices><emulator>/usr/bin/qemu-system-x86_64</emulator>"
-        "<controller type='usb' model='none'/>");
+    write_machine(&xml, domain, "restart");
     write_nics(&xml, domain);
+    write_end(&xml, domain);
+    return !xml.full;
+}
+
+bool host_xml_write_test(const struct domain *machine, char *room, size_t size)
+{
+    CHECK(room != NULL);
+    CHECK(machine->instance == 0); /* Nobody's. */
+    CHECK(machine->nic_count == 0);
+    if (domain_machine_valid(machine) != DOMAIN_SOUND) {
+        return false;
+    }
+    struct host_text xml;
+    host_text_start(&xml, room, size);
     host_text_add(
         &xml,
-        "<serial type='file'><source path='%s' append='on'/><target port='0'/></serial>"
-        "<memballoon model='none'/></devices>"
-        "<seclabel type='static' model='dac' relabel='no'><label>+%u:+%u</label></seclabel>"
-        "</domain>",
-        domain->serial_log,
-        domain->uid,
-        domain->gid);
+        "<domain type='%s'><name>%s</name><metadata><udatsu:test xmlns:udatsu='%s'/></metadata>",
+        type_word(machine),
+        HOST_XML_TEST_NAME,
+        HOST_XML_TEST_NAMESPACE);
+    write_machine(&xml, machine, "destroy");
+    write_end(&xml, machine);
     return !xml.full;
 }
 

@@ -24,6 +24,7 @@
 
 static const char *host_path;
 static uint16_t cell;
+static const char *data = ""; /* NAME "data": host's own directory, none without it. */
 static char **settings;
 static int settings_count;
 static pid_t host;
@@ -35,7 +36,7 @@ static void spawn(void)
 {
     struct drive_child child = { 0 };
     int agent_end = drive_spawn(&child, host_path, "agent");
-    drive_config(child.to_parent, cell, "", settings, settings_count);
+    drive_config(child.to_parent, cell, data, settings, settings_count);
     drive_await_ready(child.to_parent);
     host = child.pid;
     to_parent = child.to_parent;
@@ -71,6 +72,9 @@ static void print_told(const Wire__VerbTold *told)
             id_sequence(seen->network),
             seen->vni,
             seen->generation);
+    }
+    if (told->strangers > 0) {
+        printf(" strangers=%u", told->strangers);
     }
     if (told->survey != NULL) {
         printf(
@@ -269,6 +273,9 @@ int main(int argc, char **argv)
     cell = (uint16_t)strtoul(argv[2], NULL, 10);
     settings = argv + 3;
     settings_count = argc - 3;
+    for (int i = 3; i < argc; i++) {
+        data = strncmp(argv[i], "data=", 5) == 0 ? argv[i] + 5 : data;
+    }
     spawn();
     (void)fflush(stdout);
     char line[1024];

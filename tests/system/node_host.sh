@@ -152,7 +152,7 @@ shows 'as our doing' says '^event ended instance=20 why=3$' await ended
 shows 'it is erased' says 'failure=0 ' erase 20
 shows 'twice is as good as once' says 'failure=0 ' erase 20
 shows 'the segment is dropped' says 'failure=0 ' drop 7 4100
-shows 'nothing is left' says '^told failure=0 reason=$' observe
+shows 'nothing is left' says '^told failure=0 reason= strangers=1$' observe
 shows 'no rule of the tap' not node nft list chain bridge udatsu "$tap"
 shows 'no log' test -z "$(find "$disk/log/consoles" -type f)"
 shows 'no device of ours' test -z "$(node ip -o link show | grep -e ' u[btx]0' || true)"
