@@ -227,21 +227,20 @@ static size_t slot_size(const char *path)
     return size < API_SLOT_SIZE ? size : 0;
 }
 
-/* slots_out NULL: only whether it does. */
+/* slots_out: those up to where it did not. */
 static bool pattern_matches(const char *pattern, const char *path, struct api_slots *slots_out)
 {
+    slots_out->count = 0;
     while (*pattern != '\0') {
         if (*pattern == '{') {
             size_t size = slot_size(path);
             if (size == 0) {
                 return false;
             }
-            if (slots_out != NULL) {
-                CHECK(slots_out->count < API_SLOTS_MAX);
-                char *text = slots_out->text[slots_out->count++];
-                memcpy(text, path, size);
-                text[size] = '\0';
-            }
+            CHECK(slots_out->count < API_SLOTS_MAX);
+            char *text = slots_out->text[slots_out->count++];
+            memcpy(text, path, size);
+            text[size] = '\0';
             path += size;
             while (*pattern++ != '}') {
                 CHECK(*pattern != '\0');
@@ -285,17 +284,17 @@ const struct api_route *api_route_find(
     CHECK(slots_out != NULL);
     const uint8_t *steps = routes_steps();
     size_t wanted = steps_of(path);
+    for (size_t i = 0; i < COUNT_OF(routes); i++) {
+        if (routes[i].method == method && steps[i] == wanted &&
+            pattern_matches(routes[i].path, path, slots_out)) {
+            *methods_out = UINT32_C(1) << method;
+            return &routes[i];
+        }
+    }
     *methods_out = 0;
     for (size_t i = 0; i < COUNT_OF(routes); i++) {
-        if (steps[i] != wanted || !pattern_matches(routes[i].path, path, NULL)) {
-            continue;
-        }
-        *methods_out |= UINT32_C(1) << routes[i].method;
-        if (routes[i].method == method) {
-            slots_out->count = 0;
-            bool again = pattern_matches(routes[i].path, path, slots_out);
-            CHECK(again);
-            return &routes[i];
+        if (steps[i] == wanted && pattern_matches(routes[i].path, path, slots_out)) {
+            *methods_out |= UINT32_C(1) << routes[i].method;
         }
     }
     return NULL;

@@ -74,7 +74,7 @@ struct api_slots {
 size_t api_routes_count(void);
 const struct api_route *api_route_at(size_t at);
 
-/* The route for method and path, with the slots' text; NULL: none. methods_out gets the set of
+/* The route for method and path, with the slots' text. NULL: none, and methods_out gets the set of
  * methods (bit 1 << method) that this path has. `path` is decoded and has no query. */
 const struct api_route *api_route_find(
     enum api_method method, const char *path, struct api_slots *slots_out, uint32_t *methods_out);
