@@ -33,6 +33,7 @@ struct ask {
     uint64_t round;     /* READING: the round that must succeed. */
     uint64_t operation; /* WAITING. */
     uint64_t node;      /* QUEUED, SUBMITTED: the choice in flight; 0: none. CONSOLE: who reads. */
+    struct choice choice; /* Why that node. */
     uint32_t vcpus;
     uint64_t memory_bytes;
     uint32_t replans;

@@ -98,6 +98,7 @@ static bool choose(
     ask->node = nodes_choose(
         &engine->nodes, &engine->state, image, tenant, spread, ask->vcpus, ask->memory_bytes, &why);
     if (ask->node != 0) {
+        ask->choice = nodes_choice(&engine->state, &why);
         nodes_fly(&engine->nodes, &engine->state, ask->node, ask->vcpus, ask->memory_bytes);
         return true;
     }
@@ -175,7 +176,13 @@ static void entry_asks(struct engine *engine, struct entry_out *entry, struct ti
         uint32_t slot = engine->queue_first - 1;
         struct ask *ask = &engine->asks[slot];
         struct slice request = slice_of(engine->ask_bytes[slot], ask->size);
-        if (!entry_add_ask(entry, request, ask->digest, ask->node)) {
+        Wire__Choice choice = WIRE__CHOICE__INIT;
+        choice.why = ask->choice.why;
+        choice.nodes = ask->choice.nodes;
+        choice.passed = ask->choice.passed;
+        choice.runner_up = ask->choice.runner_up.value;
+        const Wire__Choice *why = ask->node == 0 ? NULL : &choice;
+        if (!entry_add_ask(entry, request, ask->digest, ask->node, why)) {
             return;
         }
         engine->queue_first = ask->next;

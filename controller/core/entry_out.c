@@ -14,7 +14,7 @@ enum {
     FORMAT = 1,
     ENTRY_COMMANDS = 4, /* Numbers of fields in command.proto: the last, */
     ASKED_REQUEST = 1,  /* and the first. */
-    TAIL_MAX = 64,      /* Digest and node. */
+    TAIL_MAX = 96,      /* Digest, node and choice. */
 };
 
 struct piece {
@@ -67,8 +67,13 @@ static bool has_room(const struct entry_out *out, size_t command)
 }
 
 bool entry_add_ask(
-    struct entry_out *out, struct slice request, const uint8_t digest[static 32], uint64_t node)
+    struct entry_out *out,
+    struct slice request,
+    const uint8_t digest[static 32],
+    uint64_t node,
+    const Wire__Choice *choice)
 {
+    Wire__Choice why = choice == NULL ? (Wire__Choice)WIRE__CHOICE__INIT : *choice;
     struct piece format;
     struct piece choices;
     uint8_t copy[32];
@@ -79,6 +84,7 @@ bool entry_add_ask(
     asked.request_digest.data = copy;
     asked.request_digest.len = sizeof(copy);
     asked.node = node;
+    asked.choice = choice == NULL ? NULL : &why;
     piece_of(&format, &command);
     piece_of(&choices, &asked);
     size_t inner = head_size(ASKED_REQUEST, request.size) + request.size + choices.size;

@@ -7,6 +7,7 @@
 
 #include "base/slice.h"
 
+#include <common.pb-c.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -19,9 +20,13 @@ struct entry_out {
 
 void entry_begin(
     struct entry_out *out, uint8_t *room, size_t size, uint64_t log_time_ms, uint64_t wall_ms);
-/* request: encoded; digest: 32 bytes; node 0: none. */
+/* request: encoded; digest: 32 bytes; node 0: none, then choice is NULL. */
 bool entry_add_ask(
-    struct entry_out *out, struct slice request, const uint8_t digest[static 32], uint64_t node);
+    struct entry_out *out,
+    struct slice request,
+    const uint8_t digest[static 32],
+    uint64_t node,
+    const Wire__Choice *choice);
 /* word: an encoded Command. */
 bool entry_add_word(struct entry_out *out, struct slice word);
 struct slice entry_bytes(const struct entry_out *out);

@@ -120,7 +120,13 @@ static void tenant_placed(
 void instance_place(struct apply *apply, struct instance_row *row, struct node_row *node)
 {
     CHECK(row->node.value == 0); /* INV-VM-1: one owner; the next only after the last let go. */
+    const Wire__Choice *choice = apply->asked == NULL ? NULL : apply->asked->choice;
     row->node.value = node->head.id;
+    row->choice = (struct choice){ .why = 0 };
+    if (choice != NULL) {
+        row->choice =
+            (struct choice){ choice->why, choice->nodes, choice->passed, { choice->runner_up } };
+    }
     row->epoch++;
     node->vcpus_placed += row->vcpus;
     node->memory_bytes_placed += row->memory_bytes;

@@ -146,6 +146,16 @@ static void group_racks(
     }
 }
 
+static uint64_t id_at(const struct state *state, uint32_t slot)
+{
+    const struct table *table = &state->tables[TABLE_NODE];
+    CHECK(slot < table->capacity);
+    uint64_t id =
+        ((const struct row_head *)(const void *)(table->rows + slot * table->row_size))->id;
+    CHECK(state_find(state, TABLE_NODE, id) != NULL);
+    return id;
+}
+
 uint64_t nodes_choose(
     struct nodes *nodes,
     const struct state *state,
@@ -166,17 +176,16 @@ uint64_t nodes_choose(
         request.group_in_rack = nodes->group;
         request.group_racks = nodes->racks_count;
     }
-    uint32_t slot = 0;
-    if (!place(&nodes->view, &request, &slot)) {
-        explain_place(&nodes->view, &request, why_out);
-        return 0;
-    }
-    const struct table *table = &state->tables[TABLE_NODE];
-    CHECK(slot < table->capacity);
-    uint64_t id =
-        ((const struct row_head *)(const void *)(table->rows + slot * table->row_size))->id;
-    CHECK(state_find(state, TABLE_NODE, id) != NULL);
-    return id;
+    explain_place(&nodes->view, &request, why_out);
+    return why_out->passed == 0 ? 0 : id_at(state, why_out->winner.slot);
+}
+
+struct choice nodes_choice(const struct state *state, const struct explanation *why)
+{
+    CHECK(why->passed > 0);
+    struct choice choice = { .why = why->why, .nodes = why->nodes, .passed = why->passed };
+    choice.runner_up.value = why->passed == 1 ? 0 : id_at(state, why->runner_up.slot);
+    return choice;
 }
 
 static void fly(

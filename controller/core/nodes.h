@@ -29,8 +29,8 @@ void nodes_init(struct nodes *nodes, uint32_t capacity, void *memory);
 void nodes_sync(struct nodes *nodes, const struct state *state);
 void nodes_sync_one(struct nodes *nodes, const struct state *state, const struct node_row *row);
 
-/* Chooses a node for these amounts; 0: none, and why_out says which constraint turned how many
- * away. */
+/* Chooses a node for these amounts; 0: none. why_out says why this one, or which constraint turned
+ * how many away. */
 uint64_t nodes_choose(
     struct nodes *nodes,
     const struct state *state,
@@ -40,6 +40,8 @@ uint64_t nodes_choose(
     uint32_t vcpus,
     uint64_t memory_bytes,
     struct explanation *why_out);
+/* The same in what a row keeps of it. */
+struct choice nodes_choice(const struct state *state, const struct explanation *why);
 /* Proposed: charged until the rows say so themselves (or it came to nothing). */
 void nodes_fly(
     struct nodes *nodes, const struct state *state, uint64_t node, uint32_t vcpus, uint64_t bytes);

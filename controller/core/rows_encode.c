@@ -327,6 +327,12 @@ static struct slice encode_instance(const struct instance_row *row, struct arena
     message.nics = nic_at;
     message.n_labels = row->labels_count;
     message.labels = label_at;
+    Wire__Choice choice = WIRE__CHOICE__INIT;
+    choice.why = row->choice.why;
+    choice.nodes = row->choice.nodes;
+    choice.passed = row->choice.passed;
+    choice.runner_up = row->choice.runner_up.value;
+    message.choice = row->choice.why == 0 ? NULL : &choice;
     return pack(&message, scratch);
 }
 

@@ -274,6 +274,10 @@ static void instance_lists_in(
 
 static void instance_in(struct intake *in, struct instance_row *row, const Wire__InstanceRow *from)
 {
+    const Wire__Choice none = WIRE__CHOICE__INIT;
+    const Wire__Choice *choice = from->choice == NULL ? &none : from->choice;
+    row->choice =
+        (struct choice){ choice->why, choice->nodes, choice->passed, { choice->runner_up } };
     row->tenant.value = from->tenant;
     row->project.value = from->project;
     tenant_text_in(in, &row->name, from->name);

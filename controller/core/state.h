@@ -164,6 +164,14 @@ struct label {
     char value[LIMIT_LABEL_VALUE];
 };
 
+/* Why a node was chosen, as the leader saw it. */
+struct choice {
+    uint32_t why; /* enum explain_why; 0: nothing was chosen. */
+    uint32_t nodes;
+    uint32_t passed;
+    struct node_id runner_up; /* 0: none. */
+};
+
 struct instance_row {
     struct row_head head;
     struct tenant_id tenant;
@@ -184,9 +192,10 @@ struct instance_row {
     uint32_t state; /* Wire__InstanceState, moved by instance_move alone. */
     Wire__Desired desired;
     char reason[LIMIT_REASON];
-    struct node_id node; /* 0: none; else its room there is charged. */
-    uint64_t generation; /* Counts the orders; never goes back. */
-    uint64_t epoch;      /* Counts the placements; never goes back. INV-VM-1. */
+    struct node_id node;  /* 0: none; else its room there is charged. */
+    struct choice choice; /* Of the node that it has, or had last. */
+    uint64_t generation;  /* Counts the orders; never goes back. */
+    uint64_t epoch;       /* Counts the placements; never goes back. INV-VM-1. */
     uint64_t boots;
     bool held;
     bool force;

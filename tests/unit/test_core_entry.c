@@ -48,8 +48,8 @@ Test(entry, parts_make_the_encoding_of_the_whole)
     cr_assert_eq(wire_decode(&wire__entry__descriptor, entry_bytes(&out), &arena, &empty).code, 0);
     entry_begin(&out, room, sizeof(room), 1234567, UINT64_MAX);
     cr_assert(entry_add_word(&out, word_bytes(&arena)));
-    cr_assert(entry_add_ask(&out, request_bytes(&arena, "one"), digest, 0));
-    cr_assert(entry_add_ask(&out, request_bytes(&arena, "two"), digest, 99));
+    cr_assert(entry_add_ask(&out, request_bytes(&arena, "one"), digest, 0, NULL));
+    cr_assert(entry_add_ask(&out, request_bytes(&arena, "two"), digest, 99, NULL));
     Wire__Entry *entry = NULL; /* The decoder is canonical: it takes no other bytes than these. */
     cr_assert_eq(wire_decode(&wire__entry__descriptor, entry_bytes(&out), &arena, &entry).code, 0);
     cr_assert(entry_valid(entry));
@@ -71,13 +71,13 @@ Test(entry, what_does_not_fit_changes_nothing)
     arena_init(&arena, memory, sizeof(memory));
     struct slice request = request_bytes(&arena, "one");
     entry_begin(&out, room, 400, 1, 1);
-    while (entry_add_ask(&out, request, digest, 5)) {
+    while (entry_add_ask(&out, request, digest, 5, NULL)) {
     }
     size_t used = out.used;
     uint32_t commands = out.commands;
     cr_assert_gt(commands, 0);
     cr_assert_leq(used, 400);
-    cr_assert_not(entry_add_ask(&out, request, digest, 5));
+    cr_assert_not(entry_add_ask(&out, request, digest, 5, NULL));
     cr_assert_eq(out.used, used);
     Wire__Entry *entry = NULL;
     cr_assert_eq(wire_decode(&wire__entry__descriptor, entry_bytes(&out), &arena, &entry).code, 0);
@@ -95,5 +95,5 @@ Test(entry, commands_have_their_bound)
         cr_assert(entry_add_word(&out, word));
     }
     cr_assert_not(entry_add_word(&out, word));
-    cr_assert_not(entry_add_ask(&out, request_bytes(&arena, "one"), digest, 0));
+    cr_assert_not(entry_add_ask(&out, request_bytes(&arena, "one"), digest, 0, NULL));
 }

@@ -317,6 +317,48 @@ Test(core_nodes, a_console_is_read_at_the_node_and_only_for_its_tenant)
     lab_close(&lab);
 }
 
+static bool explained(const Wire__Answer *answer, const char *words)
+{
+    for (size_t i = 0; i < answer->explanation->n_lines; i++) {
+        if (strcmp(answer->explanation->lines[i], words) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+Test(core_nodes, an_instance_says_why_its_node_was_chosen_also_when_things_look_different_now)
+{
+    struct lab lab = lab_open();
+    Wire__Explain explain = WIRE__EXPLAIN__INIT;
+    Wire__Request request = WIRE__REQUEST__INIT;
+    explain.kind = WIRE__KIND__KIND_INSTANCE;
+    explain.tenant = "a";
+    explain.name = "vm";
+    request.body_case = WIRE__REQUEST__BODY_EXPLAIN;
+    request.explain = &explain;
+    cr_assert_eq(lab_create(&lab, "vm", false)->reject, 0);
+    const struct desk_node *node = lab_node_of(&lab, "vm");
+    const struct desk_node *other = node == lab.n1 ? lab.n2 : lab.n1;
+    lab.n1->silent = true;
+    lab.n2->silent = true;
+    desk_pass(lab.desk, 8000); /* None could take it by now. */
+    const Wire__Answer *answer = desk_do(lab.desk, lab.ann, &request);
+    char next[LIMIT_NAME + 32];
+    (void)snprintf(next, sizeof(next), "the next best was %s", other->name);
+    cr_assert_eq(answer->reject, 0);
+    cr_assert(explained(answer, "chosen because: first-of-equals"));
+    cr_assert(explained(answer, "nodes looked at then: 2"));
+    cr_assert(explained(answer, "of them could take it: 2"));
+    cr_assert(explained(answer, next));
+    cr_assert_eq(lab_create(&lab, "m2", true)->reject, 0); /* The negative: it has no node. */
+    explain.name = "m2";
+    answer = desk_do(lab.desk, lab.ann, &request);
+    cr_assert_eq(answer->reject, 0);
+    cr_assert_not(explained(answer, "nodes looked at then: 2"));
+    lab_close(&lab);
+}
+
 Test(core_nodes, a_trial_that_wants_nothing_is_refused_and_a_sound_one_names_its_node)
 {
     struct lab lab = lab_open();
