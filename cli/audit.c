@@ -18,6 +18,19 @@ enum {
     LISTING_MAX = 1024 * 1024, /* Leaves in memory; what is past them is said. */
 };
 
+/* What the cell says that actor and resource are called: beside the record, no part of it. */
+static bool names_beside(struct json_t *row, const struct json_t *item)
+{
+    static const char *const names[] = { "actor_name", "resource_name" };
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        const char *name = doc_text(doc_get(item, names[i]));
+        if (!doc_set(row, names[i], doc_of_text(name == NULL ? "" : name))) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool decode_items(const struct json_t *page, struct json_t *rows)
 {
     const struct json_t *items = doc_get(page, "items");
@@ -30,7 +43,12 @@ static bool decode_items(const struct json_t *page, struct json_t *rows)
             return false;
         }
         CHECK(size <= sizeof(bytes));
-        if (!doc_append(rows, leaf_doc(slice_of(bytes, size)))) {
+        struct json_t *row = leaf_doc(slice_of(bytes, size));
+        if (row == NULL || !names_beside(row, doc_at(items, i))) {
+            doc_free(row);
+            return false;
+        }
+        if (!doc_append(rows, row)) {
             return false;
         }
     }

@@ -296,12 +296,14 @@ static const struct column operation_columns[] = {
 };
 static const struct column event_columns[] = {
     COL("index", "INDEX", "番号"), TIME("at", "AT", "時刻"), COL("name", "EVENT", "事象"),
-    COL("tenant", "TENANT", "テナント"), COL("subject", "SUBJECT", "対象"),
-    COL("reason", "REASON", "理由"), LAST
+    COL("tenant", "TENANT", "テナント"), COL("subject_name", "NAME", "名前"),
+    COL("subject", "SUBJECT", "対象"), COL("reason", "REASON", "理由"), LAST
 };
 static const struct column leaf_columns[] = {
-    COL("seq", "SEQ", "番号"), COL("wall_at", "AT", "時刻"), COL("actor", "ACTOR", "主体"),
-    COL("operation", "OPERATION", "操作"), COL("resource", "RESOURCE", "対象"),
+    COL("seq", "SEQ", "番号"), COL("wall_at", "AT", "時刻"),
+    COL("actor_name", "WHO", "主体名"), COL("actor", "ACTOR", "主体"),
+    COL("operation", "OPERATION", "操作"), COL("resource_name", "WHAT", "対象名"),
+    COL("resource", "RESOURCE", "対象"),
     COL("outcome", "OUTCOME", "結果"), COL("reason", "REASON", "理由"),
     WIDE("tenant", "TENANT", "テナント"), WIDE("tenant_seq", "TENANT SEQ", "テナント番号"),
     WIDE("index", "INDEX", "ログ番号"), LAST
@@ -313,7 +315,8 @@ static const struct column access_columns[] = {
     COUNT("may", "MAY", "操作数"), WIDE("may", "OPERATIONS", "操作"), LAST
 };
 static const struct column alarm_columns[] = {
-    COL("name", "ALARM", "警報"), COL("subject", "SUBJECT", "対象"), COL("reason", "REASON", "理由"),
+    COL("name", "ALARM", "警報"), COL("subject_name", "NAME", "名前"),
+    COL("subject", "SUBJECT", "対象"), COL("reason", "REASON", "理由"),
     COL("since_at", "SINCE", "発生"), COL("cleared_at", "CLEARED", "解消"), WIDE("id", "ID", "ID"),
     LAST
 };

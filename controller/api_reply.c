@@ -91,6 +91,8 @@ static void write_leaf(const Wire__LeafView *view, struct out *out)
     out_object(out);
     out_key(out, "leaf");
     out_hex(out, slice_of(view->leaf.data, view->leaf.len));
+    out_pair(out, "actor_name", view->actor_name);
+    out_pair(out, "resource_name", view->resource_name);
     Wire__Leaf *leaf = NULL;
     struct slice bytes = slice_of(view->leaf.data, view->leaf.len);
     if (wire_decode(&wire__leaf__descriptor, bytes, &arena, &leaf).code == 0) {

@@ -31,6 +31,21 @@ static bool wanted(const struct search *search, const Wire__Leaf *leaf)
            (read->to_at == 0 || leaf->wall_ms < read->to_at);
 }
 
+/* A tenant is not told what people of the provider are called. */
+static const char *actor_name(const struct search *search, const Wire__Leaf *leaf)
+{
+    const struct state *state = engine_state(search->server->engine);
+    if (search->effect->node != 0) {
+        const struct user_row *user = leaf->actor_kind == WIRE__KIND__KIND_USER
+                                          ? state_find(state, TABLE_USER, leaf->actor)
+                                          : NULL;
+        if (user == NULL || user->tenant.value != search->effect->node) {
+            return "";
+        }
+    }
+    return state_name(state, leaf->actor_kind, leaf->actor);
+}
+
 static bool take_leaf(void *context, uint64_t seq, struct slice value)
 {
     struct search *search = context;
@@ -51,12 +66,15 @@ static bool take_leaf(void *context, uint64_t seq, struct slice value)
     }
     Wire__LeafView *view = arena_take(&search->server->arena, sizeof(*view));
     uint8_t *copy = arena_take(&search->server->arena, value.size);
-    search->bytes += value.size + 8;
+    search->bytes += value.size + 2 * LIMIT_NAME + 16;
     if (view == NULL || copy == NULL || search->bytes > LEAVES_BYTES_MAX) {
         return false;
     }
     memcpy(copy, value.data, value.size);
     wire__leaf_view__init(view);
+    view->actor_name = actor_name(search, leaf);
+    view->resource_name =
+        state_name(engine_state(search->server->engine), leaf->resource_kind, leaf->resource);
     view->leaf.data = copy;
     view->leaf.len = value.size;
     search->answer->leaves[search->answer->n_leaves++] = view;

@@ -299,6 +299,7 @@ static Wire__EventView *event_view(
     view->tenant = tenant;
     view->kind = kept->kind;
     view->subject = subject;
+    view->subject_name = state_name(&engine->state, kept->kind, kept->subject);
     view->reason = kept->reason;
     view->at = kept->at;
     return view;

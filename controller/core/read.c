@@ -21,25 +21,6 @@ struct reading {
     Wire__Answer *answer;
 };
 
-static enum state_table table_of(Wire__Kind kind)
-{
-    static const enum state_table tables[] = {
-        [WIRE__KIND__KIND_CONTROLLER] = TABLE_CONTROLLER,
-        [WIRE__KIND__KIND_NODE] = TABLE_NODE,
-        [WIRE__KIND__KIND_TENANT] = TABLE_TENANT,
-        [WIRE__KIND__KIND_PROJECT] = TABLE_PROJECT,
-        [WIRE__KIND__KIND_USER] = TABLE_USER,
-        [WIRE__KIND__KIND_IMAGE] = TABLE_IMAGE,
-        [WIRE__KIND__KIND_NETWORK] = TABLE_NETWORK,
-        [WIRE__KIND__KIND_INSTANCE] = TABLE_INSTANCE,
-        [WIRE__KIND__KIND_OPERATION] = TABLE_OPERATION,
-        [WIRE__KIND__KIND_ALARM] = TABLE_ALARM,
-        [WIRE__KIND__KIND_TOKEN] = TABLE_TOKEN,
-    };
-    CHECK((size_t)kind < COUNT_OF(tables));
-    return tables[kind]; /* 0: no table, as for the cell itself. */
-}
-
 /* The cell is read as its status; it is no object among others. */
 static bool has_table(struct reading *r, enum state_table table)
 {
@@ -100,7 +81,7 @@ static bool add_item(struct reading *r, enum state_table table, const void *row,
 
 static void get(struct reading *r, const Wire__Get *what)
 {
-    enum state_table table = table_of(what->kind);
+    enum state_table table = state_table_of(what->kind);
     uint64_t scope = 0;
     if (!has_table(r, table)) {
         return;
@@ -225,7 +206,7 @@ static const void *begin(const struct state *state, enum state_table table, uint
 
 static void list(struct reading *r, const Wire__List *what)
 {
-    enum state_table table = table_of(what->kind);
+    enum state_table table = state_table_of(what->kind);
     struct list_scope scope = { 0, 0, 0 };
     uint32_t limit =
         what->limit == 0 || what->limit > LIMIT_LIST_PAGE ? LIMIT_LIST_PAGE : what->limit;

@@ -288,6 +288,33 @@ static bool named(
     UNREACHABLE();
 }
 
+enum state_table state_table_of(Wire__Kind kind)
+{
+    static const enum state_table tables[] = {
+        [WIRE__KIND__KIND_CONTROLLER] = TABLE_CONTROLLER,
+        [WIRE__KIND__KIND_NODE] = TABLE_NODE,
+        [WIRE__KIND__KIND_TENANT] = TABLE_TENANT,
+        [WIRE__KIND__KIND_PROJECT] = TABLE_PROJECT,
+        [WIRE__KIND__KIND_USER] = TABLE_USER,
+        [WIRE__KIND__KIND_IMAGE] = TABLE_IMAGE,
+        [WIRE__KIND__KIND_NETWORK] = TABLE_NETWORK,
+        [WIRE__KIND__KIND_INSTANCE] = TABLE_INSTANCE,
+        [WIRE__KIND__KIND_OPERATION] = TABLE_OPERATION,
+        [WIRE__KIND__KIND_ALARM] = TABLE_ALARM,
+        [WIRE__KIND__KIND_TOKEN] = TABLE_TOKEN,
+    };
+    return (size_t)kind < COUNT_OF(tables) ? tables[kind] : (enum state_table)0;
+}
+
+const char *state_name(const struct state *state, Wire__Kind kind, uint64_t id)
+{
+    enum state_table table = state_table_of(kind);
+    const void *row = table == 0 ? NULL : state_find(state, table, id);
+    const char *name = "";
+    uint64_t scope = 0;
+    return row != NULL && named(table, row, &name, &scope) ? name : "";
+}
+
 /* The key of a number that is looked up like a name: an address in a network, a VNI. */
 static struct slice number_text(uint32_t number, uint8_t room[static 4])
 {

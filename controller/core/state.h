@@ -310,6 +310,11 @@ void *state_next(const struct state *state, enum state_table table, const void *
 uint32_t state_count(const struct state *state, enum state_table table);
 bool state_full(const struct state *state, enum state_table table);
 
+/* 0: objects of this kind are in no table. */
+enum state_table state_table_of(Wire__Kind kind);
+/* What people call this object; "": it has no name, or is gone. */
+const char *state_name(const struct state *state, Wire__Kind kind, uint64_t id);
+
 /* ---- Changes: for apply and for restore only. ---- */
 
 /* The next id of the cell. Ids are given in log order and never again. */

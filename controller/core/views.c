@@ -372,6 +372,7 @@ Wire__AlarmView *views_alarm(const struct view_live *live, const struct alarm_ro
         view->id = id_text(live, ID_ALARM, row->head.id);
         view->name = row->name;
         view->subject = id_text(live, (enum id_kind)row->kind, row->subject);
+        view->subject_name = state_name(live->state, row->kind, row->subject);
         view->reason = row->reason;
         view->since_at = row->since_at;
         view->cleared_at = row->cleared_at;

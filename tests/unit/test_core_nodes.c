@@ -359,6 +359,31 @@ Test(core_nodes, an_instance_says_why_its_node_was_chosen_also_when_things_look_
     lab_close(&lab);
 }
 
+Test(core_nodes, events_and_alarms_say_what_things_are_called_to_those_who_may_see_them)
+{
+    struct lab lab = lab_open();
+    struct desk *desk = lab.desk;
+    Wire__EventRead read = WIRE__EVENT_READ__INIT;
+    Wire__Request request = WIRE__REQUEST__INIT;
+    request.body_case = WIRE__REQUEST__BODY_EVENT_READ;
+    request.event_read = &read;
+    cr_assert_eq(lab_create(&lab, "vm", true)->reject, 0);
+    const Wire__Answer *answer = desk_do(desk, lab.ann, &request);
+    cr_assert_gt(answer->n_events, 0);
+    const Wire__EventView *last = answer->events[answer->n_events - 1];
+    cr_assert_str_eq(last->name, "instance-create");
+    cr_assert_str_eq(last->subject_name, "vm");
+    (void)say_delete(desk, lab.ann, "a", "vm"); /* The negative: nobody is called so any more. */
+    answer = desk_do(desk, lab.ann, &request);
+    cr_assert_str_empty(answer->events[answer->n_events - 1]->subject_name);
+    lab.n2->silent = true;
+    desk_pass(desk, 8000);
+    answer = say_list(desk, lab.root, WIRE__KIND__KIND_ALARM, "");
+    cr_assert_eq(answer->n_items, 1);
+    cr_assert_str_eq(answer->items[0]->alarm->subject_name, lab.n2->name);
+    lab_close(&lab);
+}
+
 Test(core_nodes, a_trial_that_wants_nothing_is_refused_and_a_sound_one_names_its_node)
 {
     struct lab lab = lab_open();

@@ -225,6 +225,32 @@ Test(server_audit, what_a_machine_or_the_plane_did_is_asked_for_like_what_a_pers
     cr_assert_eq(deeds_of(user, controller), UINT32_MAX);
 }
 
+static bool called(const Wire__Answer *answer, const char *actor, const char *resource)
+{
+    for (size_t i = 0; i < answer->n_leaves; i++) {
+        if (strcmp(answer->leaves[i]->actor_name, actor) == 0 &&
+            strcmp(answer->leaves[i]->resource_name, resource) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* INV-SEC-1: names are beside the record, and each reader gets those that are his to know. */
+Test(server_audit, a_leaf_comes_with_names_but_a_tenant_is_not_told_what_the_providers_people_are)
+{
+    const struct user_row *admin =
+        state_find(engine_state(server_engine(room.server)), TABLE_USER, room_admin().id);
+    leaf_of("acme", "blue", "10.9.0.0/24");
+    const Wire__Answer *all = audit(room_admin(), "", false);
+    cr_assert(called(all, admin->name.text, "acme"));
+    cr_assert(called(all, "acme-blue", "blue"));
+    const Wire__Answer *own = audit(user_of("acme", "reader"), "acme", false);
+    cr_assert(called(own, "acme-blue", "blue"));
+    cr_assert(called(own, "", "acme")); /* The admin made it. */
+    cr_assert_not(called(own, admin->name.text, "acme"));
+}
+
 Test(server_audit, a_leaf_withheld_at_the_start_in_the_middle_or_at_the_end_is_missed)
 {
     struct kept kept = checkpoint_of(room_admin(), "acme");
