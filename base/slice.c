@@ -67,11 +67,23 @@ static size_t utf8_front(struct slice text)
                : size;
 }
 
+/* Eight bytes of printable ASCII: most text is little else, and every text is looked at. Without
+ * their high bits no sum of two bytes reaches the next one. */
+static bool eight_are_plain(const uint8_t *bytes)
+{
+    static const uint64_t each = UINT64_C(0x0101010101010101);
+    uint64_t word = 0;
+    memcpy(&word, bytes, sizeof(word));
+    bool ascii = (word & each * 0x80) == 0;
+    bool from_space = ((word + each * 0x60) & each * 0x80) == each * 0x80;
+    bool below_delete = ((word + each) & each * 0x80) == 0;
+    return ascii && from_space && below_delete;
+}
+
 bool text_is_clean(struct slice text)
 {
     while (text.size > 0) {
-        bool plain = text.data[0] >= 0x20 && text.data[0] < 0x7f; /* Most are. */
-        size_t step = plain ? 1 : utf8_front(text);
+        size_t step = text.size >= 8 && eight_are_plain(text.data) ? 8 : utf8_front(text);
         if (step == 0) {
             return false;
         }

@@ -79,6 +79,25 @@ Test(text, control_characters_and_broken_utf8_are_unclean)
     cr_assert_str_eq(room, "");
 }
 
+/* Eight bytes are looked at in one step; what is wrong with one of them is seen wherever it is. */
+Test(text, an_unclean_byte_is_seen_wherever_it_stands)
+{
+    enum { SIZE = 19 };
+    for (size_t at = 0; at < SIZE; at++) {
+        for (unsigned int byte = 0; byte < 256; byte++) {
+            char text[SIZE];
+            memset(text, ' ' + (int)(byte % 95), sizeof(text)); /* Beside every clean byte. */
+            text[at] = (char)byte;
+            bool plain = byte >= 0x20 && byte < 0x7f;
+            cr_assert_eq(text_is_clean(slice_of(text, SIZE)), plain, "%u at %zu", byte, at);
+        }
+        char text[SIZE + 2];
+        memset(text, '~', sizeof(text));
+        memcpy(text + at, "\xc3\xa9", 2);
+        cr_assert(text_is_clean(slice_of(text, sizeof(text))), "at %zu", at);
+    }
+}
+
 /* Inserts, touches and removes at random beside a plain array as the oracle. */
 Test(table, agrees_with_an_array_under_random_work)
 {
