@@ -308,6 +308,14 @@ static const struct column leaf_columns[] = {
     WIDE("tenant", "TENANT", "テナント"), WIDE("tenant_seq", "TENANT SEQ", "テナント番号"),
     WIDE("index", "INDEX", "ログ番号"), LAST
 };
+/* Offline: nobody knows what things are called. */
+static const struct column leaf_shown_columns[] = {
+    COL("seq", "SEQ", "番号"), COL("wall_at", "AT", "時刻"), COL("actor", "ACTOR", "主体"),
+    COL("operation", "OPERATION", "操作"), COL("resource", "RESOURCE", "対象"),
+    COL("outcome", "OUTCOME", "結果"), COL("reason", "REASON", "理由"),
+    WIDE("tenant", "TENANT", "テナント"), WIDE("tenant_seq", "TENANT SEQ", "テナント番号"),
+    WIDE("index", "INDEX", "ログ番号"), LAST
+};
 static const struct column access_columns[] = {
     COL("kind", "KIND", "種類"), COL("principal.name", "PRINCIPAL", "主体"),
     COL("principal.role", "ROLE", "役割"),
@@ -449,7 +457,7 @@ const struct verb verbs[] = {
     { "audit", "verify", TRAIT_OFFLINE, ACTION_AUDIT_VERIFY, NULL, NULL, "FILE", no_flags, NULL,
       "verify an export against --key, offline", "書き出しを --key の公開鍵で検証する" },
     { "audit", "show", TRAIT_OFFLINE | TRAIT_LIST, ACTION_AUDIT_SHOW, NULL, NULL, "FILE", no_flags,
-      leaf_columns, "the signed leaves of an export that verifies against --key, offline",
+      leaf_shown_columns, "the signed leaves of an export that verifies against --key, offline",
       "--key で検証できた書き出しの署名済み記録" },
     { "audit", "checkpoint", READ, "/v1/audit/checkpoint", "", no_flags, NULL,
       "the newest signed checkpoint", "最新の署名付きチェックポイント" },

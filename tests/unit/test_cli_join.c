@@ -323,7 +323,7 @@ static void make_log(uint64_t tenant)
         used += (size_t)snprintf(
             page_body + used,
             sizeof(page_body) - used,
-            "%s{\"leaf\":\"%s\"}",
+            "%s{\"leaf\":\"%s\",\"resource_name\":\"acme\"}",
             i == 0 ? "" : ",",
             hex);
         if (i + 1 == SIGNED) {
@@ -388,7 +388,7 @@ Test(cli_join, an_export_verifies_without_the_cell_and_not_after_one_byte_change
     /* What it says is read without the cell, and only of a file that verifies. */
     (void)snprintf(shown, sizeof(shown), "udatsu audit show %s --key %s -o csv", file, key);
     cr_assert_eq(cell_run(shown), EXIT_DONE, "%s", cell_err);
-    cr_assert_not_null(strstr(cell_out, "3,1970-01-01T00:00:03.000Z,,cell,tenant-create,,"));
+    cr_assert_not_null(strstr(cell_out, "3,1970-01-01T00:00:03.000Z,cell,tenant-create,"));
     /* What stands behind a zero byte is read, too. */
     read_whole(file, text, sizeof(text));
     FILE *hidden = fopen(file, "ae");
@@ -467,8 +467,8 @@ Test(cli_join, leaves_are_shown_with_names_and_times)
     cr_assert_eq(cell_run("udatsu audit ls -o csv"), EXIT_DONE, "%s", cell_err);
     cr_assert_not_null(strstr(
         cell_out,
-        "3,1970-01-01T00:00:03.000Z,,cell,tenant-create,,00010004-0000-8000-8000-000000000009,"
-        "done"));
+        "3,1970-01-01T00:00:03.000Z,,cell,tenant-create,acme,"
+        "00010004-0000-8000-8000-000000000009,done"));
     cr_assert_eq(cell_run("udatsu audit ls"), EXIT_INTEGRITY);
     cell_stop(&server);
 }
