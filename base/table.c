@@ -78,7 +78,9 @@ static uint32_t take_slot(struct table *table)
         return table->fresh++;
     }
     uint32_t slot = table->free_first - 1;
-    table->free_first = head_at(table, slot)->newer;
+    struct row_head *head = head_at(table, slot);
+    table->free_first = head->newer;
+    head->newer = 0;
     return slot;
 }
 
@@ -90,8 +92,7 @@ void *table_insert(struct table *table, uint64_t id)
     }
     CHECK(table->newest == 0 || head_at(table, table->newest - 1)->id < id);
     uint32_t slot = take_slot(table);
-    struct row_head *head = head_at(table, slot);
-    memset(head, 0, table->row_size);
+    struct row_head *head = head_at(table, slot); /* Zeroed, as fresh memory is. */
     head->id = id;
     head->older = table->newest;
     if (table->newest != 0) {

@@ -118,9 +118,6 @@ static Wire__Answer *answer_fresh(struct engine *engine, const char *request_id)
     answer->index = engine->applied;
     const struct cell_row *cell = state_cell(&engine->state);
     answer->disputed_index = cell == NULL ? 0 : cell->disputed_index;
-    const struct controller_row *leader =
-        state_find(&engine->state, TABLE_CONTROLLER, engine->leader);
-    answer->leader_address = leader == NULL ? "" : leader->api_address;
     return answer;
 }
 
@@ -143,6 +140,9 @@ void asks_problem(struct engine *engine, Wire__Answer *answer, const struct outc
     if (outcome->reject == REJECT_NONE) {
         return;
     }
+    const struct controller_row *leader =
+        state_find(&engine->state, TABLE_CONTROLLER, engine->leader);
+    answer->leader_address = leader == NULL ? "" : leader->api_address; /* Who knows better. */
     answer->reject = (uint32_t)outcome->reject;
     answer->problem = engine_take(engine, sizeof(*answer->problem));
     *answer->problem = outcome->problem;
