@@ -68,6 +68,9 @@ static void on_apply(
     if (server->conf.mark != NULL && server->conf.mark->index == index) {
         server->conf.mark->applying = 0;
     }
+    if (store_waiting(server->store) > STORE_WAITING_MAX) {
+        (void)mirror_drain(server, true); /* A log that is applied again has no turns between. */
+    }
 }
 
 void server_members_tell(struct server *server)

@@ -40,6 +40,7 @@ struct store {
     rocksdb_block_based_table_options_t *table_options;
     rocksdb_cache_t *cache;
     rocksdb_writeoptions_t *write_options;
+    rocksdb_writeoptions_t *patient_options; /* Of a batch that grew too large to wait. */
     rocksdb_readoptions_t *read_options;
     rocksdb_flushoptions_t *flush_options;
     rocksdb_writebatch_t *batch;
@@ -106,6 +107,7 @@ static void set_options(struct store *store)
     rocksdb_block_based_options_set_block_cache(store->table_options, store->cache);
     rocksdb_options_set_block_based_table_factory(options, store->table_options);
     rocksdb_writeoptions_disable_WAL(store->write_options, 1);
+    rocksdb_writeoptions_disable_WAL(store->patient_options, 1);
     rocksdb_writeoptions_set_no_slowdown(store->write_options, 1); /* BUSY instead of a stall. */
     rocksdb_readoptions_set_verify_checksums(store->read_options, 1);
     rocksdb_readoptions_set_fill_cache(store->read_options, 0);
@@ -115,8 +117,8 @@ static void set_options(struct store *store)
 static bool made_whole(const struct store *store)
 {
     return store->options != NULL && store->table_options != NULL && store->cache != NULL &&
-           store->write_options != NULL && store->read_options != NULL &&
-           store->flush_options != NULL && store->batch != NULL;
+           store->write_options != NULL && store->patient_options != NULL &&
+           store->read_options != NULL && store->flush_options != NULL && store->batch != NULL;
 }
 
 static RESULT read_index(struct store *store, uint64_t *index_out)
@@ -188,6 +190,7 @@ RESULT store_open(const char *directory, struct store **store_out)
     store->table_options = rocksdb_block_based_options_create();
     store->cache = rocksdb_cache_create_lru(CACHE_SIZE);
     store->write_options = rocksdb_writeoptions_create();
+    store->patient_options = rocksdb_writeoptions_create();
     store->read_options = rocksdb_readoptions_create();
     store->flush_options = rocksdb_flushoptions_create();
     store->batch = rocksdb_writebatch_create();
@@ -215,6 +218,7 @@ void store_close(struct store *store)
     rocksdb_flushoptions_destroy(store->flush_options);
     rocksdb_readoptions_destroy(store->read_options);
     rocksdb_writeoptions_destroy(store->write_options);
+    rocksdb_writeoptions_destroy(store->patient_options);
     rocksdb_block_based_options_destroy(store->table_options);
     rocksdb_options_destroy(store->options);
     rocksdb_cache_destroy(store->cache);
@@ -313,17 +317,11 @@ void store_clear(struct store *store)
     store->batch_rows++;
 }
 
-/* A disk that is merely slow has until the batch is this large. */
-static struct result behind(struct store *store, struct result failure)
+size_t store_waiting(const struct store *store)
 {
     size_t waiting = 0;
-    uint16_t none = FAILURE_NONE;
     (void)rocksdb_writebatch_data(store->batch, &waiting);
-    if (failure.code != FAILURE_BUSY || waiting <= STORE_WAITING_MAX) {
-        return failure;
-    }
-    (void)atomic_compare_exchange_strong(&store->broken, &none, FAILURE_FULL);
-    return FAIL(FAILURE_FULL);
+    return waiting;
 }
 
 RESULT store_commit(struct store *store, uint64_t applied_index)
@@ -339,9 +337,11 @@ RESULT store_commit(struct store *store, uint64_t applied_index)
     rocksdb_writebatch_put(
         store->batch, index_key, INDEX_KEY_SIZE, (const char *)value, sizeof(value));
     char *words = NULL;
-    rocksdb_write(store->db, store->write_options, store->batch, &words);
+    bool waits = store_waiting(store) > STORE_WAITING_MAX;
+    rocksdb_write(
+        store->db, waits ? store->patient_options : store->write_options, store->batch, &words);
     if (words != NULL) {
-        return behind(store, broken_by(store, words));
+        return broken_by(store, words);
     }
     rocksdb_writebatch_clear(store->batch);
     store->batch_rows = 0;

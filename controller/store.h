@@ -12,7 +12,7 @@
  * store_index() may be older: apply the log again from there, or store_clear and put everything.
  * Writes arrive faster than the disk takes them → store_commit says FAILURE_BUSY, keeps the batch,
  * and a later store_commit takes it together with what was added since; past STORE_WAITING_MAX it
- * says FAILURE_FULL and the store is unfit.
+ * waits for the disk instead.
  * An index older or newer than the log's: the caller compares store_index() with its log. */
 #ifndef CONTROLLER_STORE_H
 #define CONTROLLER_STORE_H
@@ -24,10 +24,10 @@
 enum {
     STORE_KEY_MAX = 256,
     STORE_VALUE_MAX = 256 * 1024,
-    STORE_WAITING_MAX = 64 * 1024 * 1024, /* Bytes of a batch that the disk does not take. */
-    STORE_PATH_MAX = 512,                 /* Bytes of a directory's path, with terminator. */
-    STORE_FILES_MAX = 1024,               /* Files of one checkpoint: its manifest fits a frame. */
-    STORE_ARENA = 1024 * 1024,            /* Scratch that the manifest calls need at most. */
+    STORE_WAITING_MAX = 8 * 1024 * 1024, /* Bytes of the open batch that need not wait. */
+    STORE_PATH_MAX = 512,                /* Bytes of a directory's path, with terminator. */
+    STORE_FILES_MAX = 1024,              /* Files of one checkpoint: its manifest fits a frame. */
+    STORE_ARENA = 1024 * 1024,           /* Scratch that the manifest calls need at most. */
 };
 
 struct store;
@@ -56,6 +56,8 @@ void store_put(struct store *store, struct slice key, struct slice value);
 void store_delete(struct store *store, struct slice key);
 /* Deletes every row, inside the open batch; later puts of the same batch stay. */
 void store_clear(struct store *store);
+/* Bytes in the open batch. */
+size_t store_waiting(const struct store *store);
 /* One atomic write: the batch and the index. The index never falls. */
 RESULT store_commit(struct store *store, uint64_t applied_index);
 /* Everything committed before the call is durable when it answers OK. Any one thread. */

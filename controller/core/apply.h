@@ -148,7 +148,7 @@ void apply_controller_reported(struct apply *apply, const Wire__ControllerReport
 void apply_controller_remove(
     struct apply *apply, const Wire__ControllerRemove *remove, struct outcome *outcome);
 void apply_tick(struct apply *apply, const Wire__Tick *tick);
-/* Done for so long that it, and its key, may be forgotten? */
+/* Is it time that it leaves the memory of writes, as a whole or, while it runs, its bound? */
 bool apply_forgettable(const struct operation_row *row, uint64_t now_ms);
 void apply_checkpointed(struct apply *apply, const Wire__Checkpointed *checkpointed);
 void apply_refused(struct apply *apply, const Wire__Refused *refused);

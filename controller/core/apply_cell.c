@@ -156,21 +156,29 @@ void apply_refused(struct apply *apply, const Wire__Refused *refused)
 
 bool apply_forgettable(const struct operation_row *row, uint64_t now_ms)
 {
-    return row->state != WIRE__OPERATION_STATE__OPERATION_STATE_RUNNING &&
-           row->done_ms + LIMIT_OPERATION_KEEP_MS <= now_ms;
+    bool runs = row->state == WIRE__OPERATION_STATE__OPERATION_STATE_RUNNING;
+    return runs ? row->counted && row->made_ms + LIMIT_OPERATION_KEEP_MS <= now_ms
+                : row->done_ms + LIMIT_OPERATION_KEEP_MS <= now_ms;
 }
 
+/* INV-IDEM-2: what still runs after a day keeps its key, and takes nobody's room any more. */
 static void forget(struct apply *apply, struct operation_row *row)
 {
     struct cell_row *cell = state_cell(apply->state);
     struct tenant_row *tenant = state_find(apply->state, TABLE_TENANT, row->asker_tenant.value);
-    if (tenant != NULL) {
-        CHECK(tenant->idempotency_keys > 0);
-        tenant->idempotency_keys--;
-        state_touch(apply->state, TABLE_TENANT, tenant);
-    } else {
-        CHECK(cell->idempotency_keys > 0);
-        cell->idempotency_keys--;
+    if (row->counted) {
+        uint32_t *keys = tenant != NULL ? &tenant->idempotency_keys : &cell->idempotency_keys;
+        CHECK(*keys > 0);
+        (*keys)--;
+        row->counted = false;
+        state_touch(
+            apply->state,
+            tenant != NULL ? TABLE_TENANT : TABLE_CELL,
+            tenant != NULL ? (void *)tenant : cell);
+    }
+    if (row->state == WIRE__OPERATION_STATE__OPERATION_STATE_RUNNING) {
+        state_touch(apply->state, TABLE_OPERATION, row);
+        return;
     }
     state_index(apply->state, TABLE_OPERATION, row, false);
     state_remove(apply->state, TABLE_OPERATION, row);
@@ -185,7 +193,7 @@ void apply_tick(struct apply *apply, const Wire__Tick *tick)
     for (int i = 0; i < TICK_LOOK && row != NULL; i++) {
         struct operation_row *next = state_next(state, TABLE_OPERATION, row);
         if (apply_forgettable(row, now_ms)) {
-            forget(apply, row); /* INV-IDEM-2 */
+            forget(apply, row);
         }
         row = next;
     }

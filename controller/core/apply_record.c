@@ -225,6 +225,8 @@ static void remember(struct apply *apply, struct operation_row *row)
     struct tenant_row *tenant = state_find(apply->state, TABLE_TENANT, apply->who.tenant);
     const Wire__Asked *asked = apply->asked;
     row->asker_tenant.value = apply->who.tenant;
+    row->made_ms = cell->log_time_ms;
+    row->counted = true;
     bool fits = text_copy(row->key, sizeof(row->key), slice_text(asked->request->idempotency_key));
     CHECK(fits); /* entry_valid held it to its bound. */
     CHECK(asked->request_digest.len == sizeof(row->request_digest));
@@ -282,7 +284,7 @@ void apply_operation_done(
 {
     struct operation_row *row = state_find(apply->state, TABLE_OPERATION, id.value);
     if (row == NULL || row->state != WIRE__OPERATION_STATE__OPERATION_STATE_RUNNING) {
-        return; /* Forgotten to make room, or ended by a later order. */
+        return; /* Ended by a later order, and perhaps forgotten since. */
     }
     row->state = reject == REJECT_NONE ? WIRE__OPERATION_STATE__OPERATION_STATE_DONE
                                        : WIRE__OPERATION_STATE__OPERATION_STATE_FAILED;

@@ -365,10 +365,10 @@ static uint64_t forgettable(struct engine *engine)
     const struct operation_row *row = state_find(state, TABLE_OPERATION, engine->looked_at);
     row = row == NULL ? state_first(state, TABLE_OPERATION) : row;
     for (int i = 0; i < FORGET_LOOK && row != NULL; i++) {
-        engine->looked_at = row->head.id;
         if (apply_forgettable(row, lead_log_time(engine))) {
             return row->head.id;
         }
+        engine->looked_at = row->head.id;
         row = state_next(state, TABLE_OPERATION, row);
     }
     engine->looked_at = row == NULL ? 0 : row->head.id;

@@ -239,13 +239,16 @@ static void node(
 }
 
 /* As the leader saw it then; what is there now is `explain capacity`'s. */
-static void chosen(const struct page *page, const struct state *state, const struct choice *choice)
+static void chosen(const struct page *page, const struct apply *seen, const struct choice *choice)
 {
     if (choice->why <= EXPLAIN_NO_NODE || choice->why >= EXPLAIN_WHY_END) {
         return;
     }
-    const struct node_row *next = state_find(state, TABLE_NODE, choice->runner_up.value);
+    const struct node_row *next = state_find(seen->state, TABLE_NODE, choice->runner_up.value);
     line(page, "chosen because: ", explain_why_name((enum explain_why)choice->why), "");
+    if (seen->who.role == ACCESS_ROLE_TENANT) {
+        return; /* INV-SEC-1: how many nodes there are, and which, is the provider's to know. */
+    }
     line(page, "nodes looked at then: ", number(page, choice->nodes), "");
     line(page, "of them could take it: ", number(page, choice->passed), "");
     if (next != NULL) {
@@ -287,7 +290,7 @@ static void instance(
                 ? "heard"
                 : "not heard; it stays charged until the node reports",
             "");
-        chosen(page, seen->state, &row->choice);
+        chosen(page, seen, &row->choice);
     }
 }
 

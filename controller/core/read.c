@@ -11,6 +11,8 @@
 enum {
     ANSWER_BYTES_MAX = 96 * 1024,
     STATUS_ALARMS = 64, /* The first of those raised; the list of alarms has them all. */
+    LIST_LOOK = 8192,   /* Rows looked at for one page, whoever they belong to. */
+    BEGIN_LOOK = 4096,  /* Numbers below one that is gone, until there is a row. */
 };
 
 struct reading {
@@ -197,7 +199,10 @@ static const void *begin(const struct state *state, enum state_table table, uint
     if (row != NULL) {
         return state_next(state, table, row);
     }
-    row = state_first(state, table);
+    for (uint64_t id = after; row == NULL && id_sequence(id) > 1 && after - id < BEGIN_LOOK; id--) {
+        row = state_find(state, table, id - 1); /* Gone meanwhile: from the one before it. */
+    }
+    row = row == NULL ? state_first(state, table) : row;
     while (row != NULL && ((const struct row_head *)row)->id <= after) {
         row = state_next(state, table, row);
     }
@@ -215,8 +220,15 @@ static void list(struct reading *r, const Wire__List *what)
     }
     uint64_t last = 0;
     size_t bytes = 0;
+    uint32_t looked = 0;
+    uint64_t passed = 0;
     for (const void *row = begin(r->state, table, what->after); row != NULL;
          row = state_next(r->state, table, row)) {
+        if (looked++ == LIST_LOOK) { /* A page may be empty; the next one goes on from here. */
+            r->answer->next_after = passed;
+            return;
+        }
+        passed = ((const struct row_head *)row)->id;
         if (!in_scope(&scope, table, row, what)) {
             continue;
         }

@@ -358,6 +358,8 @@ static struct slice encode_operation(const struct operation_row *row, struct are
     message.asker_tenant = row->asker_tenant.value;
     message.key = row->key;
     message.request_digest = binary(row->request_digest, sizeof(row->request_digest));
+    message.made_ms = row->made_ms;
+    message.counted = row->counted;
     return pack(&message, scratch);
 }
 

@@ -323,6 +323,8 @@ static void operation_in(
     row->asker_tenant.value = from->asker_tenant;
     text_in(in, row->key, sizeof(row->key), from->key);
     hash_in(in, row->request_digest, sizeof(row->request_digest), &from->request_digest);
+    row->made_ms = from->made_ms;
+    row->counted = from->counted;
 }
 
 static void alarm_in(struct intake *in, struct alarm_row *row, const Wire__AlarmRow *from)

@@ -223,6 +223,8 @@ struct operation_row {
     struct tenant_id asker_tenant; /* Whose memory it takes room in; 0: the provider's. */
     char key[LIMIT_IDEMPOTENCY_KEY];
     uint8_t request_digest[32];
+    uint64_t made_ms;
+    bool counted; /* Against the bound of what is remembered: for a day, however long it runs. */
 };
 
 struct alarm_row {
@@ -248,8 +250,8 @@ struct token_row {
     bool used;
 };
 
-/* The tables, in the order in which they are mirrored; the tag is the first byte of a row's key and
- * is never reused. */
+/* The tables, in the order in which they are mirrored; the tag is the first byte of a row's key.
+ * Rows of another ROW_FORMAT, whose tags may have meant something else, are not read. */
 enum state_table {
     TABLE_CELL = 1,
     TABLE_CONTROLLER = 2,

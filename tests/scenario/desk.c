@@ -28,7 +28,7 @@ struct state_capacity desk_capacity(void)
                                         [TABLE_IMAGE] = 16,
                                         [TABLE_NETWORK] = 64,
                                         [TABLE_INSTANCE] = 512,
-                                        [TABLE_OPERATION] = 1024,
+                                        [TABLE_OPERATION] = 10240,
                                         [TABLE_ALARM] = 16,
                                         [TABLE_TOKEN] = 48,
                                     } };

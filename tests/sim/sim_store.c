@@ -173,6 +173,12 @@ void store_delete(struct store *store, struct slice key)
     batch_add(store, OPERATION_DELETE, sim_row_make(key, SLICE_EMPTY));
 }
 
+/* As if each were as large as they mostly are. */
+size_t store_waiting(const struct store *store)
+{
+    return (size_t)store->batch_count * 512;
+}
+
 void store_clear(struct store *store)
 {
     batch_add(store, OPERATION_CLEAR, NULL);

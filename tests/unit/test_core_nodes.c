@@ -343,7 +343,7 @@ Test(core_nodes, an_instance_says_why_its_node_was_chosen_also_when_things_look_
     lab.n1->silent = true;
     lab.n2->silent = true;
     desk_pass(lab.desk, 8000); /* None could take it by now. */
-    const Wire__Answer *answer = desk_do(lab.desk, lab.ann, &request);
+    const Wire__Answer *answer = desk_do(lab.desk, lab.root, &request);
     char next[LIMIT_NAME + 32];
     (void)snprintf(next, sizeof(next), "the next best was %s", other->name);
     cr_assert_eq(answer->reject, 0);
@@ -351,6 +351,10 @@ Test(core_nodes, an_instance_says_why_its_node_was_chosen_also_when_things_look_
     cr_assert(explained(answer, "nodes looked at then: 2"));
     cr_assert(explained(answer, "of them could take it: 2"));
     cr_assert(explained(answer, next));
+    answer = desk_do(lab.desk, lab.ann, &request); /* INV-SEC-1: other nodes are not hers. */
+    cr_assert(explained(answer, "chosen because: first-of-equals"));
+    cr_assert_not(explained(answer, "nodes looked at then: 2"));
+    cr_assert_not(explained(answer, next));
     cr_assert_eq(lab_create(&lab, "m2", true)->reject, 0); /* The negative: it has no node. */
     explain.name = "m2";
     answer = desk_do(lab.desk, lab.ann, &request);
@@ -382,6 +386,51 @@ Test(core_nodes, events_and_alarms_say_what_things_are_called_to_those_who_may_s
     cr_assert_eq(answer->n_items, 1);
     cr_assert_str_eq(answer->items[0]->alarm->subject_name, lab.n2->name);
     lab_close(&lab);
+}
+
+/* Whoever asks for little among much of others gets it in bounded pieces, and gets all of it. */
+Test(core_nodes, a_page_looks_at_a_bounded_number_of_rows_and_the_next_one_goes_on)
+{
+    enum { OTHERS = 9000 };
+    struct lab lab = lab_open();
+    struct state *state = desk_state(lab.desk);
+    uint64_t gone = 0;
+    for (int i = 0; i < OTHERS; i++) { /* Of the provider, as if an operator had worked for long. */
+        gone = state_next_id(state);
+        void *row = state_insert(state, TABLE_OPERATION, gone);
+        cr_assert_not_null(row);
+    }
+    state_settle(state, &lab.desk->scratch);
+    uint32_t before = state_count(state, TABLE_OPERATION);
+    cr_assert_eq(lab_create(&lab, "vm", true)->reject, 0);
+    cr_assert_eq(state_count(state, TABLE_OPERATION), before + 1);
+    Wire__List list = WIRE__LIST__INIT;
+    Wire__Request request = WIRE__REQUEST__INIT;
+    list.kind = WIRE__KIND__KIND_OPERATION;
+    request.body_case = WIRE__REQUEST__BODY_LIST;
+    request.list = &list;
+    uint32_t pages = 0;
+    uint32_t own = 0;
+    do {
+        const Wire__Answer *page = desk_do(lab.desk, lab.ann, &request);
+        cr_assert_eq(page->reject, 0);
+        own += (uint32_t)page->n_items;
+        list.after = page->next_after;
+        pages++;
+    } while (list.after != 0);
+    cr_assert_eq(pages, 2);
+    uint32_t hers = 0;
+    for (const struct operation_row *row = state_first(state, TABLE_OPERATION); row != NULL;
+         row = state_next(state, TABLE_OPERATION, row)) {
+        hers += row->tenant.value == desk_tenant(lab.desk, "a")->head.id ? 1 : 0;
+    }
+    cr_assert_gt(hers, 1);
+    cr_assert_eq(own, hers);
+    state_remove(state, TABLE_OPERATION, state_find(state, TABLE_OPERATION, gone));
+    state_settle(state, &lab.desk->scratch);
+    list.after = gone; /* From where it was. */
+    cr_assert_eq(desk_do(lab.desk, lab.ann, &request)->n_items, 1);
+    desk_close(lab.desk); /* Its rows came past the log. */
 }
 
 Test(core_nodes, a_trial_that_wants_nothing_is_refused_and_a_sound_one_names_its_node)
