@@ -4,11 +4,13 @@
 # A cell of three controllers without nodes and a three-member etcd, each member in a network
 # namespace of its own on the lab's management bridge, all six logs on one file system. Every round
 # begins with a fresh cell and a fresh etcd and measures both in turn, so that both see the same
-# noise; clients sit on the bridge and talk to the leader. Medians of ratios, never of one side.
+# noise; batches have a cell and an etcd of their own, so that there are rows enough to see more than
+# a second of them. Clients sit on the bridge and talk to the leader. Medians of ratios, never of one
+# side.
 #
-# The happy path: build → [cell and etcd → 1, 64, 256 in flight and batched, each side in turn →
-# every acknowledged create is listed by all three replicas]* → kills of the leader's engine → the
-# same for the creates between kills → scheduler → one JSON document. What can go wrong: a create
+# The happy path: build → [cell and etcd → 1, 64, 256 in flight, each side in turn → every
+# acknowledged create is listed by all three replicas → the same with batches]* → kills of the
+# leader's engine → the same for the creates between kills → scheduler → one JSON document. What can go wrong: a create
 # that one replica lacks → exit 7; a round in which a leader changed or a connection ended → measured
 # again, three times at most; anything else → exit 1. Without figures then, and everything made here
 # is removed either way.
@@ -44,7 +46,7 @@ in_flights='1 64 256'
 most_of() { case $1 in 1) echo 3000 ;; 64) echo 12000 ;; 256) echo 20000 ;; esac; }
 # Batches of 128, eight under way; etcd gets as many transactions under way, beside its own best.
 batched=1024
-most_batched=25600
+most_batched=61440
 
 step() { say "== $*"; }
 # Runs a bench program and keeps what it printed, if it succeeded; a pipe would lose its status.
@@ -68,7 +70,7 @@ on_bridge() {
 finish() {
     status=$?
     trap - EXIT
-    rm -f "$results"
+    rm -f "$results" "$results.part"
     [ $status = 0 ] || "$here/logs.sh" 15 >&2 || true
     if [ $keep = no ]; then
         "$here/down.sh" || status=1
@@ -199,15 +201,25 @@ hold_to_lists() { # file
     }
 }
 
-round() { # number
-    step "round $1"
+both_up() {
     cell_up
     etcd_up
     rm -f "$out/names"
+    sync # What was written before is nobody's share of the disk.
+}
+
+round() { # number
+    step "round $1"
+    both_up
     for in_flight in $in_flights; do
         record "$out/figures" measure_etcd "$in_flight"
         record "$out/figures" measure_api "$in_flight" 1 "$(most_of "$in_flight")" "s$in_flight"
     done
+    hold_to_lists "$out/figures"
+    cp "$out/figures" "$results.part" # The next cell takes this one's directory.
+    etcd_down
+    both_up
+    mv "$results.part" "$out/figures"
     record "$out/figures" measure_etcd $batched
     record "$out/figures" measure_api $batched 128 $most_batched b
     hold_to_lists "$out/figures"

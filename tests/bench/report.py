@@ -76,7 +76,10 @@ def lists(rows):
     said = {}
     for row in rows:
         if row["bench"] == "api-list":
-            said.setdefault(row.get("round", "kills"), {})[row["endpoint"]] = row
+            by = said.setdefault(row.get("round", "kills"), {})
+            sums = by.setdefault(row["endpoint"], {"acknowledged": 0, "listed": 0})
+            for key in sums:  # A round has two cells.
+                sums[key] += row[key]
     rounds = [by for number, by in said.items() if number != "kills"]
     answers = [row for by in said.values() for row in by.values()]
     after = [row["acknowledged"] for row in said.get("kills", {}).values()]
