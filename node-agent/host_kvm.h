@@ -33,9 +33,8 @@ struct host_kvm {
 };
 
 /* Before the process is confined: opens the device, reads what is remembered, and publishes what
- * counts until a test says otherwise. `setting`: "auto" or "tcg". `directory`: for the test's
- * files,
- * "" for no test. False: the setting is neither, or the directory cannot be made. */
+ * counts until a test says otherwise. `setting`: "auto" or "tcg". `directory`: for its files, ""
+ * for no test. False: the setting is neither, or the directory cannot be made. */
 bool host_kvm_begin(
     struct host_kvm *kvm,
     struct host *host,

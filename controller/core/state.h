@@ -224,7 +224,7 @@ struct operation_row {
     char key[LIMIT_IDEMPOTENCY_KEY];
     uint8_t request_digest[32];
     uint64_t made_ms;
-    bool counted; /* Against the bound of what is remembered: for a day, however long it runs. */
+    bool counted; /* Against the bound of what is remembered. One that runs: for a day at most. */
 };
 
 struct alarm_row {

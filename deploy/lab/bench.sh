@@ -10,10 +10,10 @@
 #
 # The happy path: build → [cell and etcd → 1, 64, 256 in flight, each side in turn → every
 # acknowledged create is listed by all three replicas → the same with batches]* → kills of the
-# leader's engine → the same for the creates between kills → scheduler → one JSON document. What can go wrong: a create
-# that one replica lacks → exit 7; a round in which a leader changed or a connection ended → measured
-# again, three times at most; anything else → exit 1. Without figures then, and everything made here
-# is removed either way.
+# leader's engine → the same for the creates between kills → scheduler → one JSON document.
+# What can go wrong: a create that one replica lacks → exit 7; a round in which a leader changed or a
+# connection ended → measured again, three times at most; anything else → exit 1. Without figures
+# then, and everything made here is removed either way.
 set -eu
 . "$(dirname -- "$0")/lib.sh"
 here=$root/deploy/lab

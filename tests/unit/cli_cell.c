@@ -28,6 +28,16 @@ void cell_write(const char *path, const char *text)
     (void)fclose(file);
 }
 
+void cell_read(const char *path, char *room, size_t size)
+{
+    FILE *file = fopen(path, "r");
+    memset(room, 0, size);
+    if (file != NULL) {
+        (void)!fread(room, 1, size - 1, file);
+        (void)fclose(file);
+    }
+}
+
 /* A self-signed cell_certificate for 127.0.0.1 that is its own CA. */
 void cell_make_certificate(void)
 {

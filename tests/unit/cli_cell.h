@@ -51,6 +51,8 @@ void cell_end(void);
 /* Another key and certificate take the place of those before. */
 void cell_make_certificate(void);
 void cell_write(const char *path, const char *text);
+/* The whole file, as text; "" when it is not there. */
+void cell_read(const char *path, char *room, size_t size);
 void cell_start(struct server *server, const struct step *steps, uint32_t count);
 void cell_stop(struct server *server);
 /* The whole command in this process; what it said is in cell_out and cell_err. */

@@ -50,18 +50,30 @@ Test(entry, parts_make_the_encoding_of_the_whole)
     cr_assert(entry_add_word(&out, word_bytes(&arena)));
     cr_assert(entry_add_ask(&out, request_bytes(&arena, "one"), digest, 0, NULL));
     cr_assert(entry_add_ask(&out, request_bytes(&arena, "two"), digest, 99, NULL));
+    Wire__Choice choice = WIRE__CHOICE__INIT; /* The largest that there can be. */
+    choice.why = UINT32_MAX;
+    choice.nodes = UINT32_MAX;
+    choice.passed = UINT32_MAX;
+    choice.runner_up = UINT64_MAX;
+    cr_assert(entry_add_ask(&out, request_bytes(&arena, "three"), digest, UINT64_MAX, &choice));
     Wire__Entry *entry = NULL; /* The decoder is canonical: it takes no other bytes than these. */
     cr_assert_eq(wire_decode(&wire__entry__descriptor, entry_bytes(&out), &arena, &entry).code, 0);
     cr_assert(entry_valid(entry));
     cr_assert_eq(entry->log_time_ms, 1234567);
     cr_assert_eq(entry->wall_ms, UINT64_MAX);
-    cr_assert_eq(entry->n_commands, 3);
+    cr_assert_eq(entry->n_commands, 4);
     cr_assert_eq(entry->commands[0]->body_case, WIRE__COMMAND__BODY_TICK);
     cr_assert_str_eq(entry->commands[1]->asked->request->idempotency_key, "one");
     cr_assert_eq(entry->commands[1]->asked->node, 0);
     cr_assert_str_eq(entry->commands[2]->asked->request->tenant_delete->tenant, "acme");
     cr_assert_eq(entry->commands[2]->asked->node, 99);
     cr_assert_arr_eq(entry->commands[2]->asked->request_digest.data, digest, sizeof(digest));
+    cr_assert_null(entry->commands[2]->asked->choice);
+    const Wire__Choice *told = entry->commands[3]->asked->choice;
+    cr_assert_not_null(told);
+    cr_assert(
+        told->why == choice.why && told->nodes == choice.nodes && told->passed == choice.passed &&
+        told->runner_up == choice.runner_up);
 }
 
 Test(entry, what_does_not_fit_changes_nothing)

@@ -114,6 +114,35 @@ Test(store, a_batch_is_seen_only_after_its_commit)
     store_close(store);
 }
 
+/* What a log that is applied again may have gathered goes in whole, and the batch is empty again.
+ */
+Test(store, a_batch_larger_than_what_need_not_wait_is_committed_whole)
+{
+    static uint8_t value[STORE_VALUE_MAX];
+    enum { VALUES = STORE_WAITING_MAX / STORE_VALUE_MAX + 2 };
+    struct store *store = opened();
+    size_t empty = store_waiting(store);
+    for (uint8_t i = 0; i < VALUES; i++) {
+        const uint8_t key[] = { 'k', i };
+        value[0] = i;
+        store_put(store, slice_of(key, sizeof(key)), slice_of(value, sizeof(value)));
+    }
+    cr_assert_gt(store_waiting(store), STORE_WAITING_MAX);
+    cr_assert_eq(store_commit(store, 3).code, 0);
+    cr_assert_eq(store_waiting(store), empty);
+    for (uint8_t i = 0; i < VALUES; i++) {
+        const uint8_t key[] = { 'k', i };
+        size_t used = 0;
+        value[0] = (uint8_t)~i;
+        struct result answer =
+            store_get(store, slice_of(key, sizeof(key)), value, sizeof(value), &used);
+        cr_assert_eq(answer.code, 0);
+        cr_assert_eq(used, sizeof(value));
+        cr_assert_eq(value[0], i);
+    }
+    store_close(store);
+}
+
 Test(store, a_scan_is_in_key_order_within_its_prefix)
 {
     struct store *store = opened();
