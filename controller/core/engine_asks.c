@@ -456,8 +456,10 @@ void asks_peer_gone(struct engine *engine, uint64_t peer)
 
 void asks_clock(struct engine *engine)
 {
-    for (uint32_t slot = 0; slot < ENGINE_ASKS; slot++) {
+    uint32_t left = engine->asks_count;
+    for (uint32_t slot = 0; slot < ENGINE_ASKS && left > 0; slot++) {
         struct ask *ask = &engine->asks[slot];
+        left -= ask->phase == ASK_FREE ? 0 : 1;
         if (ask->phase == ASK_LEADERLESS && engine->now_ms - ask->since_ms >= LIMIT_NO_LEADER_MS) {
             enum reject reject = ask->unknown ? REJECT_OUTCOME_UNKNOWN : REJECT_NO_LEADER;
             asks_refuse(engine, slot, reject, "No controller leads at the moment.", 1);

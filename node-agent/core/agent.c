@@ -98,7 +98,7 @@ void agent_save(const struct agent *agent, struct agent_saved *saved_out)
 {
     *saved_out = (struct agent_saved){ .term = agent->term };
     memcpy(saved_out->boot_id, agent->boot_id, sizeof(agent->boot_id));
-    for (uint32_t i = 0; i < LIMIT_NODE_INSTANCES; i++) {
+    for (uint32_t i = 0; i < agent->model.instances_top; i++) {
         const struct model_instance *instance = &agent->model.instances[i];
         if (instance->id == 0 || instance->generation == 0) {
             continue;
@@ -116,9 +116,8 @@ void agent_save(const struct agent *agent, struct agent_saved *saved_out)
 
 void agent_init(struct agent *agent)
 {
-    CHECK(agent != NULL);
-    memset(agent, 0, sizeof(*agent));
-    CHECK(agent->leader == 0);
+    CHECK(agent->next_handle == 0 && agent->leader == 0);
+    CHECK(agent->model.instances_count == 0);
 }
 
 static void on_start(
@@ -209,7 +208,7 @@ static void on_welcome(
     controller->welcomed_term = term;
     if (!again) {
         agent_log_effect(effects, AGENT_LOG_WELCOMED, event->controller, term);
-        for (uint32_t i = 0; i < LIMIT_NODE_INSTANCES; i++) {
+        for (uint32_t i = 0; i < agent->model.instances_top; i++) {
             agent->model.instances[i].tell = true; /* A new leader hears everything once. */
         }
     }

@@ -176,6 +176,7 @@ struct agent {
     bool save_due;
 };
 
+/* In memory that the caller zeroed: it is large, and fresh pages are zero. */
 void agent_init(struct agent *agent);
 void agent_step(
     struct agent *agent, const struct agent_event *event, struct agent_effects *effects);

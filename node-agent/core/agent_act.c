@@ -20,10 +20,10 @@ static Wire__Verb *verb_effect(
 uint32_t agent_acting(const struct agent *agent)
 {
     uint32_t acting = 0;
-    for (uint32_t i = 0; i < LIMIT_NODE_INSTANCES; i++) {
+    for (uint32_t i = 0; i < agent->model.instances_top; i++) {
         acting += agent->model.instances[i].busy != OPERATION_NONE ? 1 : 0;
     }
-    for (uint32_t i = 0; i < LIMIT_NODE_SEGMENTS; i++) {
+    for (uint32_t i = 0; i < agent->model.segments_top; i++) {
         acting += agent->model.segments[i].busy != OPERATION_NONE ? 1 : 0;
     }
     CHECK(acting <= LIMIT_NODE_VERBS);
@@ -100,7 +100,7 @@ static void act_segments(
 {
     struct model *model = &agent->model;
     uint32_t acting = agent_acting(agent);
-    for (uint32_t i = 0; i < LIMIT_NODE_SEGMENTS && acting < LIMIT_NODE_VERBS; i++) {
+    for (uint32_t i = 0; i < model->segments_top && acting < LIMIT_NODE_VERBS; i++) {
         struct model_segment *segment = &model->segments[i];
         if (segment->network == 0 || segment->busy != OPERATION_NONE) {
             continue;
@@ -232,7 +232,7 @@ static void act_instance(
 static uint32_t starts_in_flight(const struct agent *agent)
 {
     uint32_t starts = 0;
-    for (uint32_t i = 0; i < LIMIT_NODE_INSTANCES; i++) {
+    for (uint32_t i = 0; i < agent->model.instances_top; i++) {
         starts += agent->model.instances[i].busy == OPERATION_START ? 1 : 0;
     }
     CHECK(starts <= LIMIT_NODE_STARTS);
@@ -245,8 +245,8 @@ static void act_instances(
     struct model *model = &agent->model;
     uint32_t acting = agent_acting(agent);
     uint32_t first = agent->act_cursor;
-    for (uint32_t step = 0; step < LIMIT_NODE_INSTANCES && acting < LIMIT_NODE_VERBS; step++) {
-        uint32_t at = (first + step) % LIMIT_NODE_INSTANCES;
+    for (uint32_t step = 0; step < model->instances_top && acting < LIMIT_NODE_VERBS; step++) {
+        uint32_t at = (first + step) % model->instances_top;
         struct model_instance *instance = &model->instances[at];
         if (instance->id == 0 || instance->busy != OPERATION_NONE) {
             continue;
@@ -264,7 +264,7 @@ static void act_instances(
         act_instance(agent, instance, operation, effects);
         context->starts_in_flight += operation == OPERATION_START ? 1 : 0;
         acting++;
-        agent->act_cursor = (at + 1) % LIMIT_NODE_INSTANCES;
+        agent->act_cursor = at + 1;
     }
 }
 

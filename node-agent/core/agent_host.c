@@ -221,14 +221,14 @@ void agent_on_told(
             return;
         }
     }
-    for (uint32_t i = 0; i < LIMIT_NODE_INSTANCES; i++) {
+    for (uint32_t i = 0; i < agent->model.instances_top; i++) {
         struct model_instance *instance = &agent->model.instances[i];
         if (instance->busy != OPERATION_NONE && instance->handle == told->handle) {
             told_instance(agent, instance, told, effects);
             return;
         }
     }
-    for (uint32_t i = 0; i < LIMIT_NODE_SEGMENTS; i++) {
+    for (uint32_t i = 0; i < agent->model.segments_top; i++) {
         struct model_segment *segment = &agent->model.segments[i];
         if (segment->busy != OPERATION_NONE && segment->handle == told->handle) {
             told_segment(agent, segment, told, effects);

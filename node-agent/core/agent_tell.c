@@ -64,7 +64,7 @@ static void hello_known(
 {
     struct model *model = &agent->model;
     hello->known = agent_take(effects, sizeof(hello->known[0]) * LIMIT_NODE_INSTANCES);
-    for (uint32_t i = 0; i < LIMIT_NODE_INSTANCES; i++) {
+    for (uint32_t i = 0; i < model->instances_top; i++) {
         if (may_tell(&model->instances[i])) {
             hello->known[hello->n_known++] = instance_line(&model->instances[i], final, effects);
         }
@@ -197,9 +197,10 @@ static void tell_renew(struct agent *agent, struct agent_effects *effects)
         frame->node_renew = renew;
     }
     /* What was told may have been lost on its way: a few rows are told again, in turn. */
-    for (uint32_t i = 0; i < AGENT_REFRESH_PER_RENEW; i++) {
-        agent->model.instances[agent->refresh_cursor].tell = true;
-        agent->refresh_cursor = (agent->refresh_cursor + 1) % LIMIT_NODE_INSTANCES;
+    uint32_t rows = agent->model.instances_top;
+    for (uint32_t i = 0; i < AGENT_REFRESH_PER_RENEW && i < rows; i++) {
+        agent->refresh_cursor = agent->refresh_cursor < rows ? agent->refresh_cursor : 0;
+        agent->model.instances[agent->refresh_cursor++].tell = true;
     }
 }
 
@@ -217,7 +218,7 @@ static void tell_reports(struct agent *agent, struct agent_effects *effects)
 {
     struct model *model = &agent->model;
     Wire__NodeReport *report = NULL;
-    for (uint32_t i = 0; i < LIMIT_NODE_INSTANCES; i++) {
+    for (uint32_t i = 0; i < model->instances_top; i++) {
         struct model_instance *instance = &model->instances[i];
         if (!may_tell(instance) || !differs_from_told(instance)) {
             continue;
@@ -240,7 +241,7 @@ static void tell_reports(struct agent *agent, struct agent_effects *effects)
 static void forget_gone(struct agent *agent)
 {
     struct model *model = &agent->model;
-    for (uint32_t i = 0; i < LIMIT_NODE_INSTANCES; i++) {
+    for (uint32_t i = 0; i < model->instances_top; i++) {
         struct model_instance *instance = &model->instances[i];
         bool old = instance->id != 0 && instance->erased && instance->busy == OPERATION_NONE &&
                    agent->now_ms - instance->gone_at_ms >= AGENT_GONE_KEEP_MS;

@@ -14,7 +14,7 @@ static const char NO_REASON[] = "";
 struct model_instance *model_find(struct model *model, uint64_t id)
 {
     CHECK(id != 0);
-    for (uint32_t i = 0; i < LIMIT_NODE_INSTANCES; i++) {
+    for (uint32_t i = 0; i < model->instances_top; i++) {
         if (model->ids[i] == id) {
             CHECK(model->instances[i].id == id);
             return &model->instances[i];
@@ -32,7 +32,9 @@ struct model_instance *model_make(struct model *model, uint64_t id)
 {
     CHECK(model_find(model, id) == NULL);
     uint32_t place = LIMIT_NODE_INSTANCES;
-    for (uint32_t i = 0; i < LIMIT_NODE_INSTANCES && place == LIMIT_NODE_INSTANCES; i++) {
+    for (uint32_t i = 0;
+         i <= model->instances_top && i < LIMIT_NODE_INSTANCES && place == LIMIT_NODE_INSTANCES;
+         i++) {
         place = model->ids[i] == 0 ? i : place;
     }
     for (uint32_t i = 0; i < LIMIT_NODE_INSTANCES && place == LIMIT_NODE_INSTANCES; i++) {
@@ -53,6 +55,7 @@ struct model_instance *model_make(struct model *model, uint64_t id)
     };
     model->ids[place] = id;
     model->instances_count++;
+    model->instances_top = place < model->instances_top ? model->instances_top : place + 1;
     CHECK(model->instances_count <= LIMIT_NODE_INSTANCES);
     return instance;
 }
@@ -65,12 +68,15 @@ void model_drop(struct model *model, struct model_instance *instance)
     model->ids[instance - model->instances] = 0;
     *instance = (struct model_instance){ 0 };
     model->instances_count--;
+    while (model->instances_top > 0 && model->ids[model->instances_top - 1] == 0) {
+        model->instances_top--;
+    }
 }
 
 struct model_segment *model_segment_find(struct model *model, uint64_t network)
 {
     CHECK(network != 0);
-    for (uint32_t i = 0; i < LIMIT_NODE_SEGMENTS; i++) {
+    for (uint32_t i = 0; i < model->segments_top; i++) {
         if (model->segment_ids[i] == network) {
             CHECK(model->segments[i].network == network);
             return &model->segments[i];
@@ -89,6 +95,7 @@ struct model_segment *model_segment_make(struct model *model, uint64_t network)
             segment->network = network;
             model->segment_ids[i] = network;
             model->segments_count++;
+            model->segments_top = i < model->segments_top ? model->segments_top : i + 1;
             CHECK(model->segments_count <= LIMIT_NODE_SEGMENTS);
             return segment;
         }
@@ -104,6 +111,9 @@ void model_segment_drop(struct model *model, struct model_segment *segment)
     model->segment_ids[segment - model->segments] = 0;
     segment->network = 0;
     model->segments_count--;
+    while (model->segments_top > 0 && model->segment_ids[model->segments_top - 1] == 0) {
+        model->segments_top--;
+    }
 }
 
 /* ---- Observation. ---- */
@@ -111,14 +121,14 @@ void model_segment_drop(struct model *model, struct model_segment *segment)
 void model_forget_seen(struct model *model)
 {
     model->complete = false;
-    for (uint32_t i = 0; i < LIMIT_NODE_INSTANCES; i++) {
+    for (uint32_t i = 0; i < model->instances_top; i++) {
         struct model_instance *instance = &model->instances[i];
         CHECK(model->ids[i] == instance->id);
         instance->presence = PRESENCE_UNKNOWN;
         instance->busy = OPERATION_NONE;
         instance->handle = 0;
     }
-    for (uint32_t i = 0; i < LIMIT_NODE_SEGMENTS; i++) {
+    for (uint32_t i = 0; i < model->segments_top; i++) {
         model->segments[i].busy = OPERATION_NONE;
         model->segments[i].handle = 0;
         model->segments[i].present = false;
@@ -159,7 +169,7 @@ static void observe_instance(
 static void observe_segments(struct model *model, const Wire__VerbTold *told)
 {
     CHECK(told->n_segments == 0 || told->segments != NULL);
-    for (uint32_t i = 0; i < LIMIT_NODE_SEGMENTS; i++) {
+    for (uint32_t i = 0; i < model->segments_top; i++) {
         model->segments[i].present = false;
     }
     for (size_t i = 0; i < told->n_segments; i++) {
@@ -178,7 +188,7 @@ static void observe_segments(struct model *model, const Wire__VerbTold *told)
         segment->present = true;
         segment->current = segment->current && segment->generation == seen->generation;
     }
-    for (uint32_t i = 0; i < LIMIT_NODE_SEGMENTS; i++) {
+    for (uint32_t i = 0; i < model->segments_top; i++) {
         model->segments[i].current = model->segments[i].current && model->segments[i].present;
     }
 }
@@ -186,8 +196,8 @@ static void observe_segments(struct model *model, const Wire__VerbTold *told)
 void model_observe(struct model *model, const Wire__VerbTold *told, uint64_t now_ms)
 {
     CHECK(told->failure == 0);
-    enum presence before[LIMIT_NODE_INSTANCES];
-    for (uint32_t i = 0; i < LIMIT_NODE_INSTANCES; i++) {
+    enum presence before[LIMIT_NODE_INSTANCES] = { PRESENCE_UNKNOWN };
+    for (uint32_t i = 0; i < model->instances_top; i++) {
         struct model_instance *instance = &model->instances[i];
         CHECK(instance->id == 0 || instance->busy == OPERATION_NONE);
         before[i] = instance->presence;
@@ -218,7 +228,7 @@ void model_observe(struct model *model, const Wire__VerbTold *told, uint64_t now
 bool model_has_unordered(const struct model *model)
 {
     bool has = false;
-    for (uint32_t i = 0; i < LIMIT_NODE_INSTANCES; i++) {
+    for (uint32_t i = 0; i < model->instances_top; i++) {
         const struct model_instance *instance = &model->instances[i];
         bool there = instance->presence == PRESENCE_PAUSED ||
                      instance->presence == PRESENCE_RUNNING || instance->leftovers;
@@ -263,7 +273,7 @@ void model_digest(const struct model *model, uint64_t *count_out, uint64_t *dige
     CHECK(digest_out != NULL);
     uint64_t count = 0;
     uint64_t digest = 0;
-    for (uint32_t i = 0; i < LIMIT_NODE_INSTANCES; i++) {
+    for (uint32_t i = 0; i < model->instances_top; i++) {
         const struct model_instance *instance = &model->instances[i];
         if (instance->id == 0 || !instance->assigned || instance->unwanted || instance->erased) {
             continue;

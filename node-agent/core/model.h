@@ -120,6 +120,8 @@ struct model {
     struct model_segment segments[LIMIT_NODE_SEGMENTS];
     uint32_t instances_count;
     uint32_t segments_count;
+    uint32_t instances_top; /* Every row from here on is free: nobody walks further. */
+    uint32_t segments_top;
     uint32_t strangers; /* Domains on this node that are not ours, when last observed. */
     bool complete;      /* The last observation holds: what has no row is not on this node. */
 };

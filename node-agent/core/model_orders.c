@@ -194,7 +194,7 @@ enum model_taken model_order_segment(struct model *model, const Wire__Segment *o
 void model_list_begin(struct model *model)
 {
     CHECK(model != NULL);
-    for (uint32_t i = 0; i < LIMIT_NODE_INSTANCES; i++) {
+    for (uint32_t i = 0; i < model->instances_top; i++) {
         model->instances[i].listed = false;
         CHECK(model->ids[i] == model->instances[i].id);
     }
@@ -203,7 +203,7 @@ void model_list_begin(struct model *model)
 uint32_t model_list_end(struct model *model)
 {
     uint32_t unwanted = 0;
-    for (uint32_t i = 0; i < LIMIT_NODE_INSTANCES; i++) {
+    for (uint32_t i = 0; i < model->instances_top; i++) {
         struct model_instance *instance = &model->instances[i];
         if (instance->id == 0 || instance->listed) {
             continue;

@@ -166,10 +166,10 @@ enum operation reconcile_instance(
 
 void reconcile_count_members(struct model *model)
 {
-    for (uint32_t i = 0; i < LIMIT_NODE_SEGMENTS; i++) {
+    for (uint32_t i = 0; i < model->segments_top; i++) {
         model->segments[i].members = 0;
     }
-    for (uint32_t i = 0; i < LIMIT_NODE_INSTANCES; i++) {
+    for (uint32_t i = 0; i < model->instances_top; i++) {
         const struct model_instance *instance = &model->instances[i];
         if (instance->id == 0 || instance->erased || !instance->assigned) {
             continue;
@@ -189,7 +189,7 @@ void reconcile_count_members(struct model *model)
 /* A domain whose order we do not hold may use any segment. */
 static bool strangers_present(const struct model *model)
 {
-    for (uint32_t i = 0; i < LIMIT_NODE_INSTANCES; i++) {
+    for (uint32_t i = 0; i < model->instances_top; i++) {
         const struct model_instance *instance = &model->instances[i];
         CHECK(model->ids[i] == instance->id);
         if (instance->id != 0 && !instance->assigned && !instance->erased) {

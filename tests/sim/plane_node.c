@@ -71,6 +71,7 @@ static void start(struct plane *plane, uint32_t machine)
     struct agent_event event = { .kind = AGENT_EVENT_START };
     event.saved = self->have_saved ? &self->saved : NULL;
     memset(event.boot_id, self->boot, sizeof(event.boot_id));
+    memset(&self->agent, 0, sizeof(self->agent));
     agent_init(&self->agent);
     arena_init(&self->arena, self->memory, sizeof(self->memory));
     self->effects.arena = &self->arena;

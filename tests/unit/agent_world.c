@@ -16,6 +16,7 @@ static void start_agent(struct world *world, uint8_t boot)
     struct agent_event event = { .kind = AGENT_EVENT_START };
     event.saved = world->have_saved ? &world->saved : NULL;
     memset(event.boot_id, boot, sizeof(event.boot_id));
+    memset(&world->agent, 0, sizeof(world->agent));
     agent_init(&world->agent);
     world_step(world, &event);
 }
