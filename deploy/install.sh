@@ -1,15 +1,18 @@
 #!/bin/sh
 # Makes this machine able to build and run Udatsu: the packages of deploy/packages.txt and the
 # system users. Does nothing, and needs no network, when everything is there. Never starts a
-# service and never upgrades what is installed.
+# service and never upgrades what is installed. `--with fuzz` also installs what only fuzzing needs.
 set -eu
+extra=
+[ "${1:-}" != --with ] || extra=${2:?--with needs a word of packages.txt}
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 
 say() { printf '%s\n' "$*" >&2; }
 
 missing_packages() {
-    sed -e 's/#.*//' -e '/^[[:space:]]*$/d' -e 's/[[:space:]].*//' "$here/packages.txt" |
-        while read -r name; do
+    sed -e 's/#.*//' -e '/^[[:space:]]*$/d' "$here/packages.txt" |
+        while read -r name who; do
+            [ "$who" != fuzz ] || [ "$extra" = fuzz ] || continue
             state=$(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null || true)
             [ "$state" = installed ] || printf '%s\n' "$name"
         done

@@ -1,0 +1,46 @@
+/* What every target of tests/fuzz shares: how an oracle says that it found something, the inputs
+ * that are made of several parts, and where first inputs come from. Decides nothing about a
+ * decoder.
+ *
+ * A target is one LLVMFuzzerTestOneInput and, if it can, fuzz_seed. clang links it with libFuzzer
+ * (and mutate.c), gcc with replay.c, so the same oracle sees the kept corpus in every test run. */
+#ifndef TESTS_FUZZ_FUZZ_H
+#define TESTS_FUZZ_FUZZ_H
+
+#include "base/arena.h"
+#include "base/slice.h"
+
+#include <protobuf-c/protobuf-c.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* An oracle's sentence that is not true. Told apart from a CHECK that failed: a spoiled decoder has
+ * to end here. */
+_Noreturn void fuzz_found(const char *what, const char *file, int line);
+#define MUST(cond) ((cond) ? (void)0 : fuzz_found(#cond, __FILE__, __LINE__))
+/* Set by the replayer of a spoiled decoder; NULL: abort. */
+extern void (*fuzz_on_finding)(void);
+
+enum { FUZZ_INPUT_MAX = 64 * 1024, FUZZ_PARTS_MAX = 64, FUZZ_PART_MAX = 16 * 1024 };
+
+/* Writes the number-th first input; the bytes used, or 0: there are no more. */
+size_t fuzz_seed(uint32_t number, uint8_t room[static FUZZ_INPUT_MAX]);
+
+/* An input in parts: kind (1 byte), size (2 bytes, little-endian), bytes; again and again. What is
+ * cut short is the rest of it. */
+struct fuzz_part {
+    uint8_t kind;
+    struct slice bytes;
+};
+bool fuzz_part_next(struct slice *rest, struct fuzz_part *part_out);
+/* Appends a part; false: no room. */
+bool fuzz_part_put(uint8_t *room, size_t size, size_t *used, uint8_t kind, struct slice bytes);
+/* The message that parts of this kind hold; NULL: they are no message. Of targets made of parts. */
+const ProtobufCMessageDescriptor *fuzz_type(uint8_t kind);
+
+/* A copy of just this size, so that a sanitizer sees who reads beyond. Freed by the caller. */
+uint8_t *fuzz_copy(struct slice bytes);
+/* The same with a zero behind it: what C calls a string. */
+char *fuzz_text(struct slice bytes);
+
+#endif
