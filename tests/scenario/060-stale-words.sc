@@ -1,5 +1,6 @@
 # The word of a node about an older order or an older placement, or of a node that does not hold
 # the instance, changes nothing. INV-VM-2
+given   nodes are played by hand
 given   node n1 vcpus=8 memory=8GiB
 given   tenant a ; instance a/web
 given   node n2 vcpus=8 memory=8GiB
@@ -12,4 +13,6 @@ when    n2 reports a/web gone
 then    instance a/web is deleting ; instance a/web is on n1 ; tenant a used instances=1
 when    n1 reports a/web gone
 then    instance a/web is absent
-always  ledger = inventory ; each accepted write has exactly one leaf ; a second engine has the same digest
+always  ledger = inventory ; each accepted write has exactly one leaf ; replicas have the same digest
+not on sim: its nodes speak for themselves, none is played by hand
+not on lab: its nodes speak for themselves, none is played by hand

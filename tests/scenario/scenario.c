@@ -1,6 +1,6 @@
-/* Tells stories to the bare core.
+/* Tells stories on the stage that this program was linked with.
  *
- *   scenario STORY…                  every one must be true
+ *   scenario STORY…                  every one must be true, or say itself that it is not told here
  *   scenario --mutant NAME STORY     the core is broken on purpose: the story must be found untrue,
  *                                    or a CHECK must have ended it
  *   scenario --wrong STORY…          none is a story: each must be refused with its line
@@ -43,13 +43,15 @@ static enum story_end tell(const char *path, bool quiet)
             name,
             (unsigned int)story->clauses,
             (unsigned int)story->checks);
+    } else if (end == STORY_ELSEWHERE) {
+        (void)printf("not on %s: %s: %s\n", stage_runner(), name, story->why);
     } else if (!quiet) {
         (void)printf("%s  %s\n", end == STORY_UNTRUE ? "UNTRUE" : "WRONG ", story->why);
     } else {
         (void)printf("found   %s\n", story->why);
     }
-    if (story->desk != NULL) {
-        desk_close(story->desk);
+    if (story->stage != NULL) {
+        stage_close(story->stage);
     }
     free(story);
     return end;
@@ -90,6 +92,7 @@ int main(int argc, char **argv)
     int worst = 0;
     for (int i = wrong ? 2 : 1; i < argc; i++) {
         int end = (int)tell(argv[i], wrong);
+        end = end == (int)STORY_ELSEWHERE && !wrong ? 0 : end;
         int judged = wrong ? (end == (int)STORY_WRONG ? 0 : 1) : end;
         worst = judged > worst ? judged : worst;
     }

@@ -1,122 +1,124 @@
 /* given: the cell as it is before anything happens. Decides nothing about what happens then. */
 #include "base/check.h"
+#include "base/slice.h"
 #include "tests/scenario/story.h"
 
 #include <string.h>
 
-static bool done(struct story *story, const Wire__Answer *answer, const char *what)
-{
-    if (answer == NULL || answer->reject != 0) {
-        return story_wrong(
-            story,
-            "%s cannot be given: %s",
-            what,
-            answer == NULL ? "no answer" : answer->problem->detail);
-    }
-    return true;
-}
-
 static bool given_cell(struct story *story, struct words *words)
 {
-    if (story->desk != NULL) {
+    if (story->stage != NULL) {
         return story_wrong(story, "the cell is given first");
     }
-    const char *value = NULL;
-    uint64_t number = 0;
     while (words->at < words->count) {
-        uint32_t *to = (value = word_value(words, "reserve")) != NULL ? &story->conf.reserve_percent
-                       : (value = word_value(words, "ratio")) != NULL ? &story->conf.vcpu_ratio
-                       : (value = word_value(words, "keys")) != NULL
-                           ? &story->conf.idempotency_limit
-                           : NULL;
+        const char *value = NULL;
+        uint64_t number = 0;
+        uint32_t *to =
+            (value = word_value(words, "reserve")) != NULL ? &story->conf.reserve_percent
+            : (value = word_value(words, "ratio")) != NULL ? &story->conf.vcpu_ratio
+            : (value = word_value(words, "keys")) != NULL  ? &story->conf.idempotency_limit
+            : (value = word_value(words, "rate")) != NULL  ? &story->conf.requests_per_second
+                                                           : NULL;
         if (to == NULL || !word_number(story, value, &number)) {
-            return story_wrong(story, "a cell has reserve=, ratio= and keys=");
+            return story_wrong(story, "a cell has reserve=, ratio=, keys= and rate=");
         }
         *to = (uint32_t)number;
     }
-    return true;
+    return story_stage(story) != NULL;
 }
 
 static bool given_node(struct story *story, struct words *words)
 {
+    char why[STAGE_TEXT] = "";
     const char *name = word_next(words);
     const char *rack = word_value(words, "rack");
     struct quota_amounts room = { { 0 } };
     if (!text_is_name(name) || !word_amounts(story, words, &room)) {
-        return story_wrong(story, "a node has a name, vcpus= and memory=");
+        return story_wrong(story, "a node has a name, and may have rack=, vcpus= and memory=");
     }
-    (void)desk_node_new(
-        story_desk(story),
-        name,
-        rack == NULL ? "" : rack,
-        room.of[QUOTA_VCPUS],
-        room.of[QUOTA_MEMORY_BYTES]);
-    return true;
+    return stage_node(story->stage, name, rack == NULL ? "" : rack, &room, why) ||
+           story_wrong(story, "the node cannot be given: %s", why);
+}
+
+/* Done by the first operator, and accepted. */
+static bool done(struct story *story, const struct deed *deed, const char *what)
+{
+    char why[STAGE_TEXT] = "";
+    struct told told;
+    if (!stage_do(story->stage, deed, 0, why)) {
+        return story_wrong(story, "%s cannot be given: %s", what, why);
+    }
+    stage_told(story->stage, stage_deeds(story->stage), &told);
+    return told.what == TOLD_ACCEPTED ||
+           story_wrong(story, "%s cannot be given: %s %s", what, told.code, told.detail);
 }
 
 static bool given_tenant(struct story *story, struct words *words)
 {
-    struct desk *desk = story_desk(story);
+    char why[STAGE_TEXT] = "";
     const char *name = word_next(words);
-    struct quota_amounts floor = { { 0 } };
-    struct quota_amounts cap = say_amounts(1000, 1000 * SAY_GIB, 400, 60);
-    bool sound = true;
-    if (word_is(words, "quota")) {
-        sound = word_amounts(story, words, &cap);
+    struct deed deed = { .who = "root", .verb = DEED_CREATE, .noun = DEED_TENANT, .tenant = name };
+    deed.cap = (struct quota_amounts){ { 1000, UINT64_C(1000) << 30, 400, 60 } };
+    if ((word_is(words, "quota") && !word_amounts(story, words, &deed.cap)) ||
+        (word_is(words, "floor") && !word_amounts(story, words, &deed.floor))) {
+        return false;
     }
-    if (word_is(words, "floor")) {
-        sound = sound && word_amounts(story, words, &floor);
-    }
-    return sound &&
-           done(story, say_tenant(desk, desk->operator_person, name, &floor, &cap), "the tenant") &&
-           done(
-               story,
-               say_user(desk, desk->operator_person, name, WIRE__ROLE__ROLE_TENANT, name),
-               "its user");
+    return done(story, &deed, "the tenant") &&
+           (stage_person(story->stage, name, name, why) ||
+            story_wrong(story, "its user cannot be given: %s", why));
 }
 
 static bool given_network(struct story *story, struct words *words)
 {
-    struct desk *desk = story_desk(story);
     char path[STORY_LINE];
-    const char *tenant = NULL;
-    const char *name = NULL;
+    struct deed deed = { .who = "root", .verb = DEED_CREATE, .noun = DEED_NETWORK };
     (void)text_copy(path, sizeof(path), slice_text(word_next(words)));
-    return word_path(story, path, &tenant, &name) &&
-           done(
-               story,
-               say_network(desk, desk->operator_person, tenant, name, word_next(words)),
-               "the network");
+    if (!word_path(story, path, &deed.tenant, &deed.name)) {
+        return false;
+    }
+    deed.cidr = word_next(words);
+    return done(story, &deed, "the network");
 }
 
 /* An instance that runs already. */
 static bool given_instance(struct story *story, struct words *words)
 {
-    struct desk *desk = story_desk(story);
     char path[STORY_LINE];
-    struct say_instance wish = { .tenant = "" };
+    struct deed deed = { .who = "root", .verb = DEED_CREATE, .noun = DEED_INSTANCE };
     (void)text_copy(path, sizeof(path), slice_text(word_next(words)));
-    if (!word_path(story, path, &wish.tenant, &wish.name)) {
+    if (!word_path(story, path, &deed.tenant, &deed.name)) {
         return false;
     }
-    wish.network = word_value(words, "network");
-    if (!done(story, say_create(desk, desk->operator_person, &wish), "the instance")) {
+    deed.size = (struct quota_amounts){ { 1, UINT64_C(96) << 20, 0, 0 } };
+    deed.network = word_value(words, "network");
+    if (!word_amounts(story, words, &deed.size) || !done(story, &deed, "the instance")) {
         return false;
     }
-    const struct instance_row *row = desk_instance(desk, wish.tenant, wish.name);
-    for (uint32_t i = 0; i < desk->nodes_count; i++) {
-        if (desk->nodes[i].id == row->node.value) {
-            desk_report(desk, &desk->nodes[i], row, WIRE__OBSERVED__OBSERVED_RUNNING);
-        }
+    struct seen_instance seen;
+    uint32_t patience = 0;
+    stage_instance(story->stage, deed.tenant, deed.name, &seen);
+    while (strcmp(seen.state, "running") != 0 && stage_goes_on(story->stage, patience++)) {
+        stage_instance(story->stage, deed.tenant, deed.name, &seen);
     }
-    CHECK(row->state == WIRE__INSTANCE_STATE__INSTANCE_STATE_RUNNING);
-    return true;
+    return strcmp(seen.state, "running") == 0 ||
+           story_wrong(story, "the instance does not run: %s %s", seen.state, seen.reason);
 }
 
 bool story_given(struct story *story, struct words *words)
 {
+    char why[STAGE_TEXT] = "";
     if (word_is(words, "cell")) {
         return given_cell(story, words);
+    }
+    if (story_stage(story) == NULL) {
+        return false;
+    }
+    if (word_is(words, "nodes")) {
+        if (!words_are(words, "are", "played", "by") || !word_is(words, "hand")) {
+            return story_wrong(story, "nodes are played by hand, or are not said to be");
+        }
+        story->by_hand = true;
+        return stage_by_hand(story->stage, why) || story_wrong(story, "%s", why);
     }
     if (word_is(words, "node")) {
         return given_node(story, words);
@@ -131,11 +133,8 @@ bool story_given(struct story *story, struct words *words)
         return given_instance(story, words);
     }
     if (word_is(words, "auditor")) {
-        struct desk *desk = story_desk(story);
-        return done(
-            story,
-            say_user(desk, desk->operator_person, word_next(words), WIRE__ROLE__ROLE_AUDITOR, NULL),
-            "the auditor");
+        return stage_person(story->stage, word_next(words), NULL, why) ||
+               story_wrong(story, "the auditor cannot be given: %s", why);
     }
     return story_wrong(story, "\"%s\" cannot be given", word_next(words));
 }

@@ -1,4 +1,4 @@
 given   tenant a
 when    time passes 1s
 given   tenant b
-always  ledger = inventory ; each accepted write has exactly one leaf ; a second engine has the same digest
+always  ledger = inventory ; each accepted write has exactly one leaf ; replicas have the same digest

@@ -1,3 +1,3 @@
 given   tenant a
 then    networks of a are few
-always  ledger = inventory ; each accepted write has exactly one leaf ; a second engine has the same digest
+always  ledger = inventory ; each accepted write has exactly one leaf ; replicas have the same digest

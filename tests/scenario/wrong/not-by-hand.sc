@@ -1,0 +1,4 @@
+given   tenant a ; node n1
+when    a creates instance a/web -> accepted
+when    n1 reports a/web running
+always  ledger = inventory
