@@ -81,6 +81,13 @@ bool engine_more(const struct engine *engine)
     return engine->more;
 }
 
+bool engine_turn_due(const struct engine *engine)
+{
+    return engine->role == ENGINE_LEADING &&
+           (engine->words_count > 0 || engine->queue_first != 0 || engine->round_wanted ||
+            engine->round_open);
+}
+
 bool engine_diverged(const struct engine *engine)
 {
     return engine->diverged;

@@ -110,6 +110,9 @@ void engine_step(struct engine *engine, const struct engine_event *event, struct
 /* The last step left something for the next: the shell gives ENGINE_MORE before the turn ends. */
 bool engine_more(const struct engine *engine);
 
+/* Something waits to be proposed or confirmed: ENGINE_TURN has work. */
+bool engine_turn_due(const struct engine *engine);
+
 /* For restore (before the first step), the mirror, and reports. */
 struct state *engine_state(struct engine *engine);
 void engine_restored(struct engine *engine, uint64_t index);

@@ -18,7 +18,7 @@ enum ask_phase {
     ASK_FORWARDED,  /* Another controller has it. */
     ASK_QUEUED,     /* Planned; goes into the next entry. */
     ASK_SUBMITTED,  /* In an entry. */
-    ASK_READING,    /* Waits for a confirmed round that began after it came. */
+    ASK_READING,    /* Waits for a confirmed round that began after it came; or a refusal does. */
     ASK_WAITING,    /* An operation is waited for. */
     ASK_KEYS,       /* A certificate is being made. */
     ASK_CONSOLE,    /* A node reads its console log. */
@@ -252,6 +252,8 @@ void asks_init(struct engine *engine);
 void asks_arrive(struct engine *engine, Wire__Request *request, uint64_t handle, uint64_t origin);
 /* request: what the slot holds, decoded; NULL: not at hand. */
 void asks_plan(struct engine *engine, uint32_t slot, Wire__Request *request);
+/* Once more, by rows that a confirmed round showed to be fresh. */
+void asks_plan_confirmed(struct engine *engine, uint32_t slot);
 void asks_applied(
     struct engine *engine, uint64_t ticket, const struct outcome *outcomes, size_t count);
 void asks_lost(struct engine *engine, uint64_t ticket);

@@ -119,16 +119,27 @@ void asks_land(struct engine *engine, struct ask *ask)
     }
 }
 
+/* A leader that was deposed and does not know it yet refuses by rows that are old: what was made
+ * meanwhile is "not found". A refusal is an answer from state, and as fresh as a read. INV-LOG-7 */
 static void refused_by_plan(
-    struct engine *engine, uint32_t slot, Wire__Request *request, const struct outcome *outcome)
+    struct engine *engine,
+    uint32_t slot,
+    Wire__Request *request,
+    const struct outcome *outcome,
+    bool confirmed)
 {
+    bool of_rows = outcome->reject != REJECT_UNFIT; /* That one says: elsewhere, or later. */
+    if (of_rows && !confirmed) {
+        reads_arrive(engine, slot);
+        return;
+    }
     Wire__Answer *answer = asks_answer_new(engine, request);
     asks_problem(engine, answer, outcome);
     refusals_note(engine, request, outcome->reject);
     asks_answer(engine, slot, answer);
 }
 
-void asks_plan(struct engine *engine, uint32_t slot, Wire__Request *request)
+static void plan(struct engine *engine, uint32_t slot, Wire__Request *request, bool confirmed)
 {
     struct outcome outcome = { .reject = REJECT_NONE };
     request = request != NULL ? request : asks_request(engine, slot);
@@ -160,10 +171,21 @@ void asks_plan(struct engine *engine, uint32_t slot, Wire__Request *request)
         outcome.problem.hint = "Deletes and revocations are still taken.";
     }
     if (outcome.reject != REJECT_NONE || !choose(engine, slot, request, &outcome)) {
-        refused_by_plan(engine, slot, request, &outcome);
+        refused_by_plan(engine, slot, request, &outcome, confirmed);
         return;
     }
     asks_queue(engine, slot);
+}
+
+void asks_plan(struct engine *engine, uint32_t slot, Wire__Request *request)
+{
+    plan(engine, slot, request, false);
+}
+
+void asks_plan_confirmed(struct engine *engine, uint32_t slot)
+{
+    CHECK(!engine->asks[slot].reads);
+    plan(engine, slot, NULL, true);
 }
 
 /* ---- Proposing ---- */

@@ -95,7 +95,11 @@ void reads_more(struct engine *engine)
         if (!engine_room(engine)) {
             return;
         }
-        answer_now(engine, slot, false);
+        if (ask->reads) {
+            answer_now(engine, slot, false);
+        } else {
+            asks_plan_confirmed(engine, slot);
+        }
     }
 }
 

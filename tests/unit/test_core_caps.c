@@ -124,8 +124,9 @@ Test(core_caps, the_planner_counts_what_it_has_in_flight)
         (void)say_create(desk, lab.ann, &wish);
     }
     desk->later = false;
-    cr_assert_eq(desk_answer(desk, first + 2)->reject, REJECT_NO_CAPACITY); /* At the door. */
+    cr_assert_null(desk_answer(desk, first + 2)); /* Until it is known who leads. INV-LOG-7 */
     desk_turn(desk);
+    cr_assert_eq(desk_answer(desk, first + 2)->reject, REJECT_NO_CAPACITY); /* At the door. */
     cr_assert_eq(desk_answer(desk, first)->reject, 0);
     cr_assert_eq(desk_answer(desk, first + 1)->reject, 0);
     cr_assert_neq(lab_row(&lab, "m1")->node.value, lab_row(&lab, "m2")->node.value);
