@@ -8,7 +8,8 @@
 
 #include <string.h>
 
-static const uint32_t magic = UINT32_C(0x4c54445a); /* "ZDTL" */
+static const uint32_t magic = UINT32_C(0x4c54445a);
+_Static_assert(RECORD_MAGIC_FIRST == 'Z', "the magic is ZDTL, in the order of its bytes");
 /* Fixed: the checksum finds damage. Whoever can write our disk could write anything. */
 static const struct hash_key key = { UINT64_C(0x7564617473752d6a), UINT64_C(0x6f75726e616c2d31) };
 

@@ -44,6 +44,14 @@ bool record_seal(
  * whether the record belongs there is the caller's question. */
 bool record_parse(struct slice bytes, struct record_header *header_out, struct slice *payload_out);
 
+enum { RECORD_MAGIC_AT = 8, RECORD_MAGIC_FIRST = 'Z' };
+
+/* Surely no record begins here: one look at one byte. */
+static inline bool record_cannot_stand(const uint8_t *bytes)
+{
+    return bytes[RECORD_MAGIC_AT] != RECORD_MAGIC_FIRST;
+}
+
 /* Cheap look at the header alone: may a record of this journal and epoch stand at this offset? */
 bool record_may_stand(struct slice bytes, uint64_t journal, uint64_t epoch, uint64_t offset);
 

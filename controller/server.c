@@ -337,6 +337,11 @@ void server_tick(struct server *server, uint64_t now_ms, uint64_t wall_ms)
     (void)mirror_drain(server, false); /* Unfitness shows in the next members_tell. */
 }
 
+bool server_turn_due(const struct server *server)
+{
+    return engine_more(server->engine) || engine_turn_due(server->engine);
+}
+
 void server_turn(struct server *server, uint64_t now_ms, uint64_t wall_ms)
 {
     server_now(server, now_ms, wall_ms);

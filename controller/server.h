@@ -88,6 +88,8 @@ void server_renew(
     uint32_t epoch,
     bool late);
 void server_tick(struct server *server, uint64_t now_ms, uint64_t wall_ms);
+/* Is there anything for server_turn to do? Calling it nevertheless does no harm. */
+bool server_turn_due(const struct server *server);
 /* The input of this turn of the loop is over. */
 void server_turn(struct server *server, uint64_t now_ms, uint64_t wall_ms);
 

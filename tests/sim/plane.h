@@ -3,6 +3,7 @@
  * the daemons' own agent on every node, over disks, streams, keys and hypervisors that fail.
  *
  *   plane_run        events in order of time; trace, odds, violations
+ *   plane_time       clocks, what work costs, machines that are busy or stand still
  *   plane_story      the life of one seed: begin a cell, trouble, heal, the last judgement
  *   plane_net        streams between machines: a stream loses its tail, never its middle
  *   plane_controller a controller's process: start, crash, and what server.h asks of its host
@@ -18,6 +19,7 @@
 #ifndef TESTS_SIM_PLANE_H
 #define TESTS_SIM_PLANE_H
 
+#include "base/limits.h"
 #include "base/prng.h"
 #include "base/slice.h"
 
@@ -26,23 +28,41 @@
 #include <stdint.h>
 
 enum {
-    PLANE_CONTROLLERS = 5, /* Machines 0 … 4; a seed uses three or five of them. */
-    PLANE_NODES = 3,       /* Machines 5 … 7; a seed uses two or three of them. */
-    PLANE_MACHINES = PLANE_CONTROLLERS + PLANE_NODES,
-    PLANE_EVENTS = 1 << 16, /* Waiting at once. */
-    PLANE_REQUESTS = 1024,  /* Of one seed. */
-    PLANE_CLIENTS = 6,
-    PLANE_INDEXES = 1 << 16,
-    PLANE_DOMAINS = 64, /* Of one fake hypervisor. */
+    PLANE_CONTROLLERS = LIMIT_CONTROLLERS, /* Machines 0 … 6; a seed begins with three or five. */
+    PLANE_NODES = 2048,                    /* At most; machines from PLANE_CONTROLLERS on. */
+    PLANE_TENANTS = 64,
+    PLANE_CLIENTS = 256,       /* At most, with the operator, who is client 0. */
+    PLANE_SEQUENCES = 1 << 20, /* Ids that one seed can give. */
+    PLANE_INDEXES = 1 << 20,
+    PLANE_EVENTS = 1 << 20, /* Waiting at once. */
+    PLANE_INBOX = 128,      /* Letters waiting at one machine, and PLANE_INBOX_PEER more for */
+    PLANE_INBOX_PEER = 8,   /* each other machine: channels are not wider. */
+    PLANE_DOMAINS = 128,    /* Of one fake hypervisor. */
     PLANE_CELL = 7,
     PLANE_KEY = 24,
     PLANE_NAME = 24,
+};
+#define PLANE_NONE UINT32_MAX
+
+/* How large a world is. What is 0 is drawn by the seed. */
+struct plane_conf {
+    uint32_t controllers; /* That begin the cell. */
+    uint32_t nodes;
+    uint32_t tenants;
+    uint32_t clients;   /* Of tenants, beside the operator. */
+    uint32_t instances; /* Each tenant's cap. */
+    uint32_t requests;  /* At most, of all. */
+    uint64_t life_ms;   /* Trouble ends then. */
+    uint64_t think_ms;  /* Most that a client rests between two requests. */
 };
 
 enum plane_kind {
     PLANE_TICK = 1,   /* machine: a controller's clock. */
     PLANE_TURN,       /* machine: the input of its loop's turn is over. */
+    PLANE_FREE,       /* machine: it takes the next of its inbox. */
     PLANE_LETTER,     /* machine ← a; b: session. */
+    PLANE_RAFT,       /* The same, of consensus: bytes are the message in the frame. */
+    PLANE_ASK,        /* machine: its api; a: client; b: the attempt; bytes: Asks. */
     PLANE_LINK_UP,    /* machine sees a come; b: session. */
     PLANE_LINK_DOWN,  /* machine sees a go; b: session. */
     PLANE_CONNECT,    /* machine and a try to meet. */
@@ -86,6 +106,7 @@ enum plane_fault {
     PLANE_ASKED_TWICE,
     PLANE_ANSWER_LOST,
     PLANE_WALL_JUMP,
+    PLANE_STANDSTILL,
     PLANE_KEYS_LATE,
     PLANE_KEYS_DIED,
     PLANE_NODE_CRASH,
@@ -101,6 +122,8 @@ enum plane_fault {
     PLANE_SNAPSHOT_FETCHED,
     PLANE_SNAPSHOT_DAMAGED,
     PLANE_MIRROR_STARTED_OVER,
+    PLANE_NARROW,
+    PLANE_INBOX_FULL,
     PLANE_ELECTION,
     PLANE_FORWARDED,
     PLANE_FAULTS
@@ -127,7 +150,7 @@ enum plane_checker {
 };
 
 struct plane_event {
-    uint64_t at_ms;
+    uint64_t at_us;
     uint64_t order; /* Ties are broken by age. */
     enum plane_kind kind;
     uint32_t machine;
@@ -138,16 +161,37 @@ struct plane_event {
     uint8_t *bytes; /* Owned. */
 };
 
-/* One stream at most between two machines. Index [low][high]. */
-struct plane_stream {
-    uint64_t session; /* 0: none. */
-    bool waiting;     /* A CONNECT is on its way. */
-};
-
+/* What one end of a link knows. */
 struct plane_end {
     uint64_t session; /* The stream that this end sees up; 0: none. */
-    uint64_t last_ms; /* Nothing of it arrives here earlier. */
+    uint64_t last_us; /* Nothing of it arrives here earlier. */
     bool stalled;     /* A cut ate something: what follows does not arrive either. */
+};
+
+/* Between a controller and any other machine; one stream at most. Side 0 is the machine with the
+ * lower number. */
+struct plane_link {
+    uint64_t session; /* 0: none. */
+    bool waiting;     /* A CONNECT is on its way. */
+    struct plane_end ends[2];
+    bool cut[2];         /* What this side sends is lost. */
+    uint64_t free_us[2]; /* When all that this side sent is on the wire. */
+};
+
+/* A machine's clock, as its programs read it. */
+struct plane_clock {
+    uint64_t since_us; /* Of the world, when the rate changed last. */
+    uint64_t local_us; /* What it showed then. */
+    uint64_t rate_ppm; /* 1,000,000: as the world's. 0: it stands. */
+    int64_t wall_offset_ms;
+};
+
+struct plane_inbox {
+    struct plane_event *ring; /* Owned; of `capacity`. */
+    uint32_t capacity;
+    uint32_t first;
+    uint32_t count;
+    bool freeing; /* A FREE is on its way. */
 };
 
 struct plane_machine {
@@ -155,14 +199,19 @@ struct plane_machine {
     bool exists;
     bool up;
     uint32_t life;
-    int64_t wall_offset_ms;
+    struct plane_clock clock;
+    uint64_t busy_us;  /* It takes no input before. */
+    uint64_t stood_us; /* How long it stood still, in all. */
+    uint64_t slow;     /* Its work costs so many times as much. */
+    struct plane_inbox inbox;
+    uint64_t newest_letter; /* That arrived here, by age. */
 };
 
 struct plane_weather {
-    bool cut[PLANE_MACHINES][PLANE_MACHINES]; /* From, to. */
-    uint64_t drop;                            /* Per ten thousand frames. */
-    uint64_t delay_max_ms;
-    uint64_t straggler; /* Per ten thousand frames: half a second late, and all behind it. */
+    uint64_t drop; /* Per ten thousand frames. */
+    uint64_t delay_max_us;
+    uint64_t straggler;    /* Per ten thousand frames: half a second late, and all behind it. */
+    uint64_t bytes_per_ms; /* Of each direction of a link; 0: no bound. */
 };
 
 struct plane_tally {
@@ -174,6 +223,7 @@ struct plane_tally {
     uint64_t acknowledged;
     uint64_t refused;
     uint64_t entries;
+    uint64_t queued_most; /* Longest inbox of a machine. */
     uint64_t hash;
     bool failed;
     char what[256];
@@ -182,21 +232,23 @@ struct plane_tally {
 struct plane {
     struct prng prng;
     uint64_t seed;
+    struct plane_conf conf; /* What the seed drew is filled in. */
+    uint64_t now_us;
     uint64_t now_ms;
     uint64_t until; /* Stop at this event; 0: never. */
     bool verbose;
     const char *lie; /* NULL: none. */
     bool trouble;    /* Faults may strike. */
     bool done;
-    uint32_t controllers; /* Three or five. */
-    uint32_t nodes;
+    uint32_t machines_count;
     struct plane_weather weather;
-    struct plane_machine machines[PLANE_MACHINES];
-    struct plane_stream streams[PLANE_MACHINES][PLANE_MACHINES];
-    struct plane_end ends[PLANE_MACHINES][PLANE_MACHINES]; /* [here][there]. */
+    struct plane_machine *machines; /* Owned; controllers, then nodes. */
+    struct plane_link *links;       /* Owned; plane_link_of. */
+    uint32_t *machine_of;           /* Owned; by sequence of the id: machine + 1. */
     uint64_t sessions;
-    struct plane_event *queue; /* Owned; heap of PLANE_EVENTS. */
+    struct plane_event *queue; /* Owned; a heap. */
     uint32_t queue_count;
+    uint32_t queue_capacity;
     uint64_t event_order;
     struct plane_tally *tally;
 };
@@ -224,9 +276,50 @@ void plane_post(
     uint64_t b,
     struct slice bytes);
 void plane_after(struct plane *plane, uint64_t delay_ms, enum plane_kind kind, uint32_t machine);
+void plane_post_us(
+    struct plane *plane,
+    uint64_t delay_us,
+    enum plane_kind kind,
+    uint32_t machine,
+    uint64_t a,
+    uint64_t b,
+    struct slice bytes);
+void *plane_zeroed(size_t count, size_t size); /* Owned by the caller; never NULL. */
 /* Runs events until `ready` says so; false: not within `patience_ms`. */
 bool plane_until(struct plane *plane, uint64_t patience_ms, bool (*ready)(struct plane *plane));
-uint64_t plane_wall(const struct plane *plane, uint32_t machine);
+
+/* ---- plane_time.c ---- */
+enum plane_cost {
+    PLANE_COST_LETTER = 1, /* A frame of another machine: read, decoded, one step. */
+    PLANE_COST_ASK,        /* A request of a client: authority, plan. */
+    PLANE_COST_TICK,
+    PLANE_COST_APPLY, /* An entry: decoded, applied, mirrored. */
+    PLANE_COST_SYNC,  /* Of the log, to a disk that does nothing else. */
+    PLANE_COST_AGENT, /* One step of an agent. */
+    PLANE_COST_START, /* Of a domain, until the hypervisor says that it runs. */
+    PLANE_COST_STOP,
+    PLANE_COST_ERASE,
+    PLANE_COST_SEGMENT,
+    PLANE_COST_LOOK, /* Observe, survey, console. */
+    PLANE_COSTS_END
+};
+uint64_t plane_cost(enum plane_cost cost);                        /* Microseconds, as measured. */
+uint64_t plane_now(const struct plane *plane, uint32_t machine);  /* CLOCK_BOOTTIME, ms. */
+uint64_t plane_wall(const struct plane *plane, uint32_t machine); /* 1970 UTC, ms. */
+void plane_clock_rate(struct plane *plane, uint32_t machine, uint64_t rate_ppm);
+/* How long `ms` of the machine's clock last in the world. */
+uint64_t plane_lasts_us(const struct plane *plane, uint32_t machine, uint64_t ms);
+/* Its work took so long: it takes no input meanwhile, and what it sends leaves afterwards. */
+void plane_spend(struct plane *plane, uint32_t machine, uint64_t us);
+/* It stands still, and hears everything later. */
+void plane_pause(struct plane *plane, uint32_t machine, uint64_t ms);
+/* Its process is new, or gone: nothing of what kept it busy counts any more. */
+void plane_wake(struct plane *plane, uint32_t machine);
+/* True: the event has to wait for its machine. It was taken over, with its bytes. */
+bool plane_wait(struct plane *plane, const struct plane_event *event);
+void plane_freed(struct plane *plane, uint32_t machine); /* The next one, when it can. */
+/* The next of the inbox; false: none, or the machine is still busy. */
+bool plane_next(struct plane *plane, uint32_t machine, struct plane_event *event_out);
 /* Encodes and decodes: what does not travel well ends the seed. The frame lives until the next. */
 struct slice plane_encode(struct plane *plane, const Wire__Frame *frame);
 const Wire__Frame *plane_decode(struct plane *plane, struct slice bytes);
@@ -237,15 +330,15 @@ void plane_live(struct plane *plane);
 /* ---- plane_net.c ---- */
 void plane_send(struct plane *plane, uint32_t from, const Wire__Frame *frame);
 void plane_letter(struct plane *plane, const struct plane_event *event);
-void plane_link(struct plane *plane, const struct plane_event *event);
+void plane_link_event(struct plane *plane, const struct plane_event *event);
 void plane_connect(struct plane *plane, uint32_t one, uint32_t other);
 void plane_break(struct plane *plane, const struct plane_event *event);
 /* The machine's link is gone or back. */
 void plane_unlink(struct plane *plane, uint32_t machine);
 void plane_relink(struct plane *plane, uint32_t machine);
-/* After the weather changed: streams through a cut will end. */
-void plane_cut(struct plane *plane);
-uint32_t plane_machine_of(const struct plane *plane, uint64_t id);
+uint32_t plane_machine_of(const struct plane *plane, uint64_t id); /* PLANE_NONE: nobody. */
+void plane_machine_is(struct plane *plane, uint32_t machine, uint64_t id);
+struct plane_link *plane_link_of(struct plane *plane, uint32_t one, uint32_t other);
 void plane_weather(struct plane *plane);
 void plane_cut_off(struct plane *plane, uint32_t machine);
 
@@ -257,7 +350,6 @@ void plane_controller_event(struct plane *plane, const struct plane_event *event
 void plane_controller_frame(
     struct plane *plane, uint32_t machine, uint32_t from, const Wire__Frame *frame);
 void plane_controller_link(struct plane *plane, uint32_t machine, uint32_t peer, bool up);
-void plane_controller_ask(struct plane *plane, uint32_t machine, const Wire__Ask *ask);
 void plane_controller_crash(struct plane *plane, uint32_t machine, bool power);
 void plane_controller_full(struct plane *plane, uint32_t machine, bool full);
 void plane_controller_break(struct plane *plane, uint32_t machine);
@@ -265,10 +357,11 @@ void plane_controller_break(struct plane *plane, uint32_t machine);
 void plane_controller_odds(struct plane *plane, uint32_t machine, uint64_t die, uint64_t fail);
 struct server *plane_server(struct plane *plane, uint32_t machine); /* NULL: it is down. */
 struct store *plane_store(struct plane *plane, uint32_t machine);
-uint32_t plane_leader(struct plane *plane); /* PLANE_MACHINES: nobody. */
+uint32_t plane_leader(struct plane *plane); /* PLANE_NONE: nobody. */
 
 /* ---- plane_node.c ---- */
 void plane_nodes_begin(struct plane *plane);
+void plane_nodes_end(struct plane *plane);
 void plane_node_join(struct plane *plane, uint32_t machine, uint64_t id);
 void plane_node_event(struct plane *plane, const struct plane_event *event);
 void plane_node_frame(
@@ -290,7 +383,8 @@ struct plane_domain {
     uint64_t epoch;
     uint64_t boots;
 };
-void plane_host_begin(struct plane *plane, uint32_t machine);
+void plane_hosts_begin(struct plane *plane);
+void plane_hosts_end(void);
 void plane_host_power(struct plane *plane, uint32_t machine);
 void plane_host_verb(struct plane *plane, uint32_t machine, const Wire__Frame *frame);
 void plane_host_event(struct plane *plane, const struct plane_event *event);
@@ -326,13 +420,16 @@ struct plane_request {
     enum plane_act act;
     enum plane_state state;
     uint32_t client;
-    uint32_t tenant;  /* Index; 0 red, 1 blue. */
-    uint32_t machine; /* TOKEN, JOIN: whose. */
+    uint32_t tenant;  /* Index. */
+    uint32_t machine; /* TOKEN, JOIN: whose, */
+    uint32_t life;    /* and how often it was made anew. */
     uint32_t object;  /* Request that created what this one is about; its own number for creates. */
     uint32_t network; /* CREATE: request that made its network; 0: none. */
     bool flag;        /* CREATE: stopped. STOP: force. */
     bool unsure;      /* An attempt's outcome is unknown. */
     bool ending;      /* A delete was asked for. */
+    bool listed;      /* Among what its tenant's clients may choose. */
+    uint32_t found;   /* Rows of this name, at the end. */
     uint64_t principal;
     uint64_t operation; /* Once acknowledged. */
     uint64_t resource;
@@ -343,7 +440,7 @@ struct plane_request {
     char name[PLANE_NAME];
 };
 
-extern struct plane_request plane_requests[PLANE_REQUESTS]; /* Number 0 is none. */
+extern struct plane_request *plane_requests; /* Number 0 is none. */
 extern uint32_t plane_requests_count;
 
 void plane_clients_begin(struct plane *plane);
@@ -356,20 +453,28 @@ struct plane_request *plane_ask(
     struct plane *plane, enum plane_act act, uint32_t tenant, uint32_t machine);
 bool plane_clients_idle(const struct plane *plane);
 void plane_clients_busy(struct plane *plane, bool busy);
+void plane_clients_end(struct plane *plane);
 void plane_clients_only(uint32_t machine); /* The only controller that is asked from now on. */
 void plane_client_ahead(void);             /* Believes in a newer state than there is. */
 
 uint32_t plane_request_new(struct plane *plane, enum plane_act act, uint32_t client);
 /* Chooses and fills one; 0: nothing sensible to do now. */
-uint32_t plane_request_choose(struct plane *plane, uint32_t client, uint32_t tenant);
+uint32_t plane_request_choose(struct plane *plane, uint32_t client);
+/* It exists, as far as is known: clients may choose it; or they may no more. */
+void plane_request_list(struct plane *plane, uint32_t number, bool listed);
 /* The same bytes at every attempt. Lives until the next call. */
-const Wire__Request *plane_request_wire(const struct plane_request *request, uint32_t attempt);
+const Wire__Request *plane_request_wire(
+    const struct plane *plane, const struct plane_request *request, uint32_t attempt);
 /* False: it must be asked again. */
 bool plane_request_answered(
     struct plane *plane, struct plane_request *request, const Wire__Answer *answer);
 const char *plane_act_name(enum plane_act act);
 extern uint64_t plane_users[PLANE_CLIENTS]; /* Principal of each client. */
-extern uint64_t plane_tenants[2];
+extern uint64_t plane_tenants[PLANE_TENANTS];
+static inline uint32_t plane_tenant_of(const struct plane *plane, uint32_t client)
+{
+    return client % plane->conf.tenants;
+}
 
 /* ---- plane_fault.c ---- */
 void plane_fault(struct plane *plane);
@@ -377,18 +482,25 @@ void plane_heal(struct plane *plane);
 
 /* ---- plane_check.c, plane_leaves.c ---- */
 void plane_check_begin(struct plane *plane);
+void plane_check_over(void); /* Gives its memory back. */
+/* The client was told that this request is done. */
+void plane_check_told(struct plane *plane, uint32_t request);
+void plane_check_all(struct plane *plane); /* Every state as a whole. */
 void plane_check_machine(struct plane *plane, uint32_t machine);
 void plane_check_forget(struct plane *plane, uint32_t machine); /* It starts anew, from disk. */
-void plane_check_owners(struct plane *plane);
+/* What runs on this node runs nowhere else. */
+void plane_check_owner(struct plane *plane, uint32_t machine);
 /* `order`: a verb that starts this instance. */
 void plane_check_start(struct plane *plane, uint32_t machine, const Wire__Assignment *order);
 bool plane_check_converged(struct plane *plane);
 const char *plane_check_why(void); /* What had not converged. */
 void plane_check_end(struct plane *plane);
 void plane_leaves_begin(struct plane *plane);
+void plane_leaves_end(void);
 struct engine;
 void plane_leaves_check(struct plane *plane, uint32_t machine, struct engine *engine);
 void plane_leaves_forget(struct plane *plane, uint32_t machine);
+void plane_leaves_flushed(uint32_t machine); /* What was seen of them survives a crash. */
 /* What was seen of the chain, else of the tree, is spoilt. */
 void plane_leaves_forge(uint32_t machine, bool chain);
 

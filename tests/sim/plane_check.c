@@ -9,33 +9,67 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SEQUENCES = 1 << 14 };
+/* In a large cell the whole of a state is looked at every so many entries. */
+enum { ROWS_EACH_TIME = 96, AGAIN_EACH_TIME = 4 };
 
 struct order_seen {
     uint64_t generation;
     uint64_t epoch;
 };
 
-static uint64_t digests[PLANE_INDEXES]; /* Of any controller, by index; 0: not seen. */
-static uint64_t applied[PLANE_CONTROLLERS];
-static struct order_seen rows_seen[PLANE_CONTROLLERS][SEQUENCES];
-static struct order_seen started[SEQUENCES];
+/* What was seen of one controller's states; it forgets when it starts anew, from disk. */
+struct seen {
+    uint64_t applied;
+    uint64_t whole;          /* Index at which the whole state was looked at last. */
+    uint32_t told;           /* So many of the acknowledged were looked up in it. */
+    uint32_t again;          /* And so many of them once more, in turn. */
+    struct order_seen *rows; /* By sequence. */
+};
+
+static uint64_t *digests; /* Of any controller, by index; 0: not seen. */
+static struct seen seen_of[PLANE_CONTROLLERS];
+static struct order_seen *started; /* By sequence. */
+static uint32_t *runs_on;          /* By sequence: machine that was last seen to run it; 0: none. */
+static uint32_t *told;             /* Requests in the order of their acknowledgement. */
+static uint32_t told_count;
 
 void plane_check_begin(struct plane *plane)
 {
-    memset(digests, 0, sizeof(digests));
-    memset(applied, 0, sizeof(applied));
-    memset(rows_seen, 0, sizeof(rows_seen));
-    memset(started, 0, sizeof(started));
+    digests = plane_zeroed(PLANE_INDEXES, sizeof(*digests));
+    started = plane_zeroed(PLANE_SEQUENCES, sizeof(*started));
+    runs_on = plane_zeroed(PLANE_SEQUENCES, sizeof(*runs_on));
+    told = plane_zeroed(plane->conf.requests + 1, sizeof(*told));
+    for (uint32_t i = 0; i < PLANE_CONTROLLERS; i++) {
+        seen_of[i].rows = plane_zeroed(PLANE_SEQUENCES, sizeof(*seen_of[i].rows));
+    }
     plane_leaves_begin(plane);
+}
+
+void plane_check_over(void)
+{
+    for (uint32_t i = 0; i < PLANE_CONTROLLERS; i++) {
+        free(seen_of[i].rows);
+    }
+    free(digests);
+    free(started);
+    free(runs_on);
+    free(told);
+    plane_leaves_end();
 }
 
 void plane_check_forget(struct plane *plane, uint32_t machine)
 {
+    struct seen *seen = &seen_of[machine];
     CHECK(machine < PLANE_CONTROLLERS);
-    applied[machine] = 0;
-    memset(rows_seen[machine], 0, sizeof(rows_seen[machine]));
+    free(seen->rows);
+    *seen = (struct seen){ .rows = plane_zeroed(PLANE_SEQUENCES, sizeof(*seen->rows)) };
     plane_leaves_forget(plane, machine);
+}
+
+void plane_check_told(struct plane *plane, uint32_t request)
+{
+    CHECK(told_count <= plane->conf.requests);
+    told[told_count++] = request;
 }
 
 /* ---- One state ---- */
@@ -56,7 +90,9 @@ static void check_digest(
     if (plane->lie != NULL && strcmp(plane->lie, "split") == 0) {
         return; /* The engines must find this one by themselves. */
     }
-    CHECK(index < PLANE_INDEXES);
+    if (index >= PLANE_INDEXES) {
+        plane_fail(plane, "BOUND more entries than the simulator can remember");
+    }
     plane_checked(plane, PLANE_CHECK_DIGEST);
     plane_hash(plane, digest);
     if (digests[index] == 0) {
@@ -99,29 +135,38 @@ static void check_ledger(struct plane *plane, uint32_t machine, const struct sta
     }
 }
 
+static void look_up(
+    struct plane *plane,
+    uint32_t machine,
+    const struct plane_request *request,
+    const struct state *state)
+{
+    uint64_t tenant =
+        request->client == 0 ? 0 : plane_tenants[plane_tenant_of(plane, request->client)];
+    const struct operation_row *row = state_write(state, tenant, request->principal, request->key);
+    plane_checked(plane, PLANE_CHECK_ACKNOWLEDGED);
+    if (row == NULL || row->head.id != request->operation) { /* INV-IDEM-1 */
+        plane_fail(
+            plane,
+            "LOST m%u: %s %s was acknowledged at %llu",
+            machine,
+            plane_act_name(request->act),
+            request->name,
+            (unsigned long long)request->index);
+    }
+}
+
+/* What was acknowledged is in every state that is as new, and stays in it. */
 static void check_acknowledged(
     struct plane *plane, uint32_t machine, uint64_t index, const struct state *state)
 {
-    for (uint32_t i = 1; i <= plane_requests_count; i++) {
-        const struct plane_request *request = &plane_requests[i];
-        if (request->state != PLANE_ACKNOWLEDGED || request->index > index ||
-            request->act == PLANE_ACT_READ || request->act == PLANE_ACT_JOIN) {
-            continue;
-        }
-        uint64_t tenant = request->client == 0 ? 0 : plane_tenants[request->client % 2];
-        const struct operation_row *row =
-            state_write(state, tenant, request->principal, request->key);
-        plane_checked(plane, PLANE_CHECK_ACKNOWLEDGED);
-        if (row == NULL || row->head.id != request->operation) { /* INV-IDEM-1 */
-            plane_fail(
-                plane,
-                "LOST m%u at %llu: %s %s was acknowledged at %llu",
-                machine,
-                (unsigned long long)index,
-                plane_act_name(request->act),
-                request->name,
-                (unsigned long long)request->index);
-        }
+    struct seen *seen = &seen_of[machine];
+    while (seen->told < told_count && plane_requests[told[seen->told]].index <= index) {
+        look_up(plane, machine, &plane_requests[told[seen->told++]], state);
+    }
+    for (uint32_t i = 0; i < AGAIN_EACH_TIME && seen->told > 0; i++) {
+        seen->again = (seen->again + 1) % seen->told;
+        look_up(plane, machine, &plane_requests[told[seen->again]], state);
     }
 }
 
@@ -151,13 +196,30 @@ static void check_maker(
 static void check_generation(struct plane *plane, uint32_t machine, const struct instance_row *row)
 {
     uint64_t at = id_sequence(row->head.id);
-    CHECK(at < SEQUENCES);
-    struct order_seen *seen = &rows_seen[machine][at];
+    if (at >= PLANE_SEQUENCES) {
+        plane_fail(plane, "BOUND more ids than the simulator can remember");
+    }
+    struct order_seen *seen = &seen_of[machine].rows[at];
     plane_checked(plane, PLANE_CHECK_GENERATION);
     if (row->generation < seen->generation || row->epoch < seen->epoch) { /* INV-VM-2 */
         plane_fail(plane, "GENERATION m%u: %s goes back", machine, row->name.text);
     }
     *seen = (struct order_seen){ row->generation, row->epoch };
+}
+
+/* Everything in one state, however it came about. */
+static void check_whole(struct plane *plane, uint32_t machine, const struct state *state)
+{
+    check_ledger(plane, machine, state);
+    for (const struct instance_row *row = state_first(state, TABLE_INSTANCE); row != NULL;
+         row = state_next(state, TABLE_INSTANCE, row)) {
+        check_maker(plane, machine, row->name.text, row->head.id, PLANE_ACT_CREATE);
+        check_generation(plane, machine, row);
+    }
+    for (const struct network_row *row = state_first(state, TABLE_NETWORK); row != NULL;
+         row = state_next(state, TABLE_NETWORK, row)) {
+        check_maker(plane, machine, row->name.text, row->head.id, PLANE_ACT_NETWORK);
+    }
 }
 
 void plane_check_machine(struct plane *plane, uint32_t machine)
@@ -172,52 +234,70 @@ void plane_check_machine(struct plane *plane, uint32_t machine)
     plane_checked(plane, PLANE_CHECK_BOUNDS);
     plane_leaves_check(plane, machine, engine);
     const struct state *state = engine_state(engine);
+    struct seen *seen = &seen_of[machine];
     uint64_t index = engine_applied(engine);
-    if (index == applied[machine] || index == 0) {
+    if (index == seen->applied || index == 0) {
         return;
     }
-    if (index < applied[machine]) {
+    if (index < seen->applied) {
         plane_fail(plane, "BACK m%u applied %llu after more", machine, (unsigned long long)index);
     }
-    applied[machine] = index;
+    seen->applied = index;
     check_digest(plane, machine, index, state);
-    check_ledger(plane, machine, state);
     check_acknowledged(plane, machine, index, state);
-    for (const struct instance_row *row = state_first(state, TABLE_INSTANCE); row != NULL;
-         row = state_next(state, TABLE_INSTANCE, row)) {
-        check_maker(plane, machine, row->name.text, row->head.id, PLANE_ACT_CREATE);
-        check_generation(plane, machine, row);
+    uint32_t rows = state_count(state, TABLE_INSTANCE);
+    if (index - seen->whole >= 1 + rows / ROWS_EACH_TIME) {
+        seen->whole = index;
+        check_whole(plane, machine, state);
     }
-    for (const struct network_row *row = state_first(state, TABLE_NETWORK); row != NULL;
-         row = state_next(state, TABLE_NETWORK, row)) {
-        check_maker(plane, machine, row->name.text, row->head.id, PLANE_ACT_NETWORK);
+}
+
+void plane_check_all(struct plane *plane)
+{
+    for (uint32_t i = 0; i < PLANE_CONTROLLERS; i++) {
+        struct server *server = plane_server(plane, i);
+        if (server == NULL || engine_applied(server_engine(server)) == 0) {
+            continue;
+        }
+        const struct state *state = engine_state(server_engine(server));
+        check_whole(plane, i, state);
+        for (uint32_t k = 0; k < seen_of[i].told; k++) {
+            look_up(plane, i, &plane_requests[told[k]], state);
+        }
     }
 }
 
 /* ---- All hypervisors ---- */
 
-void plane_check_owners(struct plane *plane)
+static bool runs(uint32_t machine, uint64_t instance)
+{
+    const struct plane_domain *domains = plane_host_domains(machine);
+    for (uint32_t i = 0; i < PLANE_DOMAINS; i++) {
+        if (domains[i].instance == instance && (domains[i].running || domains[i].paused)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void plane_check_owner(struct plane *plane, uint32_t machine)
 {
     plane_checked(plane, PLANE_CHECK_ONE_OWNER);
-    for (uint32_t a = PLANE_CONTROLLERS; a < PLANE_MACHINES; a++) {
-        for (uint32_t i = 0; i < PLANE_DOMAINS; i++) {
-            const struct plane_domain *one = &plane_host_domains(a)[i];
-            if (one->instance == 0 || (!one->running && !one->paused)) {
-                continue;
-            }
-            for (uint32_t b = a + 1; b < PLANE_MACHINES; b++) {
-                for (uint32_t k = 0; k < PLANE_DOMAINS; k++) {
-                    const struct plane_domain *two = &plane_host_domains(b)[k];
-                    if (two->instance == one->instance && (two->running || two->paused)) {
-                        plane_fail(/* INV-VM-1 */
-                                   plane,
-                                   "TWO OWNERS m%u and m%u run %llx",
-                                   a,
-                                   b,
-                                   (unsigned long long)one->instance);
-                    }
-                }
-            }
+    for (uint32_t i = 0; i < PLANE_DOMAINS; i++) {
+        const struct plane_domain *one = &plane_host_domains(machine)[i];
+        uint64_t at = id_sequence(one->instance);
+        if (one->instance == 0 || at >= PLANE_SEQUENCES || (!one->running && !one->paused)) {
+            continue;
+        }
+        uint32_t before = runs_on[at];
+        runs_on[at] = machine;
+        if (before != 0 && before != machine && runs(before, one->instance)) {
+            plane_fail(/* INV-VM-1 */
+                       plane,
+                       "TWO OWNERS m%u and m%u run %llx",
+                       before,
+                       machine,
+                       (unsigned long long)one->instance);
         }
     }
 }
@@ -225,7 +305,7 @@ void plane_check_owners(struct plane *plane)
 void plane_check_start(struct plane *plane, uint32_t machine, const Wire__Assignment *order)
 {
     uint64_t at = id_sequence(order->instance);
-    CHECK(at < SEQUENCES);
+    CHECK(at < PLANE_SEQUENCES);
     struct order_seen *seen = &started[at];
     plane_checked(plane, PLANE_CHECK_STARTED_ORDER);
     if (order->generation < seen->generation || order->epoch < seen->epoch) { /* INV-VM-2 */

@@ -5,9 +5,10 @@
 #include "tests/sim/plane.h"
 #include "wire/frame.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-enum { ATTEMPTS = 1 << 14, API_MS = 10000, FORGOTTEN_MS = 12000 };
+enum { API_MS = 10000, FORGOTTEN_MS = 12000, SWEEP_MS = 500 };
 
 struct attempt {
     uint32_t request;
@@ -16,38 +17,58 @@ struct attempt {
     bool answered;
     bool given_up;
     uint64_t since_ms;
-    uint64_t index; /* The newest that was acknowledged to anybody before. */
+    uint64_t stood_us; /* What its machine had stood still by then. */
+    uint64_t index;    /* The newest that was acknowledged to anybody before. */
 };
 
 struct client {
     bool busy;
+    bool calls;       /* A CLIENT event is on its way. */
     uint32_t request; /* 0: none. */
     uint32_t waiting; /* Attempts that may still be answered. */
     uint64_t ask_ms;  /* Not before. */
 };
 
 static struct client clients[PLANE_CLIENTS];
-static struct attempt attempts[ATTEMPTS]; /* Number 0 is none. */
+static struct attempt *attempts; /* Owned; number 0 is none. */
 static uint32_t attempts_count;
+static uint32_t attempts_most;
+static uint32_t attempts_open; /* No open one is older. */
 static uint64_t newest_index;
-static uint32_t only = PLANE_MACHINES; /* The one controller that is asked; none: any. */
+static uint32_t only = PLANE_NONE; /* The one controller that is asked; none: any. */
 
 void plane_clients_only(uint32_t machine)
 {
     only = machine;
 }
 
+static void call(struct plane *plane, uint32_t number, uint64_t at_ms)
+{
+    if (!clients[number].calls) {
+        uint64_t wait_ms = at_ms > plane->now_ms ? at_ms - plane->now_ms : 0;
+        clients[number].calls = true;
+        plane_post(plane, wait_ms, PLANE_CLIENT, 0, number, 0, SLICE_EMPTY);
+    }
+}
+
 void plane_clients_begin(struct plane *plane)
 {
-    memset(clients, 0, sizeof(clients));
-    memset(plane_requests, 0, sizeof(plane_requests));
-    plane_requests_count = 0;
-    attempts_count = 0;
-    newest_index = 0;
+    CHECK(plane->conf.clients + 1 <= PLANE_CLIENTS);
+    plane_requests = plane_zeroed(plane->conf.requests + 2, sizeof(*plane_requests));
+    attempts_most = plane->conf.requests * 8;
+    attempts = plane_zeroed(attempts_most + 1, sizeof(*attempts));
+    attempts_open = 1;
     plane_users[0] = id_make(PLANE_CELL, 2);
-    for (uint32_t i = 0; i < PLANE_CLIENTS; i++) {
-        plane_post(plane, 1 + i, PLANE_CLIENT, 0, i, 0, SLICE_EMPTY);
-    }
+    plane_post(plane, SWEEP_MS, PLANE_CLIENT, 0, PLANE_CLIENTS, 0, SLICE_EMPTY);
+}
+
+void plane_clients_end(struct plane *plane)
+{
+    CHECK(plane_clients_idle(plane));
+    free(attempts);
+    free(plane_requests);
+    attempts = NULL;
+    plane_requests = NULL;
 }
 
 void plane_client_ahead(void)
@@ -57,16 +78,17 @@ void plane_client_ahead(void)
 
 void plane_clients_busy(struct plane *plane, bool busy)
 {
-    CHECK(plane->nodes > 0);
-    for (uint32_t i = 1; i < PLANE_CLIENTS; i++) {
+    CHECK(plane->conf.nodes > 0);
+    for (uint32_t i = 1; i <= plane->conf.clients; i++) {
         clients[i].busy = busy;
+        call(plane, i, plane->now_ms + i);
     }
 }
 
 bool plane_clients_idle(const struct plane *plane)
 {
-    bool idle = plane->nodes > 0;
-    for (uint32_t i = 0; i < PLANE_CLIENTS; i++) {
+    bool idle = plane->conf.nodes > 0;
+    for (uint32_t i = 0; i <= plane->conf.clients; i++) {
         idle = idle && clients[i].request == 0;
     }
     return idle;
@@ -76,10 +98,10 @@ bool plane_clients_idle(const struct plane *plane)
 
 static uint32_t choose_machine(struct plane *plane)
 {
-    uint32_t chosen = PLANE_MACHINES;
+    uint32_t chosen = PLANE_NONE;
     uint64_t seen = 0;
     for (uint32_t i = 0; i < PLANE_CONTROLLERS; i++) {
-        bool asked = only == PLANE_MACHINES || only == i;
+        bool asked = only == PLANE_NONE || only == i;
         if (asked && plane->machines[i].up && plane_below(plane, ++seen) == 0) {
             chosen = i;
         }
@@ -87,10 +109,18 @@ static uint32_t choose_machine(struct plane *plane)
     return chosen;
 }
 
+/* How long it stood still until now: of a standstill under way, what is over. */
+static uint64_t stood_us(const struct plane *plane, uint32_t machine)
+{
+    const struct plane_machine *self = &plane->machines[machine];
+    uint64_t ahead_us = self->busy_us > plane->now_us ? self->busy_us - plane->now_us : 0;
+    return self->stood_us > ahead_us ? self->stood_us - ahead_us : 0;
+}
+
 static void ask(struct plane *plane, uint32_t number, uint32_t machine)
 {
     struct plane_request *request = &plane_requests[clients[number].request];
-    if (attempts_count + 1 == ATTEMPTS) {
+    if (attempts_count == attempts_most) {
         plane_fail(plane, "BOUND too many attempts");
     }
     uint32_t attempt = ++attempts_count;
@@ -98,13 +128,21 @@ static void ask(struct plane *plane, uint32_t number, uint32_t machine)
                                           .machine = machine,
                                           .life = plane->machines[machine].life,
                                           .since_ms = plane->now_ms,
+                                          .stood_us = stood_us(plane, machine),
                                           .index = newest_index };
     clients[number].waiting++;
     request->attempts++;
+    plane_trace(
+        plane,
+        "client %u asks m%u: %s %s",
+        number,
+        machine,
+        plane_act_name(request->act),
+        request->name);
     Wire__Ask wire = WIRE__ASK__INIT;
     Wire__Frame frame = WIRE__FRAME__INIT;
     wire.handle = attempt;
-    Wire__Request bytes = *plane_request_wire(request, attempt);
+    Wire__Request bytes = *plane_request_wire(plane, request, attempt);
     wire.request = &bytes;
     frame.format = FRAME_FORMAT;
     Wire__Ask *list[] = { &wire };
@@ -113,8 +151,14 @@ static void ask(struct plane *plane, uint32_t number, uint32_t machine)
     asks.asks = list;
     frame.body_case = WIRE__FRAME__BODY_ASKS;
     frame.asks = &asks;
-    const Wire__Frame *arrived = plane_decode(plane, plane_encode(plane, &frame));
-    plane_controller_ask(plane, machine, arrived->asks->asks[0]);
+    plane_post_us(
+        plane,
+        100 + plane_below(plane, 400),
+        PLANE_ASK,
+        machine,
+        number,
+        attempt,
+        plane_encode(plane, &frame));
 }
 
 /* ---- Waiting ---- */
@@ -127,6 +171,7 @@ static void attempt_over(struct plane *plane, uint32_t number, uint32_t attempt)
     if (attempts[attempt].request == client->request && client->waiting > 0) {
         client->waiting--;
         client->ask_ms = plane->now_ms + 20 + plane_below(plane, 400);
+        call(plane, number, client->ask_ms);
     }
 }
 
@@ -138,9 +183,24 @@ static void attempt_unsure(struct plane *plane, uint32_t attempt)
     attempt_over(plane, request->client, attempt);
 }
 
+static bool attempt_open(const struct plane *plane, const struct attempt *attempt)
+{
+    bool lives = attempt->life == plane->machines[attempt->machine].life;
+    return !attempt->given_up || (lives && !attempt->answered);
+}
+
+/* The first that anybody may still hear of, or the controller still owes an answer. */
+static uint32_t first_open(const struct plane *plane)
+{
+    while (attempts_open <= attempts_count && !attempt_open(plane, &attempts[attempts_open])) {
+        attempts_open++;
+    }
+    return attempts_open;
+}
+
 void plane_client_lost(struct plane *plane, uint32_t machine)
 {
-    for (uint32_t i = 1; i <= attempts_count; i++) {
+    for (uint32_t i = first_open(plane); i <= attempts_count; i++) {
         const struct attempt *attempt = &attempts[i];
         if (attempt->machine == machine && attempt->life == plane->machines[machine].life &&
             !attempt->answered && !attempt->given_up) {
@@ -151,13 +211,15 @@ void plane_client_lost(struct plane *plane, uint32_t machine)
 
 static void attempts_overdue(struct plane *plane)
 {
-    for (uint32_t i = 1; i <= attempts_count; i++) {
+    for (uint32_t i = first_open(plane); i <= attempts_count; i++) {
         const struct attempt *attempt = &attempts[i];
-        bool lives = attempt->life == plane->machines[attempt->machine].life;
-        if (attempt->answered || !lives) {
+        const struct plane_machine *machine = &plane->machines[attempt->machine];
+        uint64_t stood_ms = (machine->stood_us - attempt->stood_us) / 1000;
+        uint64_t waited_ms = plane->now_ms - attempt->since_ms;
+        if (attempt->answered || attempt->life != machine->life) {
             continue;
         }
-        if (plane->now_ms - attempt->since_ms > FORGOTTEN_MS) {
+        if (waited_ms > FORGOTTEN_MS + stood_ms && machine->busy_us <= plane->now_us) {
             plane_fail(
                 plane,
                 "FORGOTTEN m%u never answers %s %s",
@@ -165,7 +227,7 @@ static void attempts_overdue(struct plane *plane)
                 plane_act_name(plane_requests[attempt->request].act),
                 plane_requests[attempt->request].name);
         }
-        if (!attempt->given_up && plane->now_ms - attempt->since_ms > API_MS) {
+        if (!attempt->given_up && waited_ms > API_MS) {
             attempt_unsure(plane, i);
         }
     }
@@ -243,40 +305,58 @@ static void answered(struct plane *plane, const struct plane_event *event)
         newest_index = answer->index > newest_index ? answer->index : newest_index;
         client->request = 0;
         client->waiting = 0;
-        client->ask_ms = plane->now_ms + plane_below(plane, 500);
+        client->ask_ms = plane->now_ms + plane_below(plane, plane->conf.think_ms);
+        call(plane, (uint32_t)event->a, client->ask_ms);
     }
 }
 
-void plane_client_event(struct plane *plane, const struct plane_event *event)
+static void ask_somebody(struct plane *plane, uint32_t number)
 {
-    struct client *client = &clients[event->a];
-    uint32_t number = (uint32_t)event->a;
-    CHECK(number < PLANE_CLIENTS);
-    if (event->kind == PLANE_ANSWER) {
-        answered(plane, event);
-        return;
-    }
-    plane_post(plane, 20 + plane_below(plane, 60), PLANE_CLIENT, 0, number, 0, SLICE_EMPTY);
-    if (number == 0) {
-        attempts_overdue(plane);
-    }
-    if (client->request == 0 && client->busy && plane->now_ms >= client->ask_ms) {
-        client->request = plane_request_choose(plane, number, number % 2);
-        client->waiting = 0;
-    }
-    if (client->request == 0 || client->waiting > 0 || plane->now_ms < client->ask_ms) {
-        return;
-    }
+    struct client *client = &clients[number];
     uint32_t machine = choose_machine(plane);
-    if (machine == PLANE_MACHINES) {
+    if (machine == PLANE_NONE) {
+        client->ask_ms = plane->now_ms + 50;
+        call(plane, number, client->ask_ms);
         return;
     }
     ask(plane, number, machine);
     if (plane_strikes(plane, PLANE_ASKED_TWICE, 1000)) {
         machine = choose_machine(plane);
-        if (machine < PLANE_MACHINES) {
+        if (machine != PLANE_NONE) {
             ask(plane, number, machine); /* Impatient: both may arrive. */
         }
+    }
+}
+
+void plane_client_event(struct plane *plane, const struct plane_event *event)
+{
+    uint32_t number = (uint32_t)event->a;
+    if (number == PLANE_CLIENTS) {
+        attempts_overdue(plane);
+        plane_post(plane, SWEEP_MS, PLANE_CLIENT, 0, number, 0, SLICE_EMPTY);
+        return;
+    }
+    if (event->kind == PLANE_ANSWER) {
+        answered(plane, event);
+        return;
+    }
+    struct client *client = &clients[number];
+    CHECK(number <= plane->conf.clients);
+    client->calls = false;
+    if (plane->now_ms < client->ask_ms) {
+        call(plane, number, client->ask_ms);
+        return;
+    }
+    if (client->request == 0 && client->busy) {
+        client->request = plane_request_choose(plane, number);
+        client->waiting = 0;
+        if (client->request == 0 && !plane->done) { /* Nothing sensible to ask for now. */
+            client->ask_ms = plane->now_ms + 100;
+            call(plane, number, client->ask_ms);
+        }
+    }
+    if (client->request != 0 && client->waiting == 0) {
+        ask_somebody(plane, number);
     }
 }
 
@@ -297,6 +377,7 @@ struct plane_request *plane_ask(
     request->machine = machine;
     clients[0].request = number;
     clients[0].ask_ms = plane->now_ms;
+    call(plane, 0, plane->now_ms);
     if (!plane_until(plane, 30000, zero_done) || request->state != PLANE_ACKNOWLEDGED) {
         plane_fail(plane, "BEGIN %s was not done", plane_act_name(act));
     }

@@ -23,6 +23,8 @@ struct plane_controller {
     bool turning; /* A PLANE_TURN is on its way. */
     bool flushing;
     uint64_t term;
+    uint64_t syncs;   /* Of the disk, as last paid for. */
+    uint64_t applied; /* As last paid for. */
     char address[16];
     char rows[32];
     char snapshots[32];
@@ -110,20 +112,21 @@ static void *host_memory(void *context, void *old, size_t size)
 
 /* ---- Start ---- */
 
-static struct state_capacity capacity(void)
+static struct state_capacity capacity(const struct plane_conf *conf)
 {
     return (struct state_capacity){ .rows = { [TABLE_CELL] = 1,
-                                              [TABLE_CONTROLLER] = 16,
-                                              [TABLE_NODE] = 8,
-                                              [TABLE_TENANT] = 8,
-                                              [TABLE_PROJECT] = 8,
-                                              [TABLE_USER] = 16,
+                                              [TABLE_CONTROLLER] = 64,
+                                              [TABLE_NODE] = conf->nodes + 8,
+                                              [TABLE_TENANT] = conf->tenants + 8,
+                                              [TABLE_PROJECT] = conf->tenants + 8,
+                                              [TABLE_USER] = conf->clients + 64,
                                               [TABLE_IMAGE] = 4,
-                                              [TABLE_NETWORK] = 64,
-                                              [TABLE_INSTANCE] = 128,
-                                              [TABLE_OPERATION] = 2048,
-                                              [TABLE_ALARM] = 64,
-                                              [TABLE_TOKEN] = 32 } };
+                                              [TABLE_NETWORK] = conf->tenants * 8 + 64,
+                                              [TABLE_INSTANCE] =
+                                                  conf->tenants * (conf->instances + 8) + 64,
+                                              [TABLE_OPERATION] = conf->requests + 1024,
+                                              [TABLE_ALARM] = conf->nodes + 64,
+                                              [TABLE_TOKEN] = conf->nodes + 64 } };
 }
 
 static void genesis_fill(const struct plane_controller *self, Wire__Genesis *genesis)
@@ -155,7 +158,7 @@ static struct result open_server(struct plane *plane, struct plane_controller *s
         .engine = { .self = plane->machines[self->machine].id,
                     .cell = PLANE_CELL,
                     .genesis = first ? &genesis : NULL,
-                    .capacity = capacity(),
+                    .capacity = capacity(&plane->conf),
                     .ca = { ca, sizeof(ca) } },
         .replica = { .self = plane->machines[self->machine].id,
                      .address = self->address,
@@ -180,7 +183,7 @@ static struct result open_server(struct plane *plane, struct plane_controller *s
         &conf,
         sim_disk_disk(&self->disk),
         &host,
-        plane->now_ms,
+        plane_now(plane, self->machine),
         plane_wall(plane, self->machine),
         first,
         &self->server);
@@ -212,14 +215,16 @@ static void start(struct plane *plane, struct plane_controller *self)
         "m%u starts at %llu",
         self->machine,
         (unsigned long long)engine_applied(server_engine(self->server)));
+    plane_wake(plane, self->machine);
+    self->syncs = self->disk.syncs;
+    self->applied = engine_applied(server_engine(self->server));
     plane_after(plane, 1 + plane_below(plane, LIMIT_TICK_MS), PLANE_TICK, self->machine);
     plane_relink(plane, self->machine);
 }
 
 void plane_controllers_begin(struct plane *plane)
 {
-    memset(controllers, 0, sizeof(controllers));
-    sim_store_reset();
+    CHECK(plane->machines_count > PLANE_CONTROLLERS);
     for (uint32_t i = 0; i < PLANE_CONTROLLERS; i++) {
         struct plane_controller *self = controller_of(i);
         self->plane = plane;
@@ -245,7 +250,7 @@ void plane_controllers_end(struct plane *plane)
 void plane_controller_join(struct plane *plane, uint32_t machine, uint64_t id)
 {
     CHECK(machine < PLANE_CONTROLLERS && !plane->machines[machine].exists);
-    plane->machines[machine].id = id;
+    plane_machine_is(plane, machine, id);
     plane->machines[machine].exists = true;
     start(plane, controller_of(machine));
 }
@@ -272,6 +277,7 @@ void plane_controller_crash(struct plane *plane, uint32_t machine, bool power)
     server_close(self->server);
     self->server = NULL;
     plane->machines[machine].up = false;
+    plane_wake(plane, machine);
     plane->machines[machine].life++;
     if (power) {
         sim_disk_power_loss(&self->disk);
@@ -289,6 +295,20 @@ void plane_controller_crash(struct plane *plane, uint32_t machine, bool power)
     plane_after(plane, 20 + plane_below(plane, away_ms), PLANE_RESTART, machine);
 }
 
+/* What was done is paid for by time: everything else waits meanwhile. */
+static void pay(struct plane *plane, struct plane_controller *self)
+{
+    uint64_t syncs = self->disk.syncs - self->syncs;
+    uint64_t applied = engine_applied(server_engine(self->server));
+    uint64_t entries = applied > self->applied ? applied - self->applied : 0;
+    self->syncs = self->disk.syncs;
+    self->applied = applied;
+    plane_spend(
+        plane,
+        self->machine,
+        syncs * plane_cost(PLANE_COST_SYNC) + entries * plane_cost(PLANE_COST_APPLY));
+}
+
 static void settle(struct plane *plane, struct plane_controller *self)
 {
     CHECK(plane->machines[self->machine].up);
@@ -299,16 +319,16 @@ static void settle(struct plane *plane, struct plane_controller *self)
         plane_controller_crash(plane, self->machine, plane_odds(plane, 5000));
         return;
     }
-    if (!self->turning) {
+    pay(plane, self);
+    if (!self->turning && server_turn_due(self->server)) {
         self->turning = true;
-        plane_after(plane, plane_below(plane, 2), PLANE_TURN, self->machine);
+        plane_post_us(
+            plane, plane_below(plane, 1000), PLANE_TURN, self->machine, 0, 0, SLICE_EMPTY);
     }
-    struct replica_status status;
-    server_status(self->server, &status);
-    if (status.role == REPLICA_LEADING && status.term != self->term) {
-        self->term = status.term;
+    if (self->server->role == REPLICA_LEADING && self->server->term != self->term) {
+        self->term = self->server->term;
         plane_seen(plane, PLANE_ELECTION);
-        plane_trace(plane, "m%u leads in %llu", self->machine, (unsigned long long)status.term);
+        plane_trace(plane, "m%u leads in %llu", self->machine, (unsigned long long)self->term);
     }
     plane_check_machine(plane, self->machine);
 }
@@ -336,18 +356,44 @@ static void keys_answer(struct plane *plane, struct plane_controller *self, stru
     } else {
         plane_fail(plane, "KEYS asked for %s", frame_name(asked->body_case));
     }
-    server_keys(self->server, plane->now_ms, plane_wall(plane, self->machine), &frame);
+    server_keys(
+        self->server, plane_now(plane, self->machine), plane_wall(plane, self->machine), &frame);
 }
 
 static void tick(struct plane *plane, struct plane_controller *self)
 {
-    server_tick(self->server, plane->now_ms, plane_wall(plane, self->machine));
+    plane_spend(plane, self->machine, plane_cost(PLANE_COST_TICK));
+    server_tick(self->server, plane_now(plane, self->machine), plane_wall(plane, self->machine));
     if (!self->dying && !self->disk.dead && !self->flushing &&
         server_flush_begin(self->server) != NULL) {
         self->flushing = true;
         plane_after(plane, 1 + plane_below(plane, 300), PLANE_FLUSHED, self->machine);
     }
-    plane_after(plane, LIMIT_TICK_MS, PLANE_TICK, self->machine);
+    plane_post_us(
+        plane,
+        plane_lasts_us(plane, self->machine, LIMIT_TICK_MS),
+        PLANE_TICK,
+        self->machine,
+        0,
+        0,
+        SLICE_EMPTY);
+}
+
+static void ask(struct plane *plane, struct plane_controller *self, const struct plane_event *event)
+{
+    uint64_t now_ms = plane_now(plane, self->machine);
+    uint64_t wall_ms = plane_wall(plane, self->machine);
+    const Wire__Frame *frame = plane_decode(plane, slice_of(event->bytes, event->size));
+    plane_spend(plane, self->machine, plane_cost(PLANE_COST_ASK));
+    server_ask(self->server, now_ms, wall_ms, frame->asks->asks[0]);
+}
+
+static void turn(struct plane *plane, struct plane_controller *self)
+{
+    server_turn(self->server, plane_now(plane, self->machine), plane_wall(plane, self->machine));
+    self->turning = true; /* A turn asks for no further turn. */
+    settle(plane, self);
+    self->turning = false;
 }
 
 void plane_controller_event(struct plane *plane, const struct plane_event *event)
@@ -369,15 +415,17 @@ void plane_controller_event(struct plane *plane, const struct plane_event *event
     if (event->kind == PLANE_TICK) {
         tick(plane, self);
     } else if (event->kind == PLANE_TURN) {
-        self->turning = false;
-        server_turn(self->server, plane->now_ms, plane_wall(plane, self->machine));
-        self->turning = true; /* A turn asks for no further turn. */
-        settle(plane, self);
-        self->turning = false;
+        turn(plane, self);
         return;
+    } else if (event->kind == PLANE_ASK) {
+        ask(plane, self, event);
     } else if (event->kind == PLANE_FLUSHED) {
         self->flushing = false;
-        server_flush_end(self->server, store_flush(self->server->store));
+        struct result flushed = store_flush(self->server->store);
+        if (flushed.code == 0) {
+            plane_leaves_flushed(self->machine);
+        }
+        server_flush_end(self->server, flushed);
     } else {
         keys_answer(plane, self, slice_of(event->bytes, event->size));
     }
@@ -389,7 +437,8 @@ void plane_controller_frame(
 {
     struct plane_controller *self = controller_of(machine);
     CHECK(from != machine && self->server != NULL);
-    server_frame(self->server, plane->now_ms, plane_wall(plane, machine), frame);
+    plane_spend(plane, machine, plane_cost(PLANE_COST_LETTER));
+    server_frame(self->server, plane_now(plane, machine), plane_wall(plane, machine), frame);
     settle(plane, self);
 }
 
@@ -399,19 +448,11 @@ void plane_controller_link(struct plane *plane, uint32_t machine, uint32_t peer,
     Wire__Kind kind = plane_is_node(peer) ? WIRE__KIND__KIND_NODE : WIRE__KIND__KIND_CONTROLLER;
     server_link(
         self->server,
-        plane->now_ms,
+        plane_now(plane, machine),
         plane_wall(plane, machine),
         kind,
         plane->machines[peer].id,
         up);
-    settle(plane, self);
-}
-
-void plane_controller_ask(struct plane *plane, uint32_t machine, const Wire__Ask *ask)
-{
-    struct plane_controller *self = controller_of(machine);
-    CHECK(self->server != NULL);
-    server_ask(self->server, plane->now_ms, plane_wall(plane, machine), ask);
     settle(plane, self);
 }
 
@@ -461,17 +502,13 @@ struct store *plane_store(struct plane *plane, uint32_t machine)
 
 uint32_t plane_leader(struct plane *plane)
 {
-    uint32_t found = PLANE_MACHINES;
+    uint32_t found = PLANE_NONE;
     uint64_t term = 0;
     for (uint32_t i = 0; i < PLANE_CONTROLLERS; i++) {
-        struct replica_status status;
-        if (plane_server(plane, i) == NULL) {
-            continue;
-        }
-        server_status(plane_server(plane, i), &status);
-        if (status.role == REPLICA_LEADING && status.term > term) {
+        const struct server *server = plane_server(plane, i);
+        if (server != NULL && server->role == REPLICA_LEADING && server->term > term) {
             found = i;
-            term = status.term;
+            term = server->term;
         }
     }
     return found;

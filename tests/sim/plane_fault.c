@@ -6,12 +6,12 @@
 
 enum { TEN_YEARS_S = 315360000 };
 
-/* One of [first, first + count) that is up; PLANE_MACHINES: none. */
+/* One of [first, first + count) that is up; PLANE_NONE: none. */
 static uint32_t choose(struct plane *plane, uint32_t first, uint32_t count)
 {
-    uint32_t chosen = PLANE_MACHINES;
+    uint32_t chosen = PLANE_NONE;
     uint64_t seen = 0;
-    CHECK(first + count <= PLANE_MACHINES);
+    CHECK(first + count <= plane->machines_count);
     for (uint32_t i = first; i < first + count; i++) {
         if (plane->machines[i].up && plane_below(plane, ++seen) == 0) {
             chosen = i;
@@ -23,7 +23,7 @@ static uint32_t choose(struct plane *plane, uint32_t first, uint32_t count)
 static uint32_t leader_or_any(struct plane *plane)
 {
     uint32_t leader = plane_leader(plane);
-    bool any = leader == PLANE_MACHINES || plane_odds(plane, 5000);
+    bool any = leader == PLANE_NONE || plane_odds(plane, 5000);
     return any ? choose(plane, 0, PLANE_CONTROLLERS) : leader;
 }
 
@@ -42,7 +42,7 @@ static void strike_process(struct plane *plane)
 {
     uint32_t leader = plane_leader(plane);
     uint32_t machine = leader_or_any(plane);
-    if (machine < PLANE_MACHINES) {
+    if (machine != PLANE_NONE) {
         if (machine == leader) {
             plane_seen(plane, PLANE_LEADER_KILLED);
         }
@@ -53,7 +53,7 @@ static void strike_process(struct plane *plane)
 static void strike_disk(struct plane *plane)
 {
     uint32_t machine = leader_or_any(plane);
-    if (machine == PLANE_MACHINES) {
+    if (machine == PLANE_NONE) {
         return;
     }
     switch (plane_below(plane, 3)) {
@@ -73,13 +73,13 @@ static void strike_clock(struct plane *plane)
     uint32_t machine = (uint32_t)plane_below(plane, PLANE_CONTROLLERS);
     int64_t jump_s = (int64_t)plane_below(plane, 2 * (uint64_t)TEN_YEARS_S) - TEN_YEARS_S;
     plane_seen(plane, PLANE_WALL_JUMP);
-    plane->machines[machine].wall_offset_ms = jump_s * 1000;
+    plane->machines[machine].clock.wall_offset_ms = jump_s * 1000;
 }
 
 static void strike_node(struct plane *plane)
 {
-    uint32_t machine = choose(plane, PLANE_CONTROLLERS, PLANE_NODES);
-    if (machine == PLANE_MACHINES) {
+    uint32_t machine = choose(plane, PLANE_CONTROLLERS, plane->conf.nodes);
+    if (machine == PLANE_NONE) {
         return;
     }
     switch (plane_below(plane, 8)) {
@@ -99,6 +99,19 @@ static void strike_node(struct plane *plane)
     }
 }
 
+/* As SIGSTOP does, or a machine that is moved: its clock goes on. */
+static void strike_standstill(struct plane *plane)
+{
+    uint32_t node = choose(plane, PLANE_CONTROLLERS, plane->conf.nodes);
+    uint32_t machine = plane_odds(plane, 3000) ? node : leader_or_any(plane);
+    if (machine != PLANE_NONE) {
+        uint64_t ms = 100 + plane_below(plane, plane_odds(plane, 3000) ? 15000 : 2000);
+        plane_seen(plane, PLANE_STANDSTILL);
+        plane_trace(plane, "m%u stands still for %llu ms", machine, (unsigned long long)ms);
+        plane_pause(plane, machine, ms);
+    }
+}
+
 void plane_fault(struct plane *plane)
 {
     if (!plane->trouble) {
@@ -109,7 +122,13 @@ void plane_fault(struct plane *plane)
     case 1:
     case 2: strike_process(plane); break;
     case 3: strike_disk(plane); break;
-    case 4: strike_clock(plane); break;
+    case 4:
+        if (plane_odds(plane, 5000)) {
+            strike_clock(plane);
+        } else {
+            strike_standstill(plane);
+        }
+        break;
     case 5: plane_snapshot_damage = true; break;
     case 6:
         if (plane_odds(plane, 2500)) {
@@ -118,7 +137,7 @@ void plane_fault(struct plane *plane)
         break;
     default: strike_node(plane); break;
     }
-    uint64_t rest_ms = plane->seed % 3 == 0 ? 250 : 1200; /* A third of all seeds is harsh. */
+    uint64_t rest_ms = plane->seed % 3 == 0 ? 1500 : 5000; /* A third of all seeds is harsh. */
     plane_after(plane, 50 + plane_below(plane, rest_ms), PLANE_FAULT, 0);
 }
 

@@ -6,6 +6,7 @@
 #include "tests/sim/plane.h"
 #include "wire/frame.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { ENDED_SHUT_DOWN = 1, ENDED_CRASHED = 2, ENDED_BY_US = 3, BACK_HOST = 1, BACK_LIBVIRT = 2 };
@@ -28,11 +29,11 @@ struct plane_host {
     struct segment segments[PLANE_DOMAINS];
 };
 
-static struct plane_host hosts[PLANE_NODES];
+static struct plane_host *hosts; /* Owned. */
 
 static struct plane_host *host_of(uint32_t machine)
 {
-    CHECK(plane_is_node(machine) && machine < PLANE_MACHINES);
+    CHECK(plane_is_node(machine));
     return &hosts[machine - PLANE_CONTROLLERS];
 }
 
@@ -41,10 +42,20 @@ static uint64_t life_of(const struct plane_host *host)
     return ((uint64_t)host->life << 32) | host->channel;
 }
 
-void plane_host_begin(struct plane *plane, uint32_t machine)
+void plane_hosts_begin(struct plane *plane)
 {
     CHECK(plane->now_ms == 0);
-    *host_of(machine) = (struct plane_host){ .up = true, .libvirt = true };
+    hosts = plane_zeroed(plane->conf.nodes, sizeof(*hosts));
+    for (uint32_t i = 0; i < plane->conf.nodes; i++) {
+        hosts[i].up = true;
+        hosts[i].libvirt = true;
+    }
+}
+
+void plane_hosts_end(void)
+{
+    free(hosts);
+    hosts = NULL;
 }
 
 bool plane_host_up(uint32_t machine)
@@ -132,6 +143,18 @@ static bool is_act(const Wire__Verb *verb)
            verb->verb_case != WIRE__VERB__VERB_READ_CONSOLE;
 }
 
+static uint64_t verb_cost(const Wire__Verb *verb)
+{
+    switch ((int)verb->verb_case) {
+    case WIRE__VERB__VERB_START: return plane_cost(PLANE_COST_START);
+    case WIRE__VERB__VERB_STOP: return plane_cost(PLANE_COST_STOP);
+    case WIRE__VERB__VERB_ERASE: return plane_cost(PLANE_COST_ERASE);
+    case WIRE__VERB__VERB_ENSURE_SEGMENT:
+    case WIRE__VERB__VERB_DROP_SEGMENT: return plane_cost(PLANE_COST_SEGMENT);
+    default: return plane_cost(PLANE_COST_LOOK);
+    }
+}
+
 void plane_host_verb(struct plane *plane, uint32_t machine, const Wire__Frame *frame)
 {
     struct plane_host *host = host_of(machine);
@@ -141,14 +164,15 @@ void plane_host_verb(struct plane *plane, uint32_t machine, const Wire__Frame *f
         return;
     }
     bool late = plane_strikes(plane, PLANE_VERB_LATE, 300);
+    uint64_t lasts_us = verb_cost(frame->verb);
     sent.format = FRAME_FORMAT;
     host->acts += is_act(frame->verb) ? 1 : 0;
     if (host->acts > PLANE_ACTS_MAX) {
         plane_fail(plane, "BOUND m%u: %u verbs at once", machine, host->acts);
     }
-    plane_post(
+    plane_post_us(
         plane,
-        1 + plane_below(plane, late ? 4000 : 40),
+        lasts_us / 2 + plane_below(plane, lasts_us) + (late ? plane_below(plane, 4000000) : 0),
         PLANE_VERB,
         machine,
         0,
@@ -273,7 +297,7 @@ static void survey_fill(Wire__NodeHello *survey)
     static uint8_t initramfs[32] = { 8 };
     static ProtobufCBinaryData images[2] = { { 32, kernel }, { 32, initramfs } };
     wire__node_hello__init(survey);
-    survey->vcpus = 4;
+    survey->vcpus = 16;
     survey->memory_bytes = UINT64_C(8) << 30;
     survey->virtualization = "tcg";
     survey->n_images = COUNT_OF(images);
@@ -374,7 +398,7 @@ static void verb_done(struct plane *plane, const struct plane_event *event)
     frame.verb_told = &told;
     /* An answer is late too: what it says may be old by then. */
     tell(plane, event->machine, plane_below(plane, plane_odds(plane, 300) ? 1500 : 20), &frame);
-    plane_check_owners(plane);
+    plane_check_owner(plane, event->machine);
 }
 
 void plane_host_event(struct plane *plane, const struct plane_event *event)
@@ -489,16 +513,19 @@ void plane_host_guest(struct plane *plane, uint32_t machine)
 bool plane_host_forge(struct plane *plane, uint64_t instance, uint64_t node)
 {
     uint32_t machine = PLANE_CONTROLLERS;
-    while (machine < PLANE_MACHINES &&
-           (!plane->machines[machine].exists || plane->machines[machine].id == node)) {
+    uint32_t owner = plane_machine_of(plane, node);
+    while (machine < plane->machines_count &&
+           (!plane->machines[machine].exists || machine == owner)) {
         machine++;
     }
-    struct plane_domain *domain = machine == PLANE_MACHINES ? NULL : domain_of(host_of(machine), 0);
+    struct plane_domain *domain =
+        machine == plane->machines_count ? NULL : domain_of(host_of(machine), 0);
     if (domain == NULL) {
         return false;
     }
     *domain =
         (struct plane_domain){ .instance = instance, .running = true, .clings = true, .boots = 1 };
-    plane_check_owners(plane);
+    plane_check_owner(plane, owner);
+    plane_check_owner(plane, machine);
     return true;
 }

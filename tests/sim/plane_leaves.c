@@ -7,9 +7,10 @@
 #include "tests/sim/plane.h"
 #include "wire/wire.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-enum { TENANTS = 8, LEAVES = 1 << 15, SCRATCH = 64 * 1024 };
+enum { TENANTS = PLANE_TENANTS + 2, LEAVES = 1 << 22, SCRATCH = 64 * 1024 };
 
 struct chain_of {
     uint64_t tenant;
@@ -30,21 +31,33 @@ struct look {
 };
 
 static struct auditor auditors[PLANE_CONTROLLERS];
-static uint8_t leaves[LEAVES][AUDIT_HASH]; /* Of any controller, by sequence. */
+static struct auditor durable[PLANE_CONTROLLERS]; /* As of the last flush: a crash keeps it. */
+static uint8_t (*leaves)[AUDIT_HASH];             /* Owned; of any controller, by sequence. */
 static uint64_t leaves_count;
 static _Alignas(16) uint8_t scratch_memory[SCRATCH];
 
 void plane_leaves_begin(struct plane *plane)
 {
     CHECK(plane->now_ms == 0);
-    memset(auditors, 0, sizeof(auditors));
-    leaves_count = 0;
+    leaves = plane_zeroed(LEAVES, sizeof(*leaves));
+}
+
+void plane_leaves_end(void)
+{
+    free(leaves);
+    leaves = NULL;
 }
 
 void plane_leaves_forget(struct plane *plane, uint32_t machine)
 {
     CHECK(machine < PLANE_CONTROLLERS && !plane->machines[machine].up);
-    memset(&auditors[machine], 0, sizeof(auditors[machine]));
+    auditors[machine] = durable[machine];
+}
+
+void plane_leaves_flushed(uint32_t machine)
+{
+    CHECK(machine < PLANE_CONTROLLERS);
+    durable[machine] = auditors[machine];
 }
 
 static struct audit_chain *chain_of(struct auditor *auditor, uint64_t tenant)
@@ -134,6 +147,10 @@ void plane_leaves_check(struct plane *plane, uint32_t machine, struct engine *en
     struct look look = { plane, auditor, machine };
     if (store == NULL || store_index(store) == auditor->seen_index) {
         return;
+    }
+    if (store_index(store) < auditor->seen_index) { /* It is set back: all of it, from the start. */
+        memset(auditor, 0, sizeof(*auditor));
+        memset(&durable[machine], 0, sizeof(durable[machine]));
     }
     auditor->seen_index = store_index(store);
     struct result scanned = leaves_scan(store, auditor->frontier.size, leaf_look, &look);

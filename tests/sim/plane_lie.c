@@ -106,12 +106,12 @@ static bool lie_clients(struct plane *plane, const char *lie)
 /* Every replica holds another state than every other: no majority can agree. */
 static bool lie_split(struct plane *plane)
 {
-    for (uint32_t i = 0; i < plane->controllers; i++) {
+    for (uint32_t i = 0; i < plane->conf.controllers; i++) {
         if (!plane->machines[i].up || plane_server(plane, i) == NULL) {
             return false;
         }
     }
-    for (uint32_t i = 0; i < plane->controllers; i++) {
+    for (uint32_t i = 0; i < plane->conf.controllers; i++) {
         engine_state(server_engine(plane_server(plane, i)))->digest += UINT64_C(2) << i;
     }
     return true;
@@ -123,7 +123,7 @@ bool plane_lie(struct plane *plane, const char *lie)
         return lie_split(plane);
     }
     uint32_t leader = plane_leader(plane);
-    if (leader == PLANE_MACHINES) {
+    if (leader == PLANE_NONE) {
         return false;
     }
     struct engine *engine = server_engine(plane_server(plane, leader));

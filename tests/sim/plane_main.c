@@ -1,12 +1,14 @@
-/* udatsu-sim-plane: many seeds, each in a process of its own, one table. Decides whether a run was
+/* udatsu-sim: many seeds, each in a process of its own, one table. Decides whether a run was
  * good: no violation, and no kind of fault and no checker that never came up.
  *
- *   udatsu-sim-plane [--seeds N] [--first-seed S] [--seed S] [--fresh N] [--until EVENT] [--twice]
+ *   udatsu-sim [--seeds N] [--first-seed S] [--seed S] [--fresh N] [--until EVENT] [--twice]
  *                    [--verbose] [--lie NAME] */
 #include "base/check.h"
 #include "tests/sim/plane.h"
 
 #include <errno.h>
+#include <malloc.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +41,7 @@ static const char *const fault_names[PLANE_FAULTS] = {
     "asked twice at once",
     "answer lost",
     "wall clock jumps",
+    "machine stands still",
     "keys late",
     "keys died",
     "node crash",
@@ -54,25 +57,17 @@ static const char *const fault_names[PLANE_FAULTS] = {
     "snapshot fetched",
     "snapshot damaged",
     "mirror started over",
+    "narrow wire",
+    "inbox full",
     "election",
     "ask forwarded",
 };
 static const char *const checker_names[PLANE_CHECKERS] = {
-    "equal index, digest",
-    "a majority agrees",
-    "ledger = inventory",
-    "drawn within cap",
-    "acknowledged kept",
-    "answered once",
-    "nothing invented",
-    "reads are fresh",
-    "one owner",
-    "generation forward",
-    "no stale start",
-    "leaves chained",
-    "leaves = frontier",
-    "bounded",
-    "converged",
+    "equal index, digest", "a majority agrees", "ledger = inventory",
+    "drawn within cap",    "acknowledged kept", "answered once",
+    "nothing invented",    "reads are fresh",   "one owner",
+    "generation forward",  "no stale start",    "leaves chained",
+    "leaves = frontier",   "bounded",           "converged",
     "inventory as told",
 };
 
@@ -81,8 +76,16 @@ struct options {
     uint64_t count;
     uint64_t until;
     uint64_t fresh;
+    uint64_t nodes;
+    uint64_t controllers;
+    uint64_t tenants;
+    uint64_t clients;
+    uint64_t instances;
+    uint64_t life_s;
+    uint64_t think_ms;
     bool twice;
     bool verbose;
+    struct plane_conf conf;
     const char *lie; /* Exit 0 only if its checker says so within the seeds. */
 };
 
@@ -98,22 +101,44 @@ static bool number(const char *text, uint64_t *out)
     return true;
 }
 
+/* The number that this word sets; NULL: none. */
+static uint64_t *takes_number(struct options *options, const char *word)
+{
+    static const struct {
+        const char *word;
+        size_t at;
+    } words[] = {
+        { "--seeds", offsetof(struct options, count) },
+        { "--first-seed", offsetof(struct options, first) },
+        { "--seed", offsetof(struct options, first) },
+        { "--fresh", offsetof(struct options, fresh) },
+        { "--until", offsetof(struct options, until) },
+        { "--nodes", offsetof(struct options, nodes) },
+        { "--controllers", offsetof(struct options, controllers) },
+        { "--tenants", offsetof(struct options, tenants) },
+        { "--clients", offsetof(struct options, clients) },
+        { "--instances", offsetof(struct options, instances) },
+        { "--life", offsetof(struct options, life_s) },
+        { "--think", offsetof(struct options, think_ms) },
+    };
+    for (size_t i = 0; i < COUNT_OF(words); i++) {
+        if (strcmp(words[i].word, word) == 0) {
+            return (uint64_t *)(void *)((uint8_t *)options + words[i].at);
+        }
+    }
+    return NULL;
+}
+
 static bool parse(int count, char **words, struct options *options)
 {
     for (int i = 1; i < count; i++) {
         const char *next = i + 1 < count ? words[i + 1] : NULL;
-        uint64_t *takes = strcmp(words[i], "--seeds") == 0        ? &options->count
-                          : strcmp(words[i], "--first-seed") == 0 ? &options->first
-                          : strcmp(words[i], "--seed") == 0       ? &options->first
-                          : strcmp(words[i], "--fresh") == 0      ? &options->fresh
-                          : strcmp(words[i], "--until") == 0      ? &options->until
-                                                                  : NULL;
+        uint64_t *takes = takes_number(options, words[i]);
         if (takes != NULL) {
             if (!number(next, takes)) {
                 return false;
             }
-            options->count =
-                takes == &options->first && strcmp(words[i], "--seed") == 0 ? 1 : options->count;
+            options->count = strcmp(words[i], "--seed") == 0 ? 1 : options->count;
             i++;
         } else if (strcmp(words[i], "--lie") == 0 && next != NULL && plane_lie_word(next) != NULL) {
             options->lie = next;
@@ -126,17 +151,30 @@ static bool parse(int count, char **words, struct options *options)
             return false;
         }
     }
-    return options->count > 0;
+    bool fits = options->nodes <= PLANE_NODES && options->controllers <= PLANE_CONTROLLERS &&
+                options->tenants <= PLANE_TENANTS && options->clients < PLANE_CLIENTS &&
+                options->instances <= 4096 && options->life_s <= 1000000;
+    options->conf = (struct plane_conf){ .controllers = (uint32_t)options->controllers,
+                                         .nodes = (uint32_t)options->nodes,
+                                         .tenants = (uint32_t)options->tenants,
+                                         .clients = (uint32_t)options->clients,
+                                         .instances = (uint32_t)options->instances,
+                                         .life_ms = options->life_s * 1000,
+                                         .think_ms = options->think_ms };
+    return fits && options->count > 0;
 }
 
 static void child_main(const struct options *options, uint64_t seed, struct plane_tally *tally)
 {
     static struct plane plane;
+    /* Large and mostly untouched memory comes as fresh pages, not as old ones to be cleared. */
+    (void)mallopt(M_MMAP_THRESHOLD, 256 * 1024);
     (void)alarm(options->verbose ? 0 : SECONDS_MAX);
     plane.seed = seed;
     plane.until = options->until;
     plane.verbose = options->verbose;
     plane.lie = options->lie;
+    plane.conf = options->conf;
     plane.tally = tally;
     plane_live(&plane);
     (void)fflush(stdout);
@@ -215,7 +253,7 @@ int main(int count, char **words)
     if (!parse(count, words, &options)) {
         (void)fprintf(
             stderr,
-            "usage: udatsu-sim-plane [--seeds N] [--first-seed S] [--seed S] [--fresh N]"
+            "usage: udatsu-sim [--seeds N] [--first-seed S] [--seed S] [--fresh N]"
             " [--until EVENT] [--twice] [--verbose] [--lie NAME]\n");
         return 2;
     }

@@ -5,91 +5,151 @@
  * Within one stream nothing is repeated and nothing overtakes (TLS); a frame may be missing only
  * where its sender's channel was full. What comes from different machines overtakes as it likes. */
 #include "base/check.h"
+#include "base/id.h"
 #include "tests/sim/plane.h"
 #include "wire/frame.h"
 
 #include <string.h>
 
-static uint64_t sent_order[PLANE_MACHINES]; /* Newest letter that arrived here, by age. */
-
-static struct plane_stream *stream_of(struct plane *plane, uint32_t one, uint32_t other)
+static uint32_t side_of(uint32_t one, uint32_t other)
 {
     CHECK(one != other);
-    return one < other ? &plane->streams[one][other] : &plane->streams[other][one];
+    return one < other ? 0 : 1;
+}
+
+struct plane_link *plane_link_of(struct plane *plane, uint32_t one, uint32_t other)
+{
+    uint32_t low = one < other ? one : other;
+    uint32_t high = one < other ? other : one;
+    CHECK(low != high && low < PLANE_CONTROLLERS && high < plane->machines_count);
+    return &plane->links[low * plane->machines_count + high];
+}
+
+static struct plane_end *end_of(struct plane *plane, uint32_t here, uint32_t there)
+{
+    return &plane_link_of(plane, here, there)->ends[side_of(here, there)];
+}
+
+void plane_machine_is(struct plane *plane, uint32_t machine, uint64_t id)
+{
+    CHECK(machine < plane->machines_count && id_sequence(id) < PLANE_SEQUENCES);
+    plane->machine_of[id_sequence(id)] = machine + 1;
+    plane->machines[machine].id = id;
 }
 
 uint32_t plane_machine_of(const struct plane *plane, uint64_t id)
 {
-    for (uint32_t i = 0; i < PLANE_MACHINES; i++) {
-        if (plane->machines[i].exists && plane->machines[i].id == id) {
-            return i;
-        }
-    }
-    return PLANE_MACHINES;
+    uint64_t sequence = id_sequence(id);
+    uint32_t found = sequence < PLANE_SEQUENCES ? plane->machine_of[sequence] : 0;
+    return found != 0 && plane->machines[found - 1].id == id ? found - 1 : PLANE_NONE;
 }
 
-static uint64_t delay_of(struct plane *plane)
+/* From the sender's last word on this wire to the receiver's hands. */
+static uint64_t arrives_us(struct plane *plane, uint32_t from, uint32_t to, size_t size)
 {
-    uint64_t delay = 1 + plane_below(plane, plane->weather.delay_max_ms);
-    if (plane_strikes(plane, PLANE_DELAYED, plane->weather.straggler)) {
-        delay += plane_below(plane, 600);
+    struct plane_link *link = plane_link_of(plane, from, to);
+    struct plane_end *there = &link->ends[side_of(to, from)];
+    uint64_t *wire_us = &link->free_us[side_of(from, to)];
+    uint64_t leaves_us = plane->machines[from].busy_us; /* What it does now is done first. */
+    leaves_us = leaves_us > plane->now_us ? leaves_us : plane->now_us;
+    if (plane->weather.bytes_per_ms > 0) {
+        leaves_us = *wire_us > leaves_us ? *wire_us : leaves_us;
+        leaves_us += size * 1000 / plane->weather.bytes_per_ms;
+        *wire_us = leaves_us;
+        plane_seen(plane, PLANE_NARROW);
     }
-    return delay;
+    uint64_t at_us = leaves_us + 50 + plane_below(plane, plane->weather.delay_max_us);
+    if (plane_strikes(plane, PLANE_DELAYED, plane->weather.straggler)) {
+        at_us += plane_below(plane, 600000);
+    }
+    at_us = at_us < there->last_us ? there->last_us : at_us;
+    there->last_us = at_us;
+    return at_us;
+}
+
+/* False: it does not get through. */
+static bool passes(struct plane *plane, uint32_t from, uint32_t to)
+{
+    struct plane_link *link = plane_link_of(plane, from, to);
+    const struct plane_end *here = &link->ends[side_of(from, to)];
+    struct plane_end *there = &link->ends[side_of(to, from)];
+    if (here->session == 0 || plane_strikes(plane, PLANE_FRAME_DROPPED, plane->weather.drop)) {
+        return false;
+    }
+    bool current = link->session == here->session;
+    there->stalled = there->stalled || (link->cut[side_of(from, to)] && current);
+    if (there->stalled && current) {
+        plane_seen(plane, PLANE_TAIL_LOST);
+        return false;
+    }
+    return true;
 }
 
 void plane_send(struct plane *plane, uint32_t from, const Wire__Frame *frame)
 {
     CHECK(frame->peer != NULL);
     uint32_t to = plane_machine_of(plane, frame->peer->id);
-    if (to == PLANE_MACHINES || to == from) {
+    if (to == PLANE_NONE || to == from || !passes(plane, from, to)) {
         return;
     }
-    struct plane_end *here = &plane->ends[from][to];
-    struct plane_end *there = &plane->ends[to][from];
-    if (here->session == 0 || plane_strikes(plane, PLANE_FRAME_DROPPED, plane->weather.drop)) {
-        return;
-    }
+    bool raft = frame->body_case == WIRE__FRAME__BODY_RAFT;
     Wire__Identity self = WIRE__IDENTITY__INIT;
     self.kind = plane_is_node(from) ? WIRE__KIND__KIND_NODE : WIRE__KIND__KIND_CONTROLLER;
     self.id = plane->machines[from].id;
     Wire__Frame stamped = *frame;
     stamped.format = FRAME_FORMAT;
     stamped.peer = &self;
-    if (plane->weather.cut[from][to]) {
-        there->stalled = there->stalled || stream_of(plane, from, to)->session == here->session;
-    }
-    if (there->stalled && stream_of(plane, from, to)->session == here->session) {
-        plane_seen(plane, PLANE_TAIL_LOST);
-        return;
-    }
-    uint64_t at_ms = plane->now_ms + delay_of(plane);
-    at_ms = at_ms < there->last_ms ? there->last_ms : at_ms;
-    there->last_ms = at_ms;
-    plane_post(
+    struct slice bytes = raft
+                             ? (struct slice){ frame->raft->message.data, frame->raft->message.len }
+                             : plane_encode(plane, &stamped);
+    plane_post_us(
         plane,
-        at_ms - plane->now_ms,
-        PLANE_LETTER,
+        arrives_us(plane, from, to, bytes.size) - plane->now_us,
+        raft ? PLANE_RAFT : PLANE_LETTER,
         to,
         from,
-        here->session,
-        plane_encode(plane, &stamped));
+        end_of(plane, from, to)->session,
+        bytes);
+}
+
+/* The frame around a message of consensus says nothing that the event does not: it is not made
+ * into bytes and back, which is half of all that a quiet cell says. */
+static const Wire__Frame *raft_frame(struct plane *plane, const struct plane_event *event)
+{
+    static Wire__Frame frame;
+    static Wire__Identity peer;
+    static Wire__RaftFrame raft;
+    wire__frame__init(&frame);
+    wire__identity__init(&peer);
+    wire__raft_frame__init(&raft);
+    peer.kind = WIRE__KIND__KIND_CONTROLLER;
+    peer.id = plane->machines[event->a].id;
+    raft.message = (ProtobufCBinaryData){ event->size, event->bytes };
+    frame.format = FRAME_FORMAT;
+    frame.peer = &peer;
+    frame.body_case = WIRE__FRAME__BODY_RAFT;
+    frame.raft = &raft;
+    return &frame;
 }
 
 void plane_letter(struct plane *plane, const struct plane_event *event)
 {
     uint32_t to = event->machine;
     uint32_t from = (uint32_t)event->a;
-    if (!plane->machines[to].up || plane->ends[to][from].session != event->b ||
-        stream_of(plane, from, to)->session != event->b) {
+    if (!plane->machines[to].up || end_of(plane, to, from)->session != event->b ||
+        plane_link_of(plane, from, to)->session != event->b) {
         plane_seen(plane, PLANE_TAIL_LOST);
         return;
     }
-    if (event->order < sent_order[to]) {
+    uint64_t *newest = &plane->machines[to].newest_letter;
+    if (event->order < *newest) {
         plane_seen(plane, PLANE_OVERTAKEN);
     } else {
-        sent_order[to] = event->order;
+        *newest = event->order;
     }
-    const Wire__Frame *frame = plane_decode(plane, slice_of(event->bytes, event->size));
+    const Wire__Frame *frame = event->kind == PLANE_RAFT
+                                   ? raft_frame(plane, event)
+                                   : plane_decode(plane, slice_of(event->bytes, event->size));
     enum program above = plane_is_node(to) ? PROGRAM_AGENT : PROGRAM_ENGINE;
     if (frame->peer == NULL || frame->peer->id != plane->machines[from].id ||
         !frame_may_arrive(frame->peer->kind, above, frame->body_case)) {
@@ -109,50 +169,48 @@ void plane_letter(struct plane *plane, const struct plane_event *event)
 
 static void meet_again(struct plane *plane, uint32_t one, uint32_t other, uint64_t delay_ms)
 {
-    struct plane_stream *stream = stream_of(plane, one, other);
-    if (!stream->waiting) {
-        stream->waiting = true;
+    struct plane_link *link = plane_link_of(plane, one, other);
+    if (!link->waiting) {
+        link->waiting = true;
         plane_post(plane, delay_ms, PLANE_CONNECT, one, other, 0, SLICE_EMPTY);
     }
 }
 
 void plane_connect(struct plane *plane, uint32_t one, uint32_t other)
 {
-    struct plane_stream *stream = stream_of(plane, one, other);
+    struct plane_link *link = plane_link_of(plane, one, other);
     const struct plane_machine *a = &plane->machines[one];
     const struct plane_machine *b = &plane->machines[other];
-    stream->waiting = false;
-    if (stream->session != 0 || !a->up || !b->up) {
+    link->waiting = false;
+    if (link->session != 0 || !a->up || !b->up) {
         return; /* Whoever comes back tries anew. */
     }
-    if (plane->weather.cut[one][other] || plane->weather.cut[other][one] ||
-        plane->ends[one][other].session != 0 || plane->ends[other][one].session != 0) {
+    if (link->cut[0] || link->cut[1] || link->ends[0].session != 0 || link->ends[1].session != 0) {
         meet_again(plane, one, other, 50 + plane_below(plane, 350));
         return;
     }
-    stream->session = ++plane->sessions;
+    link->session = ++plane->sessions;
     const uint32_t pair[2] = { one, other };
     for (uint32_t i = 0; i < 2; i++) {
         uint64_t delay_ms = 1 + plane_below(plane, 20);
-        struct plane_end *end = &plane->ends[pair[i]][pair[1 - i]];
-        end->last_ms = plane->now_ms + delay_ms;
+        struct plane_end *end = end_of(plane, pair[i], pair[1 - i]);
+        end->last_us = plane->now_us + delay_ms * 1000;
         end->stalled = false;
         plane_post(
-            plane, delay_ms, PLANE_LINK_UP, pair[i], pair[1 - i], stream->session, SLICE_EMPTY);
+            plane, delay_ms, PLANE_LINK_UP, pair[i], pair[1 - i], link->session, SLICE_EMPTY);
     }
 }
 
-void plane_link(struct plane *plane, const struct plane_event *event)
+void plane_link_event(struct plane *plane, const struct plane_event *event)
 {
     uint32_t here = event->machine;
     uint32_t there = (uint32_t)event->a;
-    struct plane_end *end = &plane->ends[here][there];
-    struct plane_stream *stream = stream_of(plane, here, there);
+    struct plane_end *end = end_of(plane, here, there);
     bool up = event->kind == PLANE_LINK_UP;
     if (event->life != plane->machines[here].life || !plane->machines[here].up) {
         return; /* That process is gone, and its ends with it. */
     }
-    if (up ? stream->session != event->b : end->session != event->b) {
+    if (up ? plane_link_of(plane, here, there)->session != event->b : end->session != event->b) {
         return; /* It ended before it was seen, or was never seen. */
     }
     end->session = up ? event->b : 0;
@@ -169,9 +227,9 @@ void plane_link(struct plane *plane, const struct plane_event *event)
 
 static void end_stream(struct plane *plane, uint32_t one, uint32_t other)
 {
-    struct plane_stream *stream = stream_of(plane, one, other);
-    uint64_t session = stream->session;
-    stream->session = 0;
+    struct plane_link *link = plane_link_of(plane, one, other);
+    uint64_t session = link->session;
+    link->session = 0;
     const uint32_t pair[2] = { one, other };
     for (uint32_t i = 0; i < 2; i++) {
         uint64_t delay_ms = plane_below(plane, plane_odds(plane, 2000) ? 1500 : 10);
@@ -183,30 +241,35 @@ static void end_stream(struct plane *plane, uint32_t one, uint32_t other)
 void plane_break(struct plane *plane, const struct plane_event *event)
 {
     uint32_t other = (uint32_t)event->a;
-    const struct plane_stream *stream = stream_of(plane, event->machine, other);
-    if (stream->session == event->b && event->b != 0) {
+    const struct plane_link *link = plane_link_of(plane, event->machine, other);
+    if (link->session == event->b && event->b != 0) {
         end_stream(plane, event->machine, other);
     }
 }
 
+/* The machines that this one has links to: every other, for a controller; else the controllers. */
+static uint32_t linked_end(const struct plane *plane, uint32_t machine)
+{
+    return plane_is_node(machine) ? PLANE_CONTROLLERS : plane->machines_count;
+}
+
 void plane_unlink(struct plane *plane, uint32_t machine)
 {
-    for (uint32_t other = 0; other < PLANE_MACHINES; other++) {
+    for (uint32_t other = 0; other < linked_end(plane, machine); other++) {
         if (other == machine) {
             continue;
         }
-        if (stream_of(plane, machine, other)->session != 0) {
+        if (plane_link_of(plane, machine, other)->session != 0) {
             end_stream(plane, machine, other);
         }
-        plane->ends[machine][other] = (struct plane_end){ .session = 0 };
+        *end_of(plane, machine, other) = (struct plane_end){ .session = 0 };
     }
 }
 
 void plane_relink(struct plane *plane, uint32_t machine)
 {
-    for (uint32_t other = 0; other < PLANE_MACHINES; other++) {
-        bool both_nodes = plane_is_node(machine) && plane_is_node(other);
-        if (other != machine && plane->machines[other].exists && !both_nodes) {
+    for (uint32_t other = 0; other < linked_end(plane, machine); other++) {
+        if (other != machine && plane->machines[other].exists) {
             meet_again(plane, machine, other, 5 + plane_below(plane, 200));
         }
     }
@@ -214,20 +277,20 @@ void plane_relink(struct plane *plane, uint32_t machine)
 
 /* ---- Weather ---- */
 
-void plane_cut(struct plane *plane)
+/* Streams through a cut will end. */
+static void break_cuts(struct plane *plane)
 {
-    for (uint32_t one = 0; one < PLANE_MACHINES; one++) {
-        for (uint32_t other = one + 1; other < PLANE_MACHINES; other++) {
-            const struct plane_stream *stream = &plane->streams[one][other];
-            bool cut = plane->weather.cut[one][other] || plane->weather.cut[other][one];
-            if (cut && stream->session != 0) {
+    for (uint32_t one = 0; one < PLANE_CONTROLLERS; one++) {
+        for (uint32_t other = one + 1; other < plane->machines_count; other++) {
+            const struct plane_link *link = plane_link_of(plane, one, other);
+            if ((link->cut[0] || link->cut[1]) && link->session != 0) {
                 plane_post(
                     plane,
                     plane_below(plane, plane_odds(plane, 5000) ? 4000 : 300),
                     PLANE_BREAK,
                     one,
                     other,
-                    stream->session,
+                    link->session,
                     SLICE_EMPTY);
             }
         }
@@ -237,9 +300,12 @@ void plane_cut(struct plane *plane)
 static void cut_one(struct plane *plane, uint32_t machine)
 {
     plane_seen(plane, PLANE_CUT);
-    for (uint32_t other = 0; other < PLANE_MACHINES; other++) {
-        plane->weather.cut[machine][other] = true;
-        plane->weather.cut[other][machine] = true;
+    for (uint32_t other = 0; other < linked_end(plane, machine); other++) {
+        if (other != machine) {
+            struct plane_link *link = plane_link_of(plane, machine, other);
+            link->cut[0] = true;
+            link->cut[1] = true;
+        }
     }
 }
 
@@ -247,44 +313,69 @@ void plane_cut_off(struct plane *plane, uint32_t machine)
 {
     if (plane->trouble) {
         cut_one(plane, machine);
-        plane_cut(plane);
+        break_cuts(plane);
     }
 }
 
 static void cut_by_chance(struct plane *plane)
 {
-    uint64_t side = plane_below(plane, 1U << PLANE_MACHINES);
     bool split = plane_odds(plane, 5000);
+    uint64_t sides = prng_next(&plane->prng);
     plane_seen(plane, split ? PLANE_SPLIT : PLANE_ONE_WAY);
-    for (uint32_t a = 0; a < PLANE_MACHINES; a++) {
-        for (uint32_t b = 0; b < PLANE_MACHINES; b++) {
-            bool apart = ((side >> a) & 1) != ((side >> b) & 1);
-            plane->weather.cut[a][b] = split ? apart : plane_odds(plane, 1500);
+    for (uint32_t a = 0; a < PLANE_CONTROLLERS; a++) {
+        for (uint32_t b = a + 1; b < plane->machines_count; b++) {
+            struct plane_link *link = plane_link_of(plane, a, b);
+            bool apart = ((sides >> (a % 64)) & 1) != ((sides >> (b % 64)) & 1);
+            link->cut[0] = split ? apart : plane_odds(plane, 1500);
+            link->cut[1] = split ? apart : plane_odds(plane, 1500);
         }
     }
 }
 
+static void clear(struct plane *plane)
+{
+    for (uint32_t a = 0; a < PLANE_CONTROLLERS; a++) {
+        for (uint32_t b = a + 1; b < plane->machines_count; b++) {
+            struct plane_link *link = plane_link_of(plane, a, b);
+            link->cut[0] = false;
+            link->cut[1] = false;
+        }
+    }
+    plane->weather = (struct plane_weather){ .delay_max_us = 2000 };
+}
+
+/* A machine that takes part. */
+static uint32_t somebody(struct plane *plane)
+{
+    uint32_t nodes = plane->conf.nodes;
+    uint64_t chosen = plane_below(plane, (uint64_t)plane->conf.controllers * 2 + nodes);
+    return chosen < (uint64_t)plane->conf.controllers * 2
+               ? (uint32_t)chosen % plane->conf.controllers
+               : PLANE_CONTROLLERS + (uint32_t)chosen % nodes;
+}
+
 void plane_weather(struct plane *plane)
 {
-    static const uint64_t delays[] = { 1, 2, 4, 20, 90 };
-    plane->weather = (struct plane_weather){ .delay_max_ms = 2 };
+    static const uint64_t delays[] = { 1000, 2000, 4000, 20000, 90000 };
+    clear(plane);
     if (!plane->trouble) {
         return;
     }
-    plane->weather.delay_max_ms = delays[plane_below(plane, COUNT_OF(delays))];
+    plane->weather.delay_max_us = delays[plane_below(plane, COUNT_OF(delays))];
     plane->weather.drop = plane_odds(plane, 3000) ? plane_below(plane, 200) : 0;
     plane->weather.straggler = plane_odds(plane, 3000) ? plane_below(plane, 200) : 0;
+    plane->weather.bytes_per_ms = plane_odds(plane, 1500) ? 20 + plane_below(plane, 400) : 0;
     uint32_t leader = plane_leader(plane);
     switch (plane_below(plane, 8)) {
-    case 0: cut_one(plane, (uint32_t)plane_below(plane, PLANE_MACHINES)); break;
+    case 0: cut_one(plane, somebody(plane)); break;
     case 1: cut_by_chance(plane); break;
     case 2:
-        if (leader < PLANE_MACHINES) {
+        if (leader != PLANE_NONE) {
             cut_one(plane, leader);
         }
         break;
     default: break;
     }
-    plane_cut(plane);
+    break_cuts(plane);
     plane_after(plane, 300 + plane_below(plane, 2500), PLANE_WEATHER, 0);
 }

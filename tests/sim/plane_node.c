@@ -5,22 +5,26 @@
 #include "tests/sim/plane.h"
 
 #include <string.h>
+#include <sys/mman.h>
+
+enum { TICK_MS = 100 }; /* As agent_main.c. */
 
 struct plane_agent {
-    struct agent agent;
-    struct agent_effects effects;
-    struct arena arena;
+    struct agent *agent;      /* Mapped: most of its rows are never touched. */
     struct agent_saved saved; /* On its disk, synced. */
     bool have_saved;
     uint8_t boot;
-    _Alignas(16) uint8_t memory[AGENT_ARENA_BYTES];
 };
 
-static struct plane_agent agents[PLANE_NODES];
+static struct plane_agent *agents; /* Mapped. */
+/* Of the step under way, whoever makes it. */
+static struct agent_effects effects;
+static struct arena arena;
+static _Alignas(16) uint8_t arena_memory[AGENT_ARENA_BYTES];
 
 static struct plane_agent *agent_of(uint32_t machine)
 {
-    CHECK(plane_is_node(machine) && machine < PLANE_MACHINES);
+    CHECK(plane_is_node(machine) && machine >= PLANE_CONTROLLERS);
     return &agents[machine - PLANE_CONTROLLERS];
 }
 
@@ -29,7 +33,7 @@ static void effect_done(
 {
     switch (e->kind) {
     case AGENT_EFFECT_SAVE:
-        agent_save(&self->agent, &self->saved);
+        agent_save(self->agent, &self->saved);
         self->have_saved = true;
         return;
     case AGENT_EFFECT_VERB: plane_host_verb(plane, machine, e->frame); return;
@@ -51,15 +55,28 @@ static void step(struct plane *plane, uint32_t machine, struct agent_event *even
 {
     struct plane_agent *self = agent_of(machine);
     CHECK(plane->machines[machine].up);
-    event->now_ms = plane->now_ms;
-    agent_step(&self->agent, event, &self->effects);
-    for (uint32_t i = 0; i < self->effects.count; i++) {
+    event->now_ms = plane_now(plane, machine);
+    plane_spend(plane, machine, plane_cost(PLANE_COST_AGENT));
+    agent_step(self->agent, event, &effects);
+    for (uint32_t i = 0; i < effects.count; i++) {
         if (plane_strikes(plane, PLANE_AGENT_RESTART, 2)) {
             plane_node_crash(plane, machine, false); /* Between two effects. */
             return;
         }
-        effect_done(plane, machine, self, &self->effects.items[i]);
+        effect_done(plane, machine, self, &effects.items[i]);
     }
+}
+
+/* Zeroed; the old ones are given back. A row that nobody touches costs no memory. */
+static void *fresh_pages(void *old, size_t size)
+{
+    if (old != NULL) {
+        CHECK(munmap(old, size) == 0);
+    }
+    void *fresh = mmap(
+        NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    CHECK(fresh != MAP_FAILED);
+    return fresh;
 }
 
 static void start(struct plane *plane, uint32_t machine)
@@ -71,10 +88,9 @@ static void start(struct plane *plane, uint32_t machine)
     struct agent_event event = { .kind = AGENT_EVENT_START };
     event.saved = self->have_saved ? &self->saved : NULL;
     memset(event.boot_id, self->boot, sizeof(event.boot_id));
-    memset(&self->agent, 0, sizeof(self->agent));
-    agent_init(&self->agent);
-    arena_init(&self->arena, self->memory, sizeof(self->memory));
-    self->effects.arena = &self->arena;
+    self->agent = fresh_pages(self->agent, sizeof(*self->agent));
+    agent_init(self->agent);
+    plane_wake(plane, machine);
     step(plane, machine, &event);
     if (!plane->machines[machine].up) {
         return;
@@ -89,18 +105,31 @@ static void start(struct plane *plane, uint32_t machine)
 
 void plane_nodes_begin(struct plane *plane)
 {
-    memset(agents, 0, sizeof(agents));
-    for (uint32_t i = PLANE_CONTROLLERS; i < PLANE_MACHINES; i++) {
+    agents = fresh_pages(NULL, plane->conf.nodes * sizeof(*agents));
+    arena_init(&arena, arena_memory, sizeof(arena_memory));
+    effects.arena = &arena;
+    plane_hosts_begin(plane);
+    for (uint32_t i = PLANE_CONTROLLERS; i < plane->machines_count; i++) {
         CHECK(!plane->machines[i].exists);
-        plane_host_begin(plane, i);
         agent_of(i)->boot = 1;
     }
+}
+
+void plane_nodes_end(struct plane *plane)
+{
+    for (uint32_t i = 0; i < plane->conf.nodes; i++) {
+        if (agents[i].agent != NULL) {
+            CHECK(munmap(agents[i].agent, sizeof(*agents[i].agent)) == 0);
+        }
+    }
+    CHECK(munmap(agents, plane->conf.nodes * sizeof(*agents)) == 0);
+    plane_hosts_end();
 }
 
 void plane_node_join(struct plane *plane, uint32_t machine, uint64_t id)
 {
     CHECK(plane_is_node(machine) && !plane->machines[machine].exists);
-    plane->machines[machine].id = id;
+    plane_machine_is(plane, machine, id);
     plane->machines[machine].exists = true;
     start(plane, machine);
 }
@@ -112,6 +141,7 @@ void plane_node_crash(struct plane *plane, uint32_t machine, bool power)
     if (plane->machines[machine].up) {
         plane_unlink(plane, machine);
         plane->machines[machine].up = false;
+        plane_wake(plane, machine);
         plane->machines[machine].life++;
         uint64_t away_ms = power ? 2000 + plane_below(plane, 6000) : 20 + plane_below(plane, 400);
         plane_after(plane, away_ms, PLANE_RESTART, machine);
@@ -120,7 +150,6 @@ void plane_node_crash(struct plane *plane, uint32_t machine, bool power)
     if (power) {
         self->boot++;
         plane_host_power(plane, machine);
-        plane_check_owners(plane);
     }
 }
 
@@ -135,7 +164,14 @@ void plane_node_event(struct plane *plane, const struct plane_event *event)
     }
     struct agent_event tick = { .kind = AGENT_EVENT_TICK };
     CHECK(event->kind == PLANE_AGENT_TICK);
-    plane_after(plane, 100, PLANE_AGENT_TICK, event->machine);
+    plane_post_us(
+        plane,
+        plane_lasts_us(plane, event->machine, TICK_MS),
+        PLANE_AGENT_TICK,
+        event->machine,
+        0,
+        0,
+        SLICE_EMPTY);
     step(plane, event->machine, &tick);
 }
 

@@ -6,14 +6,34 @@
 #include "tests/sim/plane.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-struct plane_request plane_requests[PLANE_REQUESTS];
+struct plane_request *plane_requests;
 uint32_t plane_requests_count;
 uint64_t plane_users[PLANE_CLIENTS];
-uint64_t plane_tenants[2];
+uint64_t plane_tenants[PLANE_TENANTS];
 
-static const char *const tenant_names[2] = { "red", "blue" };
+/* What a tenant's clients may choose among: numbers of requests. */
+struct choices {
+    uint32_t *numbers; /* Owned; never given back: the seed is the process. */
+    uint32_t count;
+    uint32_t capacity;
+};
+
+static struct choices instances[PLANE_TENANTS];
+static struct choices networks[PLANE_TENANTS];
+
+static const char *tenant_name(uint32_t tenant)
+{
+    static char name[PLANE_NAME];
+    static const char *const first[] = { "red", "blue", "green", "white" };
+    if (tenant < COUNT_OF(first)) {
+        return first[tenant];
+    }
+    (void)snprintf(name, sizeof(name), "tenant-%u", tenant);
+    return name;
+}
 
 const char *plane_act_name(enum plane_act act)
 {
@@ -27,13 +47,13 @@ const char *plane_act_name(enum plane_act act)
 
 uint32_t plane_request_new(struct plane *plane, enum plane_act act, uint32_t client)
 {
-    if (plane_requests_count + 1 == PLANE_REQUESTS) {
+    if (plane_requests_count == plane->conf.requests) {
         plane->done = true; /* Enough was asked. */
         return 0;
     }
     uint32_t number = ++plane_requests_count;
     struct plane_request *request = &plane_requests[number];
-    CHECK(client < PLANE_CLIENTS);
+    CHECK(client <= plane->conf.clients);
     *request = (struct plane_request){ .act = act,
                                        .state = PLANE_OPEN,
                                        .client = client,
@@ -46,22 +66,41 @@ uint32_t plane_request_new(struct plane *plane, enum plane_act act, uint32_t cli
 
 /* ---- Choosing ---- */
 
-static bool usable(const struct plane_request *request, enum plane_act made, uint32_t tenant)
+static struct choices *choices_of(const struct plane_request *request)
 {
-    return request->act == made && request->tenant == tenant &&
-           request->state == PLANE_ACKNOWLEDGED && !request->ending;
+    CHECK(request->act == PLANE_ACT_CREATE || request->act == PLANE_ACT_NETWORK);
+    return request->act == PLANE_ACT_CREATE ? &instances[request->tenant]
+                                            : &networks[request->tenant];
 }
 
-static uint32_t choose_object(struct plane *plane, enum plane_act made, uint32_t tenant)
+void plane_request_list(struct plane *plane, uint32_t number, bool listed)
 {
-    uint32_t chosen = 0;
-    uint64_t seen = 0;
-    for (uint32_t i = 1; i <= plane_requests_count; i++) {
-        if (usable(&plane_requests[i], made, tenant) && plane_below(plane, ++seen) == 0) {
-            chosen = i;
-        }
+    struct plane_request *request = &plane_requests[number];
+    struct choices *list = choices_of(request);
+    CHECK(number <= plane_requests_count && plane->conf.tenants > 0);
+    if (request->listed == listed) {
+        return;
     }
-    return chosen;
+    request->listed = listed;
+    if (!listed) {
+        uint32_t at = 0;
+        while (list->numbers[at] != number) {
+            at++;
+        }
+        list->numbers[at] = list->numbers[--list->count];
+        return;
+    }
+    if (list->count == list->capacity) {
+        list->capacity = list->capacity * 2 + 16;
+        list->numbers = realloc(list->numbers, list->capacity * sizeof(*list->numbers));
+        CHECK(list->numbers != NULL);
+    }
+    list->numbers[list->count++] = number;
+}
+
+static uint32_t choose_object(struct plane *plane, const struct choices *among)
+{
+    return among->count == 0 ? 0 : among->numbers[plane_below(plane, among->count)];
 }
 
 static enum plane_act choose_act(struct plane *plane)
@@ -76,19 +115,20 @@ static enum plane_act choose_act(struct plane *plane)
     return acts[plane_below(plane, COUNT_OF(acts))];
 }
 
-uint32_t plane_request_choose(struct plane *plane, uint32_t client, uint32_t tenant)
+uint32_t plane_request_choose(struct plane *plane, uint32_t client)
 {
+    uint32_t tenant = plane_tenant_of(plane, client);
     enum plane_act act = choose_act(plane);
     bool makes = act == PLANE_ACT_CREATE || act == PLANE_ACT_NETWORK;
     bool of_network = act == PLANE_ACT_NETWORK_DELETE;
     uint32_t object = 0;
     if (!makes) {
-        object = choose_object(plane, of_network ? PLANE_ACT_NETWORK : PLANE_ACT_CREATE, tenant);
+        object = choose_object(plane, of_network ? &networks[tenant] : &instances[tenant]);
         if (object == 0) {
             return 0;
         }
     }
-    uint32_t network = choose_object(plane, PLANE_ACT_NETWORK, tenant);
+    uint32_t network = choose_object(plane, &networks[tenant]);
     uint32_t number = plane_request_new(plane, act, client);
     if (number == 0) {
         return 0;
@@ -105,6 +145,7 @@ uint32_t plane_request_choose(struct plane *plane, uint32_t client, uint32_t ten
     }
     if (act == PLANE_ACT_DELETE || of_network) {
         plane_requests[object].ending = true;
+        plane_request_list(plane, object, false);
     }
     return number;
 }
@@ -122,6 +163,7 @@ static struct {
     uint8_t sealing[32];
     uint8_t kernel[32];
     uint8_t initramfs[32];
+    uint64_t instances;
     const char *networks[1];
     Wire__Quantities cap;
     Wire__Place place;
@@ -149,6 +191,16 @@ static ProtobufCBinaryData bytes_of(uint8_t *bytes, size_t size, uint8_t first)
     return (ProtobufCBinaryData){ size, bytes };
 }
 
+/* No two tokens that are ever made are alike. */
+static ProtobufCBinaryData secret_of(const struct plane_request *request)
+{
+    ProtobufCBinaryData secret = bytes_of(made.secret, 32, 1);
+    secret.data[1] = (uint8_t)request->machine;
+    secret.data[2] = (uint8_t)(request->machine >> 8);
+    secret.data[3] = (uint8_t)request->life;
+    return secret;
+}
+
 /* What the story asks as the first operator, and machines as strangers. */
 static void wire_story(const struct plane_request *request)
 {
@@ -169,11 +221,11 @@ static void wire_story(const struct plane_request *request)
         wire__tenant_create__init(&made.body.tenant);
         wire__quantities__init(&made.cap);
         made.cap = (Wire__Quantities)WIRE__QUANTITIES__INIT;
-        made.cap.vcpus = 10;
-        made.cap.memory_bytes = UINT64_C(2) << 30;
-        made.cap.instances = 8;
+        made.cap.vcpus = made.instances + made.instances / 4;
+        made.cap.memory_bytes = (made.instances * 4) << 26;
+        made.cap.instances = made.instances;
         made.cap.networks = 3;
-        made.body.tenant.name = tenant_names[request->tenant];
+        made.body.tenant.name = tenant_name(request->tenant);
         made.body.tenant.cap = &made.cap;
         return;
     case PLANE_ACT_USER:
@@ -182,7 +234,7 @@ static void wire_story(const struct plane_request *request)
         wire__user_create__init(&made.body.user);
         made.body.user.name = request->name;
         made.body.user.role = WIRE__ROLE__ROLE_TENANT;
-        made.body.user.tenant = tenant_names[request->tenant];
+        made.body.user.tenant = tenant_name(request->tenant);
         return;
     case PLANE_ACT_TOKEN:
         made.request.body_case = WIRE__REQUEST__BODY_TOKEN_CREATE;
@@ -193,7 +245,7 @@ static void wire_story(const struct plane_request *request)
         made.body.token.kind = kind;
         made.body.token.name = made.address;
         made.body.token.place = &made.place;
-        made.body.token.secret_sha256 = bytes_of(made.secret, 32, (uint8_t)(request->machine + 1));
+        made.body.token.secret_sha256 = secret_of(request);
         return;
     default: CHECK(request->act == PLANE_ACT_JOIN); break;
     }
@@ -203,8 +255,8 @@ static void wire_story(const struct plane_request *request)
     made.principal.kind = WIRE__KIND__KIND_UNSET;
     made.principal.id = 0;
     made.body.join.kind = kind;
-    made.body.join.secret_sha256 = bytes_of(made.secret, 32, (uint8_t)(request->machine + 1));
-    made.body.join.csr = bytes_of(made.csr, 8, (uint8_t)(request->machine + 1));
+    made.body.join.secret_sha256 = secret_of(request);
+    made.body.join.csr = bytes_of(made.csr, 8, (uint8_t)(request->life + 1));
     made.body.join.link_address = made.address;
     made.body.join.api_address = node ? "" : made.address;
     made.body.join.underlay_address = node ? made.underlay : "";
@@ -215,7 +267,7 @@ static void wire_story(const struct plane_request *request)
 
 static void wire_tenant(const struct plane_request *request)
 {
-    const char *tenant = tenant_names[request->tenant];
+    const char *tenant = tenant_name(request->tenant);
     switch ((int)request->act) {
     case PLANE_ACT_NETWORK:
         made.request.body_case = WIRE__REQUEST__BODY_NETWORK_CREATE;
@@ -287,15 +339,22 @@ static void wire_tenant(const struct plane_request *request)
     made.body.get.name = request->name;
 }
 
-const Wire__Request *plane_request_wire(const struct plane_request *request, uint32_t attempt)
+const Wire__Request *plane_request_wire(
+    const struct plane *plane, const struct plane_request *request, uint32_t attempt)
 {
+    made.instances = plane->conf.instances;
     wire__request__init(&made.request);
     wire__identity__init(&made.principal);
     made.principal.kind = WIRE__KIND__KIND_USER;
     made.principal.id = request->principal;
     (void)snprintf(made.request_id, sizeof(made.request_id), "attempt-%u", attempt);
     (void)snprintf(made.address, sizeof(made.address), "m%u", request->machine);
-    (void)snprintf(made.underlay, sizeof(made.underlay), "10.99.0.%u", request->machine + 1);
+    (void)snprintf(
+        made.underlay,
+        sizeof(made.underlay),
+        "10.%u.%u.1",
+        64 + (request->machine >> 8),
+        request->machine & 0xff);
     made.request.format = 1;
     made.request.request_id = made.request_id;
     made.request.principal = &made.principal;
@@ -384,8 +443,10 @@ static void refused(struct plane *plane, struct plane_request *request, const Wi
     }
     if (request->act == PLANE_ACT_DELETE || request->act == PLANE_ACT_NETWORK_DELETE) {
         /* In doubt it may still end: nobody builds on it any more. */
-        plane_requests[request->object].ending =
+        bool ends =
             request->unsure || answer->reject == REJECT_STATE || answer->reject == REJECT_NOT_FOUND;
+        plane_requests[request->object].ending = ends;
+        plane_request_list(plane, request->object, !ends);
     }
     request->state = PLANE_REFUSED;
     plane->tally->refused++;
@@ -419,7 +480,12 @@ bool plane_request_answered(
             plane_fail(plane, "ANSWER %s without operation", request->key);
         }
         resource_parse(plane, request, answer->operation);
+        if ((request->act == PLANE_ACT_CREATE || request->act == PLANE_ACT_NETWORK) &&
+            !request->ending) {
+            plane_request_list(plane, (uint32_t)(request - plane_requests), true);
+        }
         plane->tally->acknowledged++;
+        plane_check_told(plane, (uint32_t)(request - plane_requests));
     }
     return true;
 }

@@ -81,12 +81,11 @@ void plane_checked(struct plane *plane, enum plane_checker checker)
     plane->tally->checks[checker]++;
 }
 
-uint64_t plane_wall(const struct plane *plane, uint32_t machine)
+void *plane_zeroed(size_t count, size_t size)
 {
-    const int64_t begin = INT64_C(1790000000000);
-    int64_t wall = begin + (int64_t)plane->now_ms + plane->machines[machine].wall_offset_ms;
-    CHECK(wall > 0);
-    return (uint64_t)wall;
+    void *memory = calloc(count, size);
+    CHECK(memory != NULL);
+    return memory;
 }
 
 struct slice plane_encode(struct plane *plane, const Wire__Frame *frame)
@@ -115,19 +114,31 @@ const Wire__Frame *plane_decode(struct plane *plane, struct slice bytes)
 
 static bool earlier(const struct plane_event *a, const struct plane_event *b)
 {
-    return a->at_ms != b->at_ms ? a->at_ms < b->at_ms : a->order < b->order;
+    return a->at_us != b->at_us ? a->at_us < b->at_us : a->order < b->order;
 }
 
-void plane_post(
+static void queue_grow(struct plane *plane)
+{
+    if (plane->queue_count == PLANE_EVENTS) {
+        plane_fail(plane, "BOUND the simulator's queue is full");
+    }
+    if (plane->queue_count == plane->queue_capacity) {
+        plane->queue_capacity = plane->queue_capacity * 2 + 1024;
+        plane->queue = realloc(plane->queue, plane->queue_capacity * sizeof(*plane->queue));
+        CHECK(plane->queue != NULL);
+    }
+}
+
+void plane_post_us(
     struct plane *plane,
-    uint64_t delay_ms,
+    uint64_t delay_us,
     enum plane_kind kind,
     uint32_t machine,
     uint64_t a,
     uint64_t b,
     struct slice bytes)
 {
-    struct plane_event event = { .at_ms = plane->now_ms + delay_ms,
+    struct plane_event event = { .at_us = plane->now_us + delay_us,
                                  .order = plane->event_order++,
                                  .kind = kind,
                                  .machine = machine,
@@ -135,10 +146,8 @@ void plane_post(
                                  .a = a,
                                  .b = b,
                                  .size = bytes.size };
-    CHECK(machine < PLANE_MACHINES);
-    if (plane->queue_count == PLANE_EVENTS) {
-        plane_fail(plane, "BOUND the simulator's queue is full");
-    }
+    CHECK(machine < plane->machines_count);
+    queue_grow(plane);
     if (bytes.size > 0) {
         event.bytes = malloc(bytes.size);
         CHECK(event.bytes != NULL);
@@ -150,6 +159,18 @@ void plane_post(
         at = (at - 1) / 2;
     }
     plane->queue[at] = event;
+}
+
+void plane_post(
+    struct plane *plane,
+    uint64_t delay_ms,
+    enum plane_kind kind,
+    uint32_t machine,
+    uint64_t a,
+    uint64_t b,
+    struct slice bytes)
+{
+    plane_post_us(plane, delay_ms * 1000, kind, machine, a, b, bytes);
 }
 
 void plane_after(struct plane *plane, uint64_t delay_ms, enum plane_kind kind, uint32_t machine)
@@ -188,9 +209,10 @@ static void dispatch(struct plane *plane, const struct plane_event *event)
 {
     bool node = plane_is_node(event->machine);
     switch (event->kind) {
-    case PLANE_LETTER: plane_letter(plane, event); return;
+    case PLANE_LETTER:
+    case PLANE_RAFT: plane_letter(plane, event); return;
     case PLANE_LINK_UP:
-    case PLANE_LINK_DOWN: plane_link(plane, event); return;
+    case PLANE_LINK_DOWN: plane_link_event(plane, event); return;
     case PLANE_CONNECT: plane_connect(plane, event->machine, (uint32_t)event->a); return;
     case PLANE_BREAK: plane_break(plane, event); return;
     case PLANE_RESTART:
@@ -202,6 +224,7 @@ static void dispatch(struct plane *plane, const struct plane_event *event)
         return;
     case PLANE_TICK:
     case PLANE_TURN:
+    case PLANE_ASK:
     case PLANE_KEYS:
     case PLANE_FLUSHED:
     case PLANE_ROOM: plane_controller_event(plane, event); return;
@@ -215,32 +238,50 @@ static void dispatch(struct plane *plane, const struct plane_event *event)
     case PLANE_FAULT: plane_fault(plane); return;
     case PLANE_WEATHER: plane_weather(plane); return;
     case PLANE_CUT_OFF: plane_cut_off(plane, event->machine); return;
+    case PLANE_FREE: break;
     }
     UNREACHABLE();
+}
+
+static void happen(struct plane *plane, struct plane_event *event)
+{
+    const struct hash_key key = { 1, 2 };
+    plane_hash(plane, event->at_us);
+    plane_hash(
+        plane, ((uint64_t)event->kind << 40) + ((uint64_t)event->machine << 32) + event->size);
+    plane_hash(plane, event->a + event->b * 31);
+    if (event->size > 0) {
+        plane_hash(plane, hash_bytes(key, slice_of(event->bytes, event->size)));
+    }
+    dispatch(plane, event);
+    free(event->bytes);
 }
 
 static void event_run(struct plane *plane)
 {
     struct plane_event event = take(plane);
-    CHECK(event.at_ms >= plane->now_ms);
-    plane->now_ms = event.at_ms;
+    CHECK(event.at_us >= plane->now_us);
+    plane->now_us = event.at_us;
+    plane->now_ms = event.at_us / 1000;
     plane->tally->events++;
-    plane_hash(plane, event.at_ms);
-    plane_hash(plane, ((uint64_t)event.kind << 40) + ((uint64_t)event.machine << 32) + event.size);
-    plane_hash(plane, event.a + event.b * 31);
-    if (event.size > 0) {
-        struct hash_key key = { 1, 2 };
-        plane_hash(plane, hash_bytes(key, slice_of(event.bytes, event.size)));
+    if (event.kind == PLANE_FREE) {
+        uint32_t machine = event.machine;
+        if (plane_next(plane, machine, &event)) {
+            happen(plane, &event);
+        }
+        plane_freed(plane, machine);
+    } else if (!plane_wait(plane, &event)) {
+        happen(plane, &event);
     }
-    dispatch(plane, &event);
-    free(event.bytes);
 }
 
 bool plane_until(struct plane *plane, uint64_t patience_ms, bool (*ready)(struct plane *plane))
 {
-    uint64_t limit_ms = plane->now_ms + patience_ms;
+    uint64_t limit_us = plane->now_us + patience_ms * 1000;
     while (ready == NULL || !ready(plane)) {
-        if (plane->queue_count == 0 || plane->queue[0].at_ms > limit_ms) {
+        if (plane->queue_count == 0 || plane->queue[0].at_us > limit_us) {
+            plane->now_us = limit_us;
+            plane->now_ms = limit_us / 1000;
             return ready == NULL;
         }
         if (plane->until != 0 && plane->tally->events >= plane->until) {

@@ -5,6 +5,7 @@
 #include "tests/sim/plane.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static char why[160];
@@ -35,12 +36,12 @@ static bool replicas_equal(struct plane *plane, uint32_t leader)
     struct engine *best = server_engine(plane_server(plane, leader));
     struct replica_status leading;
     server_status(plane_server(plane, leader), &leading);
-    for (uint32_t i = 0; i < PLANE_MACHINES; i++) {
+    for (uint32_t i = 0; i < plane->machines_count; i++) {
         if (plane->machines[i].exists && !plane->machines[i].up) {
             return not_yet("down", i, 0);
         }
     }
-    for (uint32_t i = 0; i < plane->controllers; i++) {
+    for (uint32_t i = 0; i < plane->conf.controllers; i++) {
         struct server *server = plane_server(plane, i);
         if (server == NULL) {
             return not_yet("down", i, 0);
@@ -70,7 +71,7 @@ static bool instance_settled(struct plane *plane, const struct instance_row *row
                    : not_yet("neither placed nor at rest", row->state, row->head.id);
     }
     uint32_t machine = plane_machine_of(plane, row->node.value);
-    CHECK(machine < PLANE_MACHINES && plane_is_node(machine));
+    CHECK(machine < plane->machines_count && plane_is_node(machine));
     const struct plane_domain *domain = domain_of(machine, row->head.id);
     bool runs = domain != NULL && domain->running && domain->boots == row->boots &&
                 domain->epoch == row->epoch;
@@ -83,7 +84,7 @@ static bool instance_settled(struct plane *plane, const struct instance_row *row
 
 static bool domains_wanted(struct plane *plane, const struct state *state)
 {
-    for (uint32_t machine = PLANE_CONTROLLERS; machine < PLANE_MACHINES; machine++) {
+    for (uint32_t machine = PLANE_CONTROLLERS; machine < plane->machines_count; machine++) {
         for (uint32_t i = 0; i < PLANE_DOMAINS; i++) {
             const struct plane_domain *domain = &plane_host_domains(machine)[i];
             const struct instance_row *row =
@@ -107,7 +108,7 @@ static bool nodes_alive(struct plane *plane, const struct state *state)
             return not_yet("not alive", plane_machine_of(plane, row->head.id), row->head.id);
         }
     }
-    return count == plane->nodes ? true : not_yet("nodes", count, 0);
+    return count == plane->conf.nodes ? true : not_yet("nodes", count, 0);
 }
 
 bool plane_check_converged(struct plane *plane)
@@ -118,7 +119,7 @@ bool plane_check_converged(struct plane *plane)
     }
     looked_ms = plane->now_ms;
     uint32_t leader = plane_leader(plane);
-    if (leader == PLANE_MACHINES) {
+    if (leader == PLANE_NONE) {
         return not_yet("no leader", 0, 0);
     }
     if (!plane_clients_idle(plane)) {
@@ -141,59 +142,68 @@ bool plane_check_converged(struct plane *plane)
 
 /* ---- What clients were told ---- */
 
-/* 1: it must be there, 0: it must not, -1: nobody was told. */
-static int expected(uint32_t number)
+/* What became of a thing, by the answers about its ends. */
+enum ended { ENDED_NOT = 0, ENDED_MAYBE = 1, ENDED_SURELY = 2 };
+
+static void ends_note(enum ended *ended)
 {
-    const struct plane_request *made = &plane_requests[number];
-    int there = made->state == PLANE_ACKNOWLEDGED ? 1 : made->unsure ? -1 : 0;
-    for (uint32_t i = number + 1; i <= plane_requests_count && there != 0; i++) {
-        const struct plane_request *ended = &plane_requests[i];
-        bool ends = ended->act == PLANE_ACT_DELETE || ended->act == PLANE_ACT_NETWORK_DELETE;
-        if (!ends || ended->object != number) {
-            continue;
-        }
-        if (ended->state == PLANE_ACKNOWLEDGED) {
-            there = 0;
-        } else if (ended->unsure) {
-            there = -1;
+    for (uint32_t i = 1; i <= plane_requests_count; i++) {
+        const struct plane_request *request = &plane_requests[i];
+        bool ends = request->act == PLANE_ACT_DELETE || request->act == PLANE_ACT_NETWORK_DELETE;
+        if (ends && request->state == PLANE_ACKNOWLEDGED) {
+            ended[request->object] = ENDED_SURELY;
+        } else if (ends && request->unsure && ended[request->object] == ENDED_NOT) {
+            ended[request->object] = ENDED_MAYBE;
         }
     }
-    return there;
 }
 
-static bool there(const struct state *state, const struct plane_request *request)
+static void found_note(const char *name, enum plane_act act)
 {
-    enum state_table table = request->act == PLANE_ACT_CREATE ? TABLE_INSTANCE : TABLE_NETWORK;
-    uint32_t count = 0;
-    for (const struct row_head *row = state_first(state, table); row != NULL;
-         row = state_next(state, table, row)) {
-        const char *name = table == TABLE_INSTANCE
-                               ? ((const struct instance_row *)(const void *)row)->name.text
-                               : ((const struct network_row *)(const void *)row)->name.text;
-        count += strcmp(name, request->name) == 0 ? 1 : 0;
+    unsigned long number = strtoul(name + 1, NULL, 10);
+    if (number > 0 && number <= plane_requests_count && plane_requests[number].act == act &&
+        strcmp(plane_requests[number].name, name) == 0) {
+        plane_requests[number].found++;
     }
-    CHECK(count <= 1);
-    return count == 1;
+}
+
+static void rows_note(const struct state *state)
+{
+    for (const struct instance_row *row = state_first(state, TABLE_INSTANCE); row != NULL;
+         row = state_next(state, TABLE_INSTANCE, row)) {
+        found_note(row->name.text, PLANE_ACT_CREATE);
+    }
+    for (const struct network_row *row = state_first(state, TABLE_NETWORK); row != NULL;
+         row = state_next(state, TABLE_NETWORK, row)) {
+        found_note(row->name.text, PLANE_ACT_NETWORK);
+    }
 }
 
 void plane_check_end(struct plane *plane)
 {
     uint32_t leader = plane_leader(plane);
-    CHECK(leader < PLANE_MACHINES);
-    const struct state *state = engine_state(server_engine(plane_server(plane, leader)));
+    CHECK(leader != PLANE_NONE);
+    enum ended *ended = plane_zeroed(plane_requests_count + 1, sizeof(*ended));
+    plane_check_all(plane);
+    ends_note(ended);
+    rows_note(engine_state(server_engine(plane_server(plane, leader))));
     for (uint32_t i = 1; i <= plane_requests_count; i++) {
         const struct plane_request *request = &plane_requests[i];
-        if (request->act != PLANE_ACT_CREATE && request->act != PLANE_ACT_NETWORK) {
+        bool makes = request->act == PLANE_ACT_CREATE || request->act == PLANE_ACT_NETWORK;
+        bool made = request->state == PLANE_ACKNOWLEDGED;
+        if (!makes || ended[i] == ENDED_MAYBE || (!made && request->unsure)) {
             continue;
         }
-        int wanted = expected(i);
+        uint32_t wanted = made && ended[i] == ENDED_NOT ? 1 : 0;
         plane_checked(plane, PLANE_CHECK_INVENTORY);
-        if (wanted >= 0 && there(state, request) != (wanted == 1)) {
+        if (request->found != wanted) {
             plane_fail(
                 plane,
-                "INVENTORY %s is %s",
+                "INVENTORY %s is there %u times, and should be %u times",
                 request->name,
-                wanted == 1 ? "gone, and was acknowledged" : "there, and should not be");
+                request->found,
+                wanted);
         }
     }
+    free(ended);
 }

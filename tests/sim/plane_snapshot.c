@@ -14,6 +14,13 @@
 
 enum { DISKS = 8, PART_BYTES = 4096 };
 
+/* The bytes of a file. */
+struct writer {
+    uint8_t *bytes; /* Owned. */
+    size_t size;
+    size_t capacity;
+};
+
 /* What of snapshots a machine's disk holds; outlives its processes. */
 struct disk_of {
     char directory[STORE_PATH_MAX]; /* "": free. */
@@ -21,6 +28,8 @@ struct disk_of {
     uint64_t got;
     uint8_t *bytes; /* Owned; of the fetch under way. */
     size_t size;
+    uint64_t served; /* Whose file is in `file`; 0: none. */
+    struct writer file;
 };
 
 static struct disk_of disks[DISKS];
@@ -48,6 +57,7 @@ void plane_snapshots_end(void)
 {
     for (uint32_t i = 0; i < DISKS; i++) {
         free(disks[i].bytes);
+        free(disks[i].file.bytes);
         disks[i] = (struct disk_of){ .size = 0 };
     }
 }
@@ -97,6 +107,7 @@ RESULT snapshot_take(
     char path[STORE_PATH_MAX];
     struct disk_of *disk = disk_find(snapshot->directory);
     struct slice manifest = SLICE_EMPTY;
+    disk->served = 0;
     path_of(snapshot, "own", index, path);
     TRY(store_discard(path));
     TRY(store_checkpoint(store, index, path));
@@ -117,17 +128,15 @@ RESULT snapshot_take(
 
 /* ---- The one file of a checkpoint: its index, then every row with its sizes ---- */
 
-struct writer {
-    uint8_t *bytes;
-    size_t size;
-};
-
 static bool write_row(void *context, struct slice key, struct slice value)
 {
     struct writer *writer = context;
     uint32_t sizes[2] = { (uint32_t)key.size, (uint32_t)value.size };
     size_t size = writer->size + sizeof(sizes) + key.size + value.size;
-    writer->bytes = sim_must(realloc(writer->bytes, size));
+    if (size > writer->capacity) {
+        writer->capacity = size * 2;
+        writer->bytes = sim_must(realloc(writer->bytes, writer->capacity));
+    }
     memcpy(writer->bytes + writer->size, sizes, sizeof(sizes));
     memcpy(writer->bytes + writer->size + sizeof(sizes), key.data, key.size);
     memcpy(writer->bytes + writer->size + sizeof(sizes) + key.size, value.data, value.size);
@@ -145,6 +154,7 @@ static struct writer file_read(const char *path)
     uint64_t index = store_index(store);
     writer.bytes = sim_must(malloc(sizeof(index)));
     writer.size = sizeof(index);
+    writer.capacity = sizeof(index);
     memcpy(writer.bytes, &index, sizeof(index));
     struct result scanned = store_scan(store, SLICE_EMPTY, SLICE_EMPTY, write_row, &writer);
     CHECK(scanned.code == 0);
@@ -282,11 +292,20 @@ void snapshot_part(struct snapshot *snapshot, uint64_t peer, const Wire__Snapsho
 
 /* ---- Serving ---- */
 
+static void serve_open(struct disk_of *disk, const char *path, uint64_t index)
+{
+    if (disk->served != index) {
+        free(disk->file.bytes);
+        disk->file = file_read(path);
+        disk->served = disk->file.size > 0 ? index : 0;
+    }
+}
+
 void snapshot_serve(struct snapshot *snapshot, uint64_t peer, const Wire__SnapshotAsk *ask)
 {
     char path[STORE_PATH_MAX];
-    struct writer file = { .bytes = NULL };
-    const struct disk_of *disk = disk_find(snapshot->directory);
+    struct disk_of *disk = disk_find(snapshot->directory);
+    const struct writer *file = &disk->file;
     Wire__Identity identity = WIRE__IDENTITY__INIT;
     identity.kind = WIRE__KIND__KIND_CONTROLLER;
     identity.id = peer;
@@ -296,17 +315,19 @@ void snapshot_serve(struct snapshot *snapshot, uint64_t peer, const Wire__Snapsh
     part.offset = ask->offset;
     part.missing = true;
     path_of(snapshot, "own", ask->index, path);
-    if (ask->index != 0 && (disk->own[0] == ask->index || disk->own[1] == ask->index)) {
-        file = file_read(path);
+    bool here = ask->index != 0 && (disk->own[0] == ask->index || disk->own[1] == ask->index);
+    if (here) {
+        serve_open(disk, path, ask->index);
     }
-    if (ask->offset < file.size) {
-        size_t rest = file.size - ask->offset;
-        part.data.data = file.bytes + ask->offset;
+    if (here && disk->served == ask->index && ask->offset < file->size) {
+        size_t rest = file->size - ask->offset;
+        part.data.data = file->bytes + ask->offset;
         part.data.len = rest < PART_BYTES ? rest : PART_BYTES;
         part.missing = false;
         if (plane_snapshot_damage) {
             plane_snapshot_damage = false;
             part.data.data[part.data.len / 2] ^= 0x20;
+            disk->served = 0; /* On the way, not on the disk. */
         }
     }
     Wire__Frame frame = WIRE__FRAME__INIT;
@@ -314,7 +335,6 @@ void snapshot_serve(struct snapshot *snapshot, uint64_t peer, const Wire__Snapsh
     frame.body_case = WIRE__FRAME__BODY_SNAPSHOT_PART;
     frame.snapshot_part = &part;
     snapshot->send(snapshot->context, &frame);
-    free(file.bytes);
 }
 
 /* ---- Installing ---- */

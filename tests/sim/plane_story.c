@@ -8,12 +8,12 @@
 
 #include <stdlib.h>
 
-enum { TROUBLE_MS = 9000, PATIENCE_MS = 240 * 1000 };
+enum { PATIENCE_MS = 240 * 1000 };
 
 static bool leads(struct plane *plane)
 {
     uint32_t leader = plane_leader(plane);
-    return leader < PLANE_MACHINES &&
+    return leader != PLANE_NONE &&
            state_cell(engine_state(server_engine(plane_server(plane, leader)))) != NULL;
 }
 
@@ -21,11 +21,11 @@ static bool complete(struct plane *plane)
 {
     struct replica_status status;
     uint32_t leader = plane_leader(plane);
-    if (leader == PLANE_MACHINES) {
+    if (leader == PLANE_NONE) {
         return false;
     }
     server_status(plane_server(plane, leader), &status);
-    bool voters = status.member_count == plane->controllers;
+    bool voters = status.member_count == plane->conf.controllers;
     for (uint32_t i = 0; i < status.member_count; i++) {
         voters = voters && status.members[i].role == REPLICA_VOTER;
     }
@@ -50,16 +50,16 @@ static void begin(struct plane *plane)
         plane_fail(plane, "BEGIN nobody leads");
     }
     (void)plane_ask(plane, PLANE_ACT_IMAGE, 0, 0);
-    for (uint32_t i = 0; i < 2; i++) {
+    for (uint32_t i = 0; i < plane->conf.tenants; i++) {
         plane_tenants[i] = plane_ask(plane, PLANE_ACT_TENANT, i, 0)->resource;
     }
-    for (uint32_t i = 1; i < PLANE_CLIENTS; i++) {
-        plane_users[i] = plane_ask(plane, PLANE_ACT_USER, i % 2, 0)->resource;
+    for (uint32_t i = 1; i <= plane->conf.clients; i++) {
+        plane_users[i] = plane_ask(plane, PLANE_ACT_USER, plane_tenant_of(plane, i), 0)->resource;
     }
-    for (uint32_t i = 1; i < plane->controllers; i++) {
+    for (uint32_t i = 1; i < plane->conf.controllers; i++) {
         join(plane, i);
     }
-    for (uint32_t i = 0; i < plane->nodes; i++) {
+    for (uint32_t i = 0; i < plane->conf.nodes; i++) {
         join(plane, PLANE_CONTROLLERS + i);
     }
     if (!plane_until(plane, 60000, complete)) {
@@ -73,7 +73,7 @@ static void finish(struct plane *plane)
     if (!plane_until(plane, PATIENCE_MS, plane_check_converged)) {
         plane_fail(plane, "CONVERGE %s", plane_check_why());
     }
-    for (uint32_t i = 0; i < plane->controllers; i++) {
+    for (uint32_t i = 0; i < plane->conf.controllers; i++) {
         plane_clients_only(i); /* Any controller takes new work, at the first asking. */
         const struct plane_request *request = plane_ask(plane, PLANE_ACT_USER, 0, 0);
         if (request->attempts != 1) {
@@ -86,24 +86,78 @@ static void finish(struct plane *plane)
     plane->tally->virtual_ms += plane->now_ms;
 }
 
-void plane_live(struct plane *plane)
+/* What nobody said, the seed draws. */
+static void draw(struct plane *plane)
 {
-    prng_seed(&plane->prng, plane->seed);
-    plane->queue = calloc(PLANE_EVENTS, sizeof(*plane->queue));
-    CHECK(plane->queue != NULL);
-    plane->controllers = plane_odds(plane, 8000) ? 3 : 5;
-    plane->nodes = plane_odds(plane, 6000) ? 3 : 2;
-    plane->weather.delay_max_ms = 2;
+    struct plane_conf *conf = &plane->conf;
+    uint32_t controllers = plane_odds(plane, 6500) ? 3 : 5;
+    uint32_t nodes = plane_odds(plane, 6000) ? 3 : 2;
+    conf->controllers = conf->controllers > 0 ? conf->controllers : controllers;
+    conf->nodes = conf->nodes > 0 ? conf->nodes : nodes;
+    conf->tenants = conf->tenants > 0 ? conf->tenants : 2;
+    conf->clients = conf->clients > 0 ? conf->clients : 5;
+    conf->instances = conf->instances > 0 ? conf->instances : 8;
+    conf->requests = conf->requests > 0 ? conf->requests : 4096;
+    conf->life_ms = conf->life_ms > 0 ? conf->life_ms : 20000;
+    conf->think_ms = conf->think_ms > 0 ? conf->think_ms : 500;
+    CHECK(conf->controllers <= PLANE_CONTROLLERS && conf->nodes <= PLANE_NODES);
+    CHECK(conf->tenants <= PLANE_TENANTS && conf->clients < PLANE_CLIENTS);
+}
+
+static void build(struct plane *plane)
+{
+    plane->machines_count = PLANE_CONTROLLERS + plane->conf.nodes;
+    plane->machines = plane_zeroed(plane->machines_count, sizeof(*plane->machines));
+    plane->links =
+        plane_zeroed((size_t)PLANE_CONTROLLERS * plane->machines_count, sizeof(*plane->links));
+    plane->machine_of = plane_zeroed(PLANE_SEQUENCES, sizeof(*plane->machine_of));
+    for (uint32_t i = 0; i < plane->machines_count; i++) {
+        plane->machines[i].clock.rate_ppm = 1000000;
+        plane->machines[i].slow = 1;
+    }
+    plane->weather.delay_max_us = 2000;
     plane_check_begin(plane);
     plane_controllers_begin(plane);
     plane_nodes_begin(plane);
     plane_clients_begin(plane);
+}
+
+static void end(struct plane *plane)
+{
+    plane_controllers_end(plane);
+    plane_snapshots_end();
+    plane_nodes_end(plane);
+    plane_clients_end(plane);
+    plane_check_over();
+    while (plane->queue_count > 0) {
+        free(plane->queue[--plane->queue_count].bytes);
+    }
+    for (uint32_t i = 0; i < plane->machines_count; i++) {
+        struct plane_inbox *inbox = &plane->machines[i].inbox;
+        for (uint32_t k = 0; k < inbox->count; k++) {
+            free(inbox->ring[(inbox->first + k) % inbox->capacity].bytes);
+        }
+        free(inbox->ring);
+    }
+    free(plane->queue);
+    free(plane->machine_of);
+    free(plane->links);
+    free(plane->machines);
+}
+
+void plane_live(struct plane *plane)
+{
+    prng_seed(&plane->prng, plane->seed);
+    draw(plane);
+    build(plane);
     begin(plane);
     plane->trouble = true;
     plane_clients_busy(plane, true);
     plane_after(plane, 100, PLANE_WEATHER, 0);
     plane_after(plane, 200, PLANE_FAULT, 0);
-    (void)plane_until(plane, TROUBLE_MS + plane_below(plane, TROUBLE_MS), NULL);
+    uint64_t left_ms =
+        plane->conf.life_ms > plane->now_ms ? plane->conf.life_ms - plane->now_ms : 0;
+    (void)plane_until(plane, left_ms, NULL);
     for (uint32_t i = 0; i < 100 && plane->lie != NULL && !plane_lie(plane, plane->lie); i++) {
         (void)plane_until(plane, 50, NULL);
     }
@@ -111,10 +165,5 @@ void plane_live(struct plane *plane)
     plane_clients_busy(plane, false);
     plane_heal(plane);
     finish(plane);
-    plane_controllers_end(plane);
-    plane_snapshots_end();
-    while (plane->queue_count > 0) {
-        free(plane->queue[--plane->queue_count].bytes);
-    }
-    free(plane->queue);
+    end(plane);
 }

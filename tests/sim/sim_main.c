@@ -1,7 +1,7 @@
-/* udatsu-sim: many seeds, each in a process of its own, one table. Decides whether a run was good:
+/* udatsu-sim-consensus: many seeds, each in a process of its own, one table. Decides whether a run was good:
  * no violation, and no kind of fault and no checker that never came up.
  *
- *   udatsu-sim [--seeds N] [--first-seed S] [--seed S] [--until EVENT] [--verbose]
+ *   udatsu-sim-consensus [--seeds N] [--first-seed S] [--seed S] [--until EVENT] [--verbose]
  * [--expect-violation] */
 #include "base/check.h"
 #include "tests/sim/sim.h"
@@ -153,7 +153,7 @@ int main(int count, char **words)
     if (!parse(count, words, &options) || options.count == 0) {
         (void)fprintf(
             stderr,
-            "usage: udatsu-sim [--seeds N] [--first-seed S] [--seed S] [--until EVENT]"
+            "usage: udatsu-sim-consensus [--seeds N] [--first-seed S] [--seed S] [--until EVENT]"
             " [--verbose] [--expect-violation]\n");
         return 2;
     }

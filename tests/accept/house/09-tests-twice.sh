@@ -19,6 +19,6 @@ for run in first second; do
     must 'it ends with the closing line' closes "$log"
     tail -n 1 "$log"
     must 'every test ran; each simulator says 200 seeds, and no fault and no check of it is zero' \
-        tests/accept/ran.py --since "$began" --simulators udatsu-sim,udatsu-sim-plane \
+        tests/accept/ran.py --since "$began" --simulators udatsu-sim,udatsu-sim-consensus \
         build build-asan:unit,scenario,sim
 done
