@@ -19,7 +19,8 @@ struct batch_item {
     struct api_query query;
     uint64_t ask;
     uint16_t status;
-    char *body; /* Owned; the answer's JSON, NULL while it waits. */
+    uint64_t index; /* Of the state that answered; 0: none did. */
+    char *body;     /* Owned; the answer's JSON, NULL while it waits. */
     size_t body_size;
     bool stale;
     char request_id[REQUEST_ID_SIZE + 8];
@@ -76,6 +77,16 @@ static void item_refuse(struct batch_item *item, const struct problem *problem)
     item_keep(item, reply.status, &out);
 }
 
+/* The one state that answered all of it; 0: there was none. */
+static uint64_t batch_index(const struct batch *batch)
+{
+    uint64_t index = batch->items[0].index;
+    for (uint32_t i = 1; i < batch->count; i++) {
+        index = batch->items[i].index == index ? index : 0;
+    }
+    return index;
+}
+
 static void batch_end(struct batch *batch)
 {
     CHECK(batch->waiting == 0);
@@ -97,7 +108,10 @@ static void batch_end(struct batch *batch)
         out_object_end(&out);
     }
     out_array_end(&out);
-    struct reply reply = { .status = 200, .type = "application/json", .minimal = batch->minimal };
+    struct reply reply = { .status = 200,
+                           .type = "application/json",
+                           .index = batch_index(batch),
+                           .minimal = batch->minimal };
     work_reply(batch->work, &reply, &out);
 }
 
@@ -126,6 +140,7 @@ static void item_told(void *owner, uint32_t tag, const Wire__Answer *answer)
         out_init(&out, batch->work->service->room, BATCH_ANSWER_BYTES);
         reply_answer(&to, answer, &out, &reply);
         item_keep(item, reply.status, &out);
+        item->index = reply.index;
         batch->minimal = batch->minimal || reply.minimal;
     }
     batch->waiting--;

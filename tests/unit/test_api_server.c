@@ -321,6 +321,11 @@ Test(api_server, a_batch_answers_each_in_its_place, .init = begin, .fini = end)
     cr_assert(first != NULL && second != NULL && third != NULL, "%s", client.answer);
     cr_assert(fourth != NULL && sixth != NULL, "%s", client.answer);
     cr_assert(first < second && second < third && third < fourth && fourth < sixth);
+    cr_assert_not(says(&client, "Udatsu-Index:")); /* Not one state answered all of it. */
+    static const char reads[] = "{\"requests\":[{\"method\":\"GET\",\"path\":\"/v1/tenants/acme\"},"
+                                "{\"method\":\"GET\",\"path\":\"/v1/tenants/acme\"}]}";
+    cr_assert_eq(client_ask(&client, "POST", "/v1/batch", "", reads), 200);
+    cr_assert(says(&client, "Udatsu-Index: 10"), "%s", client.answer);
     cr_assert_eq(client_ask(&client, "POST", "/v1/batch", "", "{\"requests\":[]}"), 400);
     client_close(&client);
 }
