@@ -190,6 +190,38 @@ static bool flush(struct https_connection *connection)
     return true;
 }
 
+void https_ask(struct https_connection *connection, const struct https_request *request)
+{
+    char head[1024];
+    CHECK(connection->stage == STAGE_READY);
+    CHECK(request->body != NULL || request->body_size == 0);
+    int size = snprintf(
+        head,
+        sizeof(head),
+        "%s %s HTTP/1.1\r\nHost: bench\r\n%s%s%s%s%s%s%s%sContent-Length: %zu\r\n\r\n",
+        request->method,
+        request->path,
+        request->body == NULL ? "" : "Content-Type: application/json\r\n",
+        request->key == NULL ? "" : "Idempotency-Key: ",
+        request->key == NULL ? "" : request->key,
+        request->key == NULL ? "" : "\r\n",
+        request->match == NULL ? "" : "If-Match: ",
+        request->match == NULL ? "" : request->match,
+        request->match == NULL ? "" : "\r\n",
+        request->brief ? "Prefer: return=minimal\r\n" : "",
+        request->body_size);
+    CHECK(size > 0 && (size_t)size < sizeof(head));
+    connection->out_size = 0;
+    connection->out_sent = 0;
+    put(connection, head, (size_t)size);
+    put(connection, request->body == NULL ? "" : request->body, request->body_size);
+    connection->stage = STAGE_WAITING;
+    connection->since_ns = figures_now_ns();
+    if (!flush(connection)) {
+        connection->gone = true; /* Seen in the next poll: the socket is readable then. */
+    }
+}
+
 void https_send(
     struct https_connection *connection,
     const char *method,
@@ -199,31 +231,13 @@ void https_send(
     const char *key,
     bool brief)
 {
-    char head[1024];
-    CHECK(connection->stage == STAGE_READY);
-    CHECK(body != NULL || body_size == 0);
-    int size = snprintf(
-        head,
-        sizeof(head),
-        "%s %s HTTP/1.1\r\nHost: bench\r\n%s%s%s%s%sContent-Length: %zu\r\n\r\n",
-        method,
-        path,
-        body == NULL ? "" : "Content-Type: application/json\r\n",
-        key == NULL ? "" : "Idempotency-Key: ",
-        key == NULL ? "" : key,
-        key == NULL ? "" : "\r\n",
-        brief ? "Prefer: return=minimal\r\n" : "",
-        body_size);
-    CHECK(size > 0 && (size_t)size < sizeof(head));
-    connection->out_size = 0;
-    connection->out_sent = 0;
-    put(connection, head, (size_t)size);
-    put(connection, body == NULL ? "" : body, body_size);
-    connection->stage = STAGE_WAITING;
-    connection->since_ns = figures_now_ns();
-    if (!flush(connection)) {
-        connection->gone = true; /* Seen in the next poll: the socket is readable then. */
-    }
+    struct https_request request = { .method = method,
+                                     .path = path,
+                                     .body = body,
+                                     .body_size = body_size,
+                                     .key = key,
+                                     .brief = brief };
+    https_ask(connection, &request);
 }
 
 /* ---- Receiving ---- */
@@ -250,6 +264,7 @@ static bool take_answer(struct https_connection *connection)
     }
     const char *length = header(connection->in, end, "Content-Length");
     const char *later = header(connection->in, end, "Retry-After");
+    const char *index = header(connection->in, end, "Udatsu-Index");
     if (strncmp(connection->in, "HTTP/1.1 ", 9) != 0 || length == NULL) {
         connection->gone = true;
         return false;
@@ -261,6 +276,7 @@ static bool take_answer(struct https_connection *connection)
     }
     answer.status = (unsigned int)strtoul(connection->in + 9, NULL, 10);
     answer.retry_after_seconds = later == NULL ? 0 : (unsigned int)strtoul(later, NULL, 10);
+    answer.index = index == NULL ? 0 : strtoull(index, NULL, 10);
     answer.took_ns = figures_now_ns() - connection->since_ns;
     answer.body[answer.size] = '\0';
     connection->in_size = 0; /* One request under way: nothing follows an answer. */

@@ -23,6 +23,7 @@ struct https_answer {
     char *body; /* Ends with a zero byte; gone when on_answer returns. */
     size_t size;
     uint64_t took_ns; /* From https_send to the answer's last byte. */
+    uint64_t index;   /* Udatsu-Index; 0: none was given. */
 };
 
 struct https_hooks {
@@ -57,6 +58,17 @@ void https_send(
     size_t body_size,
     const char *key,
     bool brief);
+/* The same with what few need. match: NULL or If-Match, with its quotes. */
+struct https_request {
+    const char *method;
+    const char *path;
+    const char *body;
+    size_t body_size;
+    const char *key;
+    const char *match;
+    bool brief;
+};
+void https_ask(struct https_connection *connection, const struct https_request *request);
 /* One round of events; hooks are called from here. */
 void https_poll(struct https *https, int timeout_ms);
 

@@ -57,7 +57,7 @@ void history_init(struct history *history, const struct history_limits *limits, 
 uint32_t history_name(struct history *history, const char *text)
 {
     static const struct hash_key key = { 0x6869, 0x73746f72 };
-    size_t size = strlen(text);
+    size_t size = text == NULL ? 0 : strlen(text);
     if (size == 0) {
         return 0;
     }
@@ -107,6 +107,7 @@ uint32_t history_invoke(struct history *history, const struct history_asked *ask
     event->object = history_name(history, asked->object);
     event->account = history_name(history, asked->account);
     event->key = history_name(history, asked->key);
+    event->on = history_name(history, asked->on);
     event->invoke_ns = asked->at_ns;
     event->value = asked->value;
     event->match = asked->match;

@@ -98,6 +98,7 @@ struct history_touch {
     uint32_t count;
 };
 
+/* A text that is NULL is "". */
 struct history_asked {
     uint32_t client;
     enum history_f f;
@@ -105,6 +106,7 @@ struct history_asked {
     const char *object;  /* "" only for HISTORY_LIST and HISTORY_ACCOUNT. */
     const char *account; /* Who is charged; "" for none. */
     const char *key;     /* Idempotency key; "" for reads. */
+    const char *on;      /* CREATE of an instance: the network that it is on; "" for none. */
     uint64_t at_ns;
     uint64_t value; /* CREATE: 1 if it begins at once, 0 if it begins stopped. SET. */
     uint64_t match; /* SET: the revision that it must have; 0: any. */
@@ -132,6 +134,7 @@ struct history_event {
     uint32_t object;
     uint32_t account;
     uint32_t key;
+    uint32_t on;
     enum history_f f;
     enum history_kind kind;
     uint64_t invoke_ns;
@@ -176,7 +179,7 @@ struct history {
 size_t history_memory(const struct history_limits *limits);
 void history_init(struct history *history, const struct history_limits *limits, void *memory);
 
-/* The number of a name, new or known; 0 for "" and when there is no room. */
+/* The number of a name, new or known; 0 for "", NULL, and when there is no room. */
 uint32_t history_name(struct history *history, const char *text);
 const char *history_text(const struct history *history, uint32_t name);
 

@@ -105,6 +105,7 @@ static json_t *event_json(const struct history *history, const struct history_ev
     put_text(object, "object", history_text(history, event->object));
     put_text(object, "account", history_text(history, event->account));
     put_text(object, "key", history_text(history, event->key));
+    put_text(object, "on", history_text(history, event->on));
     put_number(object, "value", event->value);
     put_number(object, "match", event->match);
     put_amounts(object, "amounts", event->amounts, false);
@@ -351,6 +352,7 @@ static bool event_take(struct history *history, json_t *object, const char **wro
                                    .object = take_text(&taking, "object"),
                                    .account = take_text(&taking, "account"),
                                    .key = take_text(&taking, "key"),
+                                   .on = take_text(&taking, "on"),
                                    .at_ns = take_number(&taking, "invoke", 0),
                                    .value = take_number(&taking, "value", 0),
                                    .match = take_number(&taking, "match", 0) };

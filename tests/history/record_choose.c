@@ -321,13 +321,18 @@ uint32_t record_invoke(struct record *record, const struct record_spec *spec, ui
     if (spec->look == RECORD_ONE) {
         record_object(record, spec->kind, spec->tenant, spec->number, object);
     }
+    char on[HISTORY_NAME] = "";
     bool create = spec->f == HISTORY_CREATE;
+    if (create && spec->network >= 0) {
+        record_object(record, HISTORY_NETWORK, spec->tenant, (uint32_t)spec->network, on);
+    }
     struct history_asked asked = { .client = process,
                                    .f = spec->f,
                                    .kind = spec->kind,
                                    .object = object,
                                    .account = record->tenants[spec->tenant],
                                    .key = spec->key,
+                                   .on = on,
                                    .at_ns = figures_now_ns() - record->start_ns,
                                    .value = create ? (spec->running ? 1 : 0) : spec->value,
                                    .match = spec->match };

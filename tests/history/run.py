@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Records histories of the lab that runs now while it is broken at random, and has them judged.
 
-    run.py --build DIR --out DIR [--histories 1] [--seconds 60] [--seed S] [--clients 5] [--calm]
+    run.py --build DIR --out DIR [--histories 1] [--seconds 60] [--seed S] [--clients 5]
+           [--kinds kill,stop,cut,full]
 
 Needs root, a lab of three controllers (deploy/lab, by UDATSU_LAB_LABEL or the checkout's own) with
 the image `plain`, and the programs udatsu-record and udatsu-judge of DIR. Each history has two fresh
@@ -192,15 +193,16 @@ def agree():
 KINDS = (("kill", 3), ("kill engine", 3), ("kill api", 1), ("stop engine", 3), ("cut", 3), ("full", 2))
 
 
-def plan(seed, seconds):
+def plan(seed, seconds, kinds):
     """[(at, for, words)]: at most two at once, never two of one machine, over before the end."""
     chance = random.Random(seed)
+    odds = [kind for kind in KINDS if kind[0].split()[0] in kinds]
     faults, busy, at = [], [], 1.0 + chance.random() * 2
-    while at < seconds - 4:
+    while odds and at < seconds - 4:
         busy = [b for b in busy if b[0] > at]
         free = [c for c in CONTROLLERS if c not in {m for _, m in busy}]
         if len(busy) < 2:
-            kind = chance.choices([k for k, _ in KINDS], [w for _, w in KINDS])[0]
+            kind = chance.choices([k for k, _ in odds], [w for _, w in odds])[0]
             machine = chance.choice(free)
             lasts = {"kill": (0.5, 5), "kill engine": (0, 0), "kill api": (0, 0),
                      "stop engine": (0.2, 4), "cut": (0.5, 6), "full": (2, 6)}[kind]
@@ -330,7 +332,7 @@ def one_history(arguments, seed):
     tenants = (f"red-{seed}", f"blue-{seed}")
     for tenant in tenants:
         enrol(tenant)
-    faults = [] if arguments.calm else plan(seed, arguments.seconds)
+    faults = plan(seed, arguments.seconds, arguments.kinds)
     process = recorder(arguments, seed, tenants, out)
     started = process.stdout.readline().split()
     if not started or started[0] != "start":
@@ -368,12 +370,12 @@ def main():
     parser.add_argument("--clients", type=int, default=5)
     parser.add_argument("--pace", type=int, default=40)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--calm", action="store_true")
+    parser.add_argument("--kinds", type=lambda text: text.split(","), default="kill,stop,cut,full")
     arguments = parser.parse_args()
     first = arguments.seed or random.SystemRandom().randrange(1, 1 << 31)
     os.makedirs(arguments.out, exist_ok=True)
     print(f"seeds {first} to {first + arguments.histories - 1}", flush=True)
-    if not arguments.calm:
+    if "full" in arguments.kinds:
         for machine in CONTROLLERS:
             small_disk(machine)
     unsound = 0

@@ -1,0 +1,49 @@
+#!/bin/sh
+# A history of a toy cell that keeps its word is clean, and spoilt in each way of spoil.py it is not:
+# what udatsu-judge says, and its exit status. Usage: spoilt.sh JUDGE TOY. Prints TAP.
+set -eu
+judge=${1:?spoilt.sh JUDGE TOY}
+toy=${2:?spoilt.sh JUDGE TOY}
+spoil=$(dirname -- "$0")/spoil.py
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
+
+count=0
+failed=0
+shows() { # sentence, command...
+    count=$((count + 1))
+    sentence=$1
+    shift
+    if "$@" >"$work/said" 2>&1; then
+        printf 'ok %d - %s\n' $count "$sentence"
+    else
+        printf 'not ok %d - %s\n' $count "$sentence"
+        sed 's/^/# /' "$work/said"
+        failed=$((failed + 1))
+    fi
+}
+judged() { # status, how it is spoilt, who must find it (none)
+    python3 "$spoil" "$2" "$work/sound" "$work/spoilt"
+    status=0
+    "$judge" "$work/spoilt" || status=$?
+    [ $status = "$1" ] && { [ -z "${3:-}" ] || "$judge" "$work/spoilt" | grep -q "$3: anomaly"; }
+}
+"$toy" 7 3000 >"$work/sound"
+shows 'a history of a cell that keeps its word is clean' "$judge" "$work/sound"
+shows 'also when it was read and written by somebody else' judged 0 none
+shows 'a stale read is found' judged 1 stale registers
+shows 'a lost write is found' judged 1 lost once
+shows 'a write that was done twice is found' judged 1 twice once
+shows 'what comes back after it was deleted is found' judged 1 revived registers
+shows 'a charge for nothing is found' judged 1 charged ledger
+shows 'a list that loses what had been seen is found' judged 1 cut lists
+shows 'a field that nobody knows makes it no history' judged 2 form
+both() { ! "$judge" "$work/sound" "$work/spoilt"; }
+shows 'one of two is enough' both
+empty() { : >"$work/none" && ! "$judge" "$work/none"; }
+shows 'an empty file is no history' empty
+nothing() { printf '{"udatsu_history":1}\n' >"$work/none" && ! "$judge" "$work/none"; }
+shows 'a history of nothing proves nothing' nothing
+printf '1..%d\n' $count
+[ $failed = 0 ]
