@@ -85,12 +85,24 @@ static bool same(const struct element *a, const struct element *b)
 
 /* ---- Keys ---- */
 
+/* Once a key was answered OK it is never refused. */
+static void refusal_check(struct once *once, uint32_t number)
+{
+    const struct history_event *event = &once->history->events[number];
+    uint32_t speaker = merge_of_refused(event) ? once->merge.of_key[event->key] : 0;
+    if (speaker != 0 && event->invoke_ns > once->merge.return_ns[speaker - 1]) {
+        struct element append = { 0, number, 0 };
+        say_event(once, "refused after it was acknowledged", &append);
+    }
+}
+
 static void keys_check(struct once *once)
 {
     const struct history *history = once->history;
     for (uint32_t i = 0; i < history->events_count; i++) {
         const struct history_event *event = &history->events[i];
         const struct history_event *first = &history->events[once->merge.speaker[i]];
+        refusal_check(once, i);
         if (event->told.outcome != HISTORY_OK || first == event || event->told.operation == 0) {
             continue;
         }

@@ -1,5 +1,7 @@
 /* An answer OK speaks for its key: the first of them. Else the first that was never answered does.
- * What was refused speaks for itself: it says what was there, and that nothing had been done. */
+ * What was refused speaks for itself: it says what was there, and that the request of its key had
+ * not been done, or it would have been answered like that (INV-IDEM-1): it was done later, or
+ * never. */
 #include "tests/history/merge.h"
 
 #include "base/check.h"
@@ -14,6 +16,12 @@ bool merge_is_write(enum history_f f)
 static bool counts(const struct history_event *event)
 {
     return merge_is_write(event->f) && event->key != 0 && event->told.outcome != HISTORY_FAIL;
+}
+
+bool merge_of_refused(const struct history_event *event)
+{
+    return merge_is_write(event->f) && event->key != 0 && event->told.outcome == HISTORY_FAIL &&
+           event->told.refusal != HISTORY_UNTRIED;
 }
 
 /* True: the first speaks rather than the second. */
@@ -50,11 +58,20 @@ void merge_begin(const struct history *history, struct merge *merge_out)
     for (uint32_t i = 0; i < count; i++) {
         merge_out->invoke_ns[i] -= merge_out->invoke_ns[i] == 0 ? 0 : 1;
     }
-    free(of_key);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct history_event *event = &history->events[i];
+        uint32_t speaker = merge_of_refused(event) ? of_key[event->key] : 0;
+        if (speaker != 0 && event->invoke_ns < merge_out->return_ns[speaker - 1] &&
+            event->invoke_ns > merge_out->invoke_ns[speaker - 1]) {
+            merge_out->invoke_ns[speaker - 1] = event->invoke_ns;
+        }
+    }
+    merge_out->of_key = of_key;
 }
 
 void merge_end(struct merge *merge)
 {
+    free(merge->of_key);
     free(merge->speaker);
     free(merge->invoke_ns);
     free(merge->return_ns);

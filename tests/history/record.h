@@ -61,7 +61,7 @@ struct record_client {
     uint64_t next_ns;     /* DOWN, READY: not before. */
     struct record_spec spec;
     uint32_t event;
-    struct record_spec unsure; /* The last write that nobody answered; asked again now and then. */
+    struct record_spec unsure; /* A write to be asked again, mostly one that nobody answered. */
     bool has_unsure;
     char page[RECORD_TEXT]; /* How far it read the list of operations. */
     uint64_t after;

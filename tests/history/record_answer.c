@@ -196,6 +196,10 @@ static bool accepted(
     }
     history_return(&record->history, client->event, told);
     wrote(record, spec, client->event, told);
+    if (!client->has_unsure && prng_below(&record->prng, 20) == 0) {
+        client->unsure = *spec; /* What was answered is asked again, too. */
+        client->has_unsure = true;
+    }
     return true;
 }
 

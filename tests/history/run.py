@@ -102,6 +102,8 @@ def power_off(machine):
 
 
 def power_on(machine):
+    if init_pid(machine):
+        return
     within(30, f"{machine} is off", lambda: not list(
         run("ip", "netns", "pids", f"ud-{LABEL}-{machine}").split()))
     run(f"{LAB}/machine.sh", machine)
@@ -193,8 +195,19 @@ def agree():
 KINDS = (("kill", 3), ("kill engine", 3), ("kill api", 1), ("stop engine", 3), ("cut", 3), ("full", 2))
 
 
+def leader():
+    """Whoever led a moment ago, as any controller that answers believes; None: nobody says."""
+    try:
+        status = udatsu("--timeout", "1s", "-o", "json", "cluster", "status", "--consistency",
+                        "stale", timeout=2)
+        return json.loads(status)["leader"] or None
+    except (subprocess.SubprocessError, ValueError, KeyError):
+        return None
+
+
 def plan(seed, seconds, kinds):
-    """[(at, for, words)]: at most two at once, never two of one machine, over before the end."""
+    """[(at, for, words)]: at most two at once, never two of one machine, over before the end. Every
+    other one strikes whoever leads then, if that machine is not struck already."""
     chance = random.Random(seed)
     odds = [kind for kind in KINDS if kind[0].split()[0] in kinds]
     faults, busy, at = [], [], 1.0 + chance.random() * 2
@@ -211,10 +224,21 @@ def plan(seed, seconds, kinds):
             words = " ".join([first, machine, *rest])
             if kind == "cut":
                 words = f"cut {machine}->{chance.choice([c for c in CONTROLLERS if c != machine])}"
-            faults.append((at, lasting, words))
+            faults.append((at, lasting, words, chance.random() < 0.5))
             busy.append((at + lasting + 1.0, machine))
         at += chance.expovariate(1 / 2.5)
     return faults
+
+
+def at_leader(words, busy):
+    """The same fault, of the leader's machine instead."""
+    machine = words.split()[1].split("->")[0]
+    chosen = leader()
+    if chosen is None or chosen in busy:
+        return words
+    swap = {machine: chosen, chosen: machine}
+    return " ".join("->".join(swap.get(part, part) for part in word.split("->"))
+                    for word in words.split())
 
 
 def begin(words):
@@ -245,15 +269,22 @@ def end(words):
 
 def nemesis(faults, start_ns, alive):
     """Does what was planned; returns what was done, with the moments at which it was."""
-    queue, done, began = [], [], {}
-    for number, (at, _, _) in enumerate(faults):
+    queue, done, began, words_of = [], [], {}, {}
+    for number, (at, *_) in enumerate(faults):
         heapq.heappush(queue, (at, "begin", number))
     while queue and alive():
         at, what, number = heapq.heappop(queue)
-        _, lasting, words = faults[number]
+        _, lasting, words, of_leader = faults[number]
         wait = at - (time.monotonic_ns() - start_ns) / 1e9
         if wait > 0:
             time.sleep(wait)
+        if what == "begin":
+            busy = {w.split()[1].split("->")[0] for w in words_of.values()}
+            words = at_leader(words, busy) if of_leader else words
+            if words.split()[1].split("->")[0] in busy:
+                continue  # Another one was moved there.
+            words_of[number] = words
+        words = words_of[number]
         now = (time.monotonic_ns() - start_ns) / 1e9
         if what == "begin":
             began[number] = now
@@ -267,6 +298,7 @@ def nemesis(faults, start_ns, alive):
                 heapq.heappush(queue, (now + REFILL_S, "again", number))
         else:
             end(words)
+            del words_of[number]
             done.append((began[number], (time.monotonic_ns() - start_ns) / 1e9, words))
     return sorted(done)
 

@@ -89,6 +89,13 @@ static const struct tale_case registers[] = {
       "1 0 1 create a ok id=5\n1 2 - start a info key=k\n2 4 5 start a ok key=k\n"
       "2 6 7 read a running epoch=2\n",
       "no order explains" },
+    { "a key that was refused had not been done",
+      "1 0 - create a info key=k\n2 1 2 read a stopped\n2 3 4 create a taken key=k\n",
+      "client 2 was told at 0.000000 s (saw stopped" },
+    { "it may be done later",
+      "1 0 - create a info key=k\n2 3 4 delete a absent\n2 5 6 create a refused key=k\n"
+      "2 7 8 read a stopped\n",
+      NULL },
     { "a refusal says what is there: taken",
       "1 0 1 create a ok id=5\n1 2 3 delete a ok\n2 4 5 create a taken\n",
       "create: fail taken" },
@@ -234,6 +241,10 @@ static const struct tale_case once[] = {
       "1 0 1 create a ok key=k op=4 append=red:4\n2 2 3 create a ok key=k op=5 append=red:5\n"
       "9 8 9 list - ok final=red:4,5\n",
       "done twice under one key" },
+    { "a refusal after it was acknowledged",
+      "1 0 1 create a ok key=k op=4 append=red:4\n2 2 3 create a taken key=k\n"
+      "9 8 9 list - ok final=red:4\n",
+      "refused after it was acknowledged" },
     { "one number under two keys",
       "1 0 1 create a ok key=k op=4 append=red:4\n2 2 3 create b ok key=m op=4 append=red:4\n"
       "9 8 9 list - ok final=red:4\n",
