@@ -30,6 +30,12 @@ static const char *open_mark(struct engine_files *files)
     return NULL;
 }
 
+void engine_files_keep_mark(const struct engine_files *files)
+{
+    int synced = files->mark == NULL ? 0 : msync(files->mark, sizeof(*files->mark), MS_SYNC);
+    (void)synced; /* We stop anyway; what is lost with the power is found out once more. */
+}
+
 const char *engine_files_open(struct engine_files *files, const char *data_directory)
 {
     files->data_fd = open(data_directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

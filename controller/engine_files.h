@@ -20,4 +20,7 @@ struct engine_files {
 /* NULL: all is open; else what could not be. */
 const char *engine_files_open(struct engine_files *files, const char *data_directory);
 
+/* What the mark says outlives the power, too: a replica that was set back stays out. INV-LOG-10 */
+void engine_files_keep_mark(const struct engine_files *files);
+
 #endif

@@ -166,6 +166,7 @@ static void tell_damage(const struct journal_fault *fault)
 static void on_halt(void *context, const char *why)
 {
     const struct engine_process *self = context;
+    engine_files_keep_mark(&self->files);
     tell_damage(&self->fault);
     die("engine-halt", why);
 }

@@ -99,6 +99,7 @@ struct replica {
     bool in_turn;
     bool halted;
     bool returning;                  /* Started, and takes no part yet. */
+    uint64_t enough_ms; /* When a majority had answered it; 0: not yet. */
     uint64_t stand_ms;               /* When the others last heard where we stand. */
     enum journal_class append_class; /* Of what the library appends next. */
     struct replica_parcel parcels[REPLICA_PARCELS];

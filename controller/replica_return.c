@@ -5,7 +5,9 @@
  * The happy path: each replica tells the others every second where it stands (its term, and how
  * many committed entries it holds), and they keep the highest of it; a leader also knows what its
  * followers acknowledged. A replica that starts takes no part, asks, and hears from enough others
- * to make a majority with itself what they know of it: no more than it has. Then it takes part.
+ * to make a majority with itself what they know of it: no more than it has. It gives the rest a
+ * moment to contradict, since the first to answer may be the one that was cut off when the others
+ * heard more. Then it takes part.
  * What can go wrong: one of them knows of a higher term or of more entries → halt with
  * FAILURE_SET_BACK, for good: it is removed and joins anew under another identity; too few answer →
  * it waits, as it would for a majority anyway; everybody who heard it has started anew since →
@@ -13,7 +15,7 @@
 #include "base/check.h"
 #include "controller/replica_inner.h"
 
-enum { RETURN_ASK_MS = 4 * LIMIT_TICK_MS, STAND_MS = 1000 };
+enum { RETURN_ASK_MS = 4 * LIMIT_TICK_MS, RETURN_GRACE_MS = 500, STAND_MS = 1000 };
 
 static bool is_other(const struct replica *replica, const struct raft_server *server)
 {
@@ -52,9 +54,40 @@ void replica_return_begin(struct replica *replica)
     replica->returning = replica->conf.returns && voters(replica) > 1;
 }
 
+/* How many voters answered, with us. */
+static unsigned int answers(const struct replica *replica)
+{
+    const struct raft_configuration *members = &replica->object.raft.configuration;
+    unsigned int answered = 1;
+    for (unsigned int i = 0; i < members->n; i++) {
+        for (unsigned int at = 0; at < REPLICA_PEERS; at++) {
+            const struct replica_peer *peer = &replica->peers[at];
+            answered += members->servers[i].role == RAFT_VOTER &&
+                                is_other(replica, &members->servers[i]) &&
+                                peer->id == members->servers[i].id && peer->answered
+                            ? 1
+                            : 0;
+        }
+    }
+    return answered;
+}
+
+/* Everybody answered, or a majority did and the others had their moment. */
+static bool heard(struct replica *replica)
+{
+    unsigned int all = voters(replica);
+    unsigned int answered = answers(replica);
+    if (answered <= all / 2) {
+        return false;
+    }
+    replica->enough_ms = replica->enough_ms == 0 ? replica->now_ms : replica->enough_ms;
+    return answered == all || replica->now_ms - replica->enough_ms >= RETURN_GRACE_MS;
+}
+
 void replica_return_tick(struct replica *replica)
 {
     const struct raft_configuration *members = &replica->object.raft.configuration;
+    replica->returning = replica->returning && !heard(replica);
     uint64_t every = replica->returning ? RETURN_ASK_MS : STAND_MS;
     bool due = replica->stand_ms == 0 || replica->now_ms - replica->stand_ms >= every;
     if (!replica->conf.returns || !due || journal_state(replica->journal)->term == 0) {
@@ -83,24 +116,6 @@ void replica_return_matched(struct replica *replica, struct replica_peer *peer, 
     }
 }
 
-/* Those who answered, with us, are a majority. */
-static bool enough(const struct replica *replica)
-{
-    const struct raft_configuration *members = &replica->object.raft.configuration;
-    unsigned int answered = 1;
-    for (unsigned int i = 0; i < members->n; i++) {
-        for (unsigned int at = 0; at < REPLICA_PEERS; at++) {
-            const struct replica_peer *peer = &replica->peers[at];
-            answered += members->servers[i].role == RAFT_VOTER &&
-                                is_other(replica, &members->servers[i]) &&
-                                peer->id == members->servers[i].id && peer->answered
-                            ? 1
-                            : 0;
-        }
-    }
-    return answered > voters(replica) / 2;
-}
-
 bool replica_return_take(struct replica *replica, uint64_t peer, const Wire__RaftMessage *message)
 {
     const struct journal_state *state = journal_state(replica->journal);
@@ -120,8 +135,6 @@ bool replica_return_take(struct replica *replica, uint64_t peer, const Wire__Raf
     if (standing->returns && state->term > 0) {
         tell(replica, peer);
     }
-    if (replica->returning && enough(replica)) {
-        replica->returning = false;
-    }
+    replica->returning = replica->returning && !heard(replica);
     return true;
 }

@@ -41,6 +41,8 @@ struct engine *engine_init(const struct engine_conf *conf, void *memory)
     struct engine *engine = (struct engine *)(void *)cut(&at, sizeof(*engine));
     engine->conf = *conf;
     engine->conf.genesis = NULL;
+    CHECK(conf->feature_level <= FEATURE_LEVEL);
+    engine->conf.feature_level = conf->feature_level == 0 ? FEATURE_LEVEL : conf->feature_level;
     if (conf->genesis != NULL) {
         bool fits = wire_encode_into(
             conf->genesis, engine->genesis, sizeof(engine->genesis), &engine->genesis_size);
@@ -96,7 +98,7 @@ bool engine_diverged(const struct engine *engine)
 bool engine_outgrown(const struct engine *engine)
 {
     const struct cell_row *cell = state_cell(&engine->state);
-    return cell != NULL && cell->feature_level > FEATURE_LEVEL;
+    return cell != NULL && cell->feature_level > engine->conf.feature_level;
 }
 
 void engine_restored(struct engine *engine, uint64_t index)

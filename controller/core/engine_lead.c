@@ -144,7 +144,7 @@ static void report_walls(struct engine *engine)
 /* A level rises once every controller of the cell has said that it understands it. */
 static void raise_level(struct engine *engine)
 {
-    uint32_t level = FEATURE_LEVEL;
+    uint32_t level = engine->conf.feature_level;
     for (const struct controller_row *row = state_first(&engine->state, TABLE_CONTROLLER);
          row != NULL;
          row = state_next(&engine->state, TABLE_CONTROLLER, row)) {

@@ -281,7 +281,7 @@ void standing_tell(struct engine *engine, uint64_t peer)
     frame->standing->fit = engine->fit;
     frame->standing->poisoned = engine->poisoned != 0;
     frame->standing->wall_ms = engine->wall_ms;
-    frame->standing->feature_level = FEATURE_LEVEL;
+    frame->standing->feature_level = engine->conf.feature_level;
     marks_fill(engine, frame->standing);
     processes_stand(engine, frame->standing);
 }
@@ -299,7 +299,7 @@ void standing_clock(struct engine *engine)
 bool standing_known(struct engine *engine, uint64_t id, uint32_t *level_out, uint64_t *wall_ms_out)
 {
     if (id == engine->conf.self) {
-        *level_out = FEATURE_LEVEL;
+        *level_out = engine->conf.feature_level;
         *wall_ms_out = engine->wall_ms;
         return true;
     }
