@@ -12,7 +12,10 @@
  *   plane_host       the fake hypervisor beneath it
  *   plane_client     clients: one request at a time, retried until it has an answer
  *   plane_request    what they ask, and what an answer means
+ *   plane_swarm      what each seed draws
  *   plane_fault      when crashes, cuts and the rest strike
+ *   plane_disk       what the disks of controllers do
+ *   plane_operator   replaces, adds and removes controllers
  *   plane_check      what must hold after every event (rows); plane_leaves: of the audit log
  *   plane_lie        spoils what a checker looks at, so that it is seen to refuse
  *   plane_main       options, many seeds, the table */
@@ -80,6 +83,8 @@ enum plane_kind {
     PLANE_FAULT,
     PLANE_WEATHER,
     PLANE_CUT_OFF, /* machine. */
+    PLANE_MEND,    /* machine; a, b: what ends (plane_fault.c). */
+    PLANE_OPERATE, /* The operator looks. */
     PLANE_ROOM,    /* machine: its disk has room again. */
 };
 
@@ -92,6 +97,13 @@ enum plane_fault {
     PLANE_DEATH_IN_DISK_CALL,
     PLANE_DISK_CALL_FAILED,
     PLANE_ALL_CONTROLLERS_DOWN,
+    PLANE_HALF_SECTOR,
+    PLANE_STRAY_WRITE,
+    PLANE_ROT,
+    PLANE_SYNC_LIED,
+    PLANE_SET_BACK,
+    PLANE_REFUSED_TO_START,
+    PLANE_DISK_SLOW,
     PLANE_DISK_FULL,
     PLANE_SPACE_BACK,
     PLANE_STORE_BROKEN,
@@ -106,10 +118,18 @@ enum plane_fault {
     PLANE_ASKED_TWICE,
     PLANE_ANSWER_LOST,
     PLANE_WALL_JUMP,
+    PLANE_DRIFT,
+    PLANE_CLOCK_STANDS,
     PLANE_STANDSTILL,
+    PLANE_SLOW,
+    PLANE_FLAPS,
+    PLANE_OLD_BUILD,
+    PLANE_MEMBERS_CHANGED,
+    PLANE_LEFT_FOR_DEAD,
     PLANE_KEYS_LATE,
     PLANE_KEYS_DIED,
     PLANE_NODE_CRASH,
+    PLANE_NODE_FORGETS,
     PLANE_AGENT_RESTART,
     PLANE_HOST_RESTART,
     PLANE_LIBVIRT_AWAY,
@@ -119,6 +139,8 @@ enum plane_fault {
     PLANE_STOP_IGNORED,
     PLANE_STOP_LIED,
     PLANE_VERB_LATE,
+    PLANE_TOLD_TWICE,
+    PLANE_DOMAIN_LOST,
     PLANE_SNAPSHOT_FETCHED,
     PLANE_SNAPSHOT_DAMAGED,
     PLANE_MIRROR_STARTED_OVER,
@@ -149,6 +171,45 @@ enum plane_checker {
     PLANE_CHECKERS
 };
 
+/* What can strike. Up to SET_BACK: a controller; from NODE on: a node. */
+enum plane_strike {
+    STRIKE_PROCESS = 1,
+    STRIKE_ALL,
+    STRIKE_SNAPSHOT,
+    STRIKE_MEMBER,
+    STRIKE_FULL,
+    STRIKE_STORE,
+    STRIKE_CALLS,
+    STRIKE_SLOW_DISK,
+    STRIKE_ROT,
+    STRIKE_LIE,
+    STRIKE_STRAY,
+    STRIKE_SAVE,
+    STRIKE_SET_BACK,
+    STRIKE_STANDSTILL,
+    STRIKE_SLOW,
+    STRIKE_CLOCK,
+    STRIKE_FLAP,
+    STRIKE_NODE,
+    STRIKE_FORGETS,
+    STRIKE_AGENT,
+    STRIKE_HOST,
+    STRIKE_LIBVIRT,
+    STRIKE_GUEST,
+    STRIKE_LOSES,
+    STRIKES_END
+};
+
+/* What this seed knows of trouble. */
+struct plane_swarm {
+    bool on[PLANE_FAULTS]; /* What calls and frames may suffer. */
+    uint32_t weights[STRIKES_END];
+    uint64_t rest_ms; /* Most between two strikes. */
+    uint32_t rate;    /* Requests per second of a principal; 0: no limit. */
+    bool old_builds;  /* Some controllers begin as programs of the first feature level. */
+    bool core_only;   /* At the end only a majority is healed; the rest is left for dead. */
+};
+
 struct plane_event {
     uint64_t at_us;
     uint64_t order; /* Ties are broken by age. */
@@ -175,6 +236,7 @@ struct plane_link {
     bool waiting;     /* A CONNECT is on its way. */
     struct plane_end ends[2];
     bool cut[2];         /* What this side sends is lost. */
+    bool refused;        /* One of the two was revoked: they meet no more. */
     uint64_t free_us[2]; /* When all that this side sent is on the wire. */
 };
 
@@ -198,6 +260,8 @@ struct plane_machine {
     uint64_t id; /* Of the cell; 0: has not joined. */
     bool exists;
     bool up;
+    bool dead;       /* For good. */
+    uint32_t serial; /* Of the job that made it join; part of its name. */
     uint32_t life;
     struct plane_clock clock;
     uint64_t busy_us;  /* It takes no input before. */
@@ -223,7 +287,11 @@ struct plane_tally {
     uint64_t acknowledged;
     uint64_t refused;
     uint64_t entries;
-    uint64_t queued_most; /* Longest inbox of a machine. */
+    uint64_t queued_most;    /* Longest inbox of a machine. */
+    uint64_t commands_least; /* Of a seed that was lived to its end. */
+    uint64_t struck_least;
+    uint64_t seconds_least;
+    uint64_t struck; /* Faults that were struck by themselves, as against odds of calls. */
     uint64_t hash;
     bool failed;
     char what[256];
@@ -233,6 +301,7 @@ struct plane {
     struct prng prng;
     uint64_t seed;
     struct plane_conf conf; /* What the seed drew is filled in. */
+    struct plane_swarm swarm;
     uint64_t now_us;
     uint64_t now_ms;
     uint64_t until; /* Stop at this event; 0: never. */
@@ -250,6 +319,8 @@ struct plane {
     uint32_t queue_count;
     uint32_t queue_capacity;
     uint64_t event_order;
+    uint64_t shelter_ms;    /* Until then nothing strikes controllers: one returns, set back. */
+    uint64_t struck_before; /* Of the tally, when trouble began. */
     struct plane_tally *tally;
 };
 
@@ -333,6 +404,7 @@ void plane_letter(struct plane *plane, const struct plane_event *event);
 void plane_link_event(struct plane *plane, const struct plane_event *event);
 void plane_connect(struct plane *plane, uint32_t one, uint32_t other);
 void plane_break(struct plane *plane, const struct plane_event *event);
+void plane_refuse(struct plane *plane, uint32_t one, uint32_t other);
 /* The machine's link is gone or back. */
 void plane_unlink(struct plane *plane, uint32_t machine);
 void plane_relink(struct plane *plane, uint32_t machine);
@@ -340,7 +412,12 @@ uint32_t plane_machine_of(const struct plane *plane, uint64_t id); /* PLANE_NONE
 void plane_machine_is(struct plane *plane, uint32_t machine, uint64_t id);
 struct plane_link *plane_link_of(struct plane *plane, uint32_t one, uint32_t other);
 void plane_weather(struct plane *plane);
+void plane_weather_fair(struct plane *plane); /* For now. */
 void plane_cut_off(struct plane *plane, uint32_t machine);
+void plane_cut_machine(struct plane *plane, uint32_t machine, bool cut);
+
+/* The machines below this one have links with it: all, of a controller; else the controllers. */
+uint32_t plane_linked_end(const struct plane *plane, uint32_t machine);
 
 /* ---- plane_controller.c ---- */
 void plane_controllers_begin(struct plane *plane);
@@ -351,6 +428,14 @@ void plane_controller_frame(
     struct plane *plane, uint32_t machine, uint32_t from, const Wire__Frame *frame);
 void plane_controller_link(struct plane *plane, uint32_t machine, uint32_t peer, bool up);
 void plane_controller_crash(struct plane *plane, uint32_t machine, bool power);
+void plane_controller_off(struct plane *plane, uint32_t machine); /* For good, and wiped. */
+bool plane_controller_hurt(uint32_t machine);
+/* ---- plane_disk.c ---- */
+/* A copy of its disk, to be set back to. */
+void plane_disk_save(struct plane *plane, uint32_t machine);
+/* ROT, SYNC_LIED, STRAY_WRITE, SET_BACK. False: too many are hurt already. */
+bool plane_disk_hurt(struct plane *plane, uint32_t machine, enum plane_fault how);
+void plane_disk_slow(struct plane *plane, uint32_t machine, uint64_t sync_us);
 void plane_controller_full(struct plane *plane, uint32_t machine, bool full);
 void plane_controller_break(struct plane *plane, uint32_t machine);
 /* Per million disk calls: the process dies inside one; one fails. */
@@ -358,6 +443,8 @@ void plane_controller_odds(struct plane *plane, uint32_t machine, uint64_t die, 
 struct server *plane_server(struct plane *plane, uint32_t machine); /* NULL: it is down. */
 struct store *plane_store(struct plane *plane, uint32_t machine);
 uint32_t plane_leader(struct plane *plane); /* PLANE_NONE: nobody. */
+/* If the seed says so, some begin with programs of the first feature level. */
+void plane_old_builds(struct plane *plane);
 
 /* ---- plane_node.c ---- */
 void plane_nodes_begin(struct plane *plane);
@@ -369,6 +456,8 @@ void plane_node_frame(
 void plane_node_link(struct plane *plane, uint32_t machine, uint32_t peer, bool up);
 /* The agent's process dies; `power`: the whole node, with its guests. */
 void plane_node_crash(struct plane *plane, uint32_t machine, bool power);
+/* Everything on it is gone; it joins anew under another name. */
+void plane_node_forgets(struct plane *plane, uint32_t machine);
 void plane_node_told(struct plane *plane, uint32_t machine, const Wire__Frame *frame);
 void plane_node_host(struct plane *plane, uint32_t machine, bool up);
 
@@ -385,12 +474,14 @@ struct plane_domain {
 };
 void plane_hosts_begin(struct plane *plane);
 void plane_hosts_end(void);
+void plane_host_wiped(uint32_t machine); /* After its power went: not even leftovers. */
 void plane_host_power(struct plane *plane, uint32_t machine);
 void plane_host_verb(struct plane *plane, uint32_t machine, const Wire__Frame *frame);
 void plane_host_event(struct plane *plane, const struct plane_event *event);
 void plane_host_restart(struct plane *plane, uint32_t machine);
 void plane_host_libvirt(struct plane *plane, uint32_t machine);
 void plane_host_guest(struct plane *plane, uint32_t machine);
+void plane_host_loses(struct plane *plane, uint32_t machine);
 const struct plane_domain *plane_host_domains(uint32_t machine);
 bool plane_host_up(uint32_t machine);
 /* A domain that nobody ordered, on another node than this one; false: no place for it. */
@@ -403,6 +494,7 @@ enum plane_act {
     PLANE_ACT_TENANT,
     PLANE_ACT_USER,
     PLANE_ACT_TOKEN,
+    PLANE_ACT_REMOVE,
     PLANE_ACT_JOIN,
     PLANE_ACT_NETWORK,
     PLANE_ACT_NETWORK_DELETE,
@@ -451,6 +543,8 @@ void plane_client_lost(struct plane *plane, uint32_t machine); /* Its api went a
 /* A request of the story itself; runs until it is answered. */
 struct plane_request *plane_ask(
     struct plane *plane, enum plane_act act, uint32_t tenant, uint32_t machine);
+/* The operator's; plane_operator_told hears of its end. False: another is under way. */
+bool plane_ask_soon(struct plane *plane, enum plane_act act, uint32_t machine, uint32_t life);
 bool plane_clients_idle(const struct plane *plane);
 void plane_clients_busy(struct plane *plane, bool busy);
 void plane_clients_end(struct plane *plane);
@@ -479,6 +573,18 @@ static inline uint32_t plane_tenant_of(const struct plane *plane, uint32_t clien
 /* ---- plane_fault.c ---- */
 void plane_fault(struct plane *plane);
 void plane_heal(struct plane *plane);
+void plane_mend(struct plane *plane, const struct plane_event *event);
+
+/* ---- plane_swarm.c ---- */
+void plane_swarm_draw(struct plane *plane);
+enum plane_strike plane_swarm_strike(struct plane *plane);
+
+/* ---- plane_operator.c ---- */
+void plane_operator_event(struct plane *plane);
+void plane_operator_told(struct plane *plane, const struct plane_request *request);
+void plane_operator_wish(struct plane *plane);                   /* Some change of members. */
+bool plane_operator_rejoins(struct plane *plane, uint32_t node); /* False: it is busy. */
+bool plane_operator_busy(void);
 
 /* ---- plane_check.c, plane_leaves.c ---- */
 void plane_check_begin(struct plane *plane);
@@ -500,6 +606,7 @@ void plane_leaves_end(void);
 struct engine;
 void plane_leaves_check(struct plane *plane, uint32_t machine, struct engine *engine);
 void plane_leaves_forget(struct plane *plane, uint32_t machine);
+void plane_leaves_wiped(uint32_t machine);   /* Its store begins anew. */
 void plane_leaves_flushed(uint32_t machine); /* What was seen of them survives a crash. */
 /* What was seen of the chain, else of the tree, is spoilt. */
 void plane_leaves_forge(uint32_t machine, bool chain);

@@ -305,6 +305,9 @@ static void answered(struct plane *plane, const struct plane_event *event)
         newest_index = answer->index > newest_index ? answer->index : newest_index;
         client->request = 0;
         client->waiting = 0;
+        if (event->a == 0) {
+            plane_operator_told(plane, request);
+        }
         client->ask_ms = plane->now_ms + plane_below(plane, plane->conf.think_ms);
         call(plane, (uint32_t)event->a, client->ask_ms);
     }
@@ -365,6 +368,21 @@ void plane_client_event(struct plane *plane, const struct plane_event *event)
 static bool zero_done(struct plane *plane)
 {
     return plane->now_ms > 0 && clients[0].request == 0;
+}
+
+bool plane_ask_soon(struct plane *plane, enum plane_act act, uint32_t machine, uint32_t life)
+{
+    uint32_t number = clients[0].request != 0 ? 0 : plane_request_new(plane, act, 0);
+    if (number == 0) {
+        return false;
+    }
+    plane_requests[number].machine = machine;
+    plane_requests[number].life = act == PLANE_ACT_REMOVE ? plane->machines[machine].serial : life;
+    clients[0].request = number;
+    clients[0].waiting = 0;
+    clients[0].ask_ms = plane->now_ms;
+    call(plane, 0, plane->now_ms);
+    return true;
 }
 
 struct plane_request *plane_ask(

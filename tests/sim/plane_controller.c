@@ -1,10 +1,9 @@
 /* A controller's process in the simulator: what it is given at start, what of it survives a crash,
  * what its host does with its wishes. Never decides what is right (plane_check.c). */
+#include "tests/sim/plane_controller.h"
 #include "base/check.h"
 #include "base/id.h"
-#include "controller/server_inner.h" /* Its store must be lost at a crash, not closed. */
-#include "tests/sim/plane.h"
-#include "tests/sim/sim_disk.h"
+#include "controller/core/feature.h"
 #include "tests/sim/sim_store.h"
 #include "wire/frame.h"
 
@@ -12,27 +11,9 @@
 #include <string.h>
 #include <sys/mman.h>
 
-struct plane_controller {
-    struct plane *plane;
-    uint32_t machine;
-    struct server *server; /* NULL when down. */
-    struct sim_disk disk;
-    struct server_mark mark; /* A mapped file: survives the process. */
-    size_t memory_size;
-    bool dying;
-    bool turning; /* A PLANE_TURN is on its way. */
-    bool flushing;
-    uint64_t term;
-    uint64_t syncs;   /* Of the disk, as last paid for. */
-    uint64_t applied; /* As last paid for. */
-    char address[16];
-    char rows[32];
-    char snapshots[32];
-};
-
 static struct plane_controller controllers[PLANE_CONTROLLERS];
 
-static struct plane_controller *controller_of(uint32_t machine)
+struct plane_controller *plane_controller_of(uint32_t machine)
 {
     CHECK(machine < PLANE_CONTROLLERS);
     return &controllers[machine];
@@ -75,6 +56,21 @@ static void host_event(void *context, const Wire__EventView *event)
     plane_hash(self->plane, event->index * 64 + event->part);
 }
 
+/* Somebody was revoked: this machine's link keeps no stream with him. */
+static void host_ring(void *context)
+{
+    struct plane_controller *self = context;
+    struct plane *plane = self->plane;
+    for (uint32_t i = 0; i < PLANE_CONTROLLERS && self->server != NULL; i++) {
+        const struct state *state = engine_state(server_engine(self->server));
+        const struct controller_row *row =
+            i == self->machine ? NULL : state_find(state, TABLE_CONTROLLER, plane->machines[i].id);
+        if (row != NULL && row->epoch > 0) { /* Each joined with its first. */
+            plane_refuse(plane, self->machine, i);
+        }
+    }
+}
+
 static void host_halt(void *context, const char *why)
 {
     struct plane_controller *self = context;
@@ -87,7 +83,8 @@ static void host_halt(void *context, const char *why)
     if (again) {
         plane_seen(self->plane, PLANE_MIRROR_STARTED_OVER);
     } else if (
-        !self->disk.dead && !self->disk.full && strcmp(why, result_name(FAIL(FAILURE_IO))) != 0) {
+        !self->disk.dead && !self->disk.full && !self->hurt &&
+        strcmp(why, result_name(FAIL(FAILURE_IO))) != 0) {
         plane_fail(self->plane, "HALT m%u: %s", self->machine, why);
     }
     self->dying = true;
@@ -131,6 +128,7 @@ static struct state_capacity capacity(const struct plane_conf *conf)
 
 static void genesis_fill(const struct plane_controller *self, Wire__Genesis *genesis)
 {
+    CHECK(self->joined == 1);
     static uint8_t salt[48];
     memset(salt, 0x5a, sizeof(salt));
     wire__genesis__init(genesis);
@@ -139,7 +137,7 @@ static void genesis_fill(const struct plane_controller *self, Wire__Genesis *gen
     genesis->digest_salt = (ProtobufCBinaryData){ 32, salt };
     genesis->hash_key = (ProtobufCBinaryData){ 16, salt + 32 };
     genesis->controller = id_make(PLANE_CELL, 1);
-    genesis->controller_name = "c0";
+    genesis->controller_name = "m0";
     genesis->api_address = self->address;
     genesis->link_address = self->address;
     genesis->first_operator = id_make(PLANE_CELL, 2);
@@ -152,14 +150,18 @@ static struct result open_server(struct plane *plane, struct plane_controller *s
 {
     static uint8_t ca[4] = { 1, 2, 3, 4 };
     Wire__Genesis genesis;
-    bool first = self->machine == 0;
-    genesis_fill(self, &genesis);
+    bool first = self->machine == 0 && self->joined == 1;
+    if (first) {
+        genesis_fill(self, &genesis);
+    }
     struct server_conf conf = {
         .engine = { .self = plane->machines[self->machine].id,
                     .cell = PLANE_CELL,
                     .genesis = first ? &genesis : NULL,
                     .capacity = capacity(&plane->conf),
-                    .ca = { ca, sizeof(ca) } },
+                    .ca = { ca, sizeof(ca) },
+                    .requests_per_second = plane->swarm.rate,
+                    .feature_level = self->old_build ? FEATURE_FIRST : 0 },
         .replica = { .self = plane->machines[self->machine].id,
                      .address = self->address,
                      .seed = plane->seed * 1000 + plane->machines[self->machine].life * 8 +
@@ -177,6 +179,7 @@ static struct result open_server(struct plane *plane, struct plane_controller *s
                                       .answer = host_answer,
                                       .keys = host_keys,
                                       .event = host_event,
+                                      .ring = host_ring,
                                       .halt = host_halt,
                                       .memory = host_memory };
     return server_open(
@@ -194,6 +197,10 @@ static void start(struct plane *plane, struct plane_controller *self)
     struct plane_machine *machine = &plane->machines[self->machine];
     CHECK(!machine->up && self->server == NULL);
     sim_disk_restart(&self->disk);
+    if (self->old_build && plane->now_ms > plane->conf.life_ms / 3) {
+        plane_seen(plane, PLANE_OLD_BUILD);
+        self->old_build = false; /* It is brought up to date when it starts anew. */
+    }
     self->dying = false;
     self->turning = false;
     self->flushing = false;
@@ -201,22 +208,30 @@ static void start(struct plane *plane, struct plane_controller *self)
     struct result opened = open_server(plane, self);
     if (opened.code != 0) {
         plane_trace(plane, "m%u cannot start: %s", self->machine, result_name(opened));
-        if (!self->disk.dead && opened.code != FAILURE_IO && opened.code != FAILURE_NO_SPACE) {
+        bool refuses = opened.code == FAILURE_CORRUPT || opened.code == FAILURE_SET_BACK;
+        if (self->hurt && refuses) {
+            plane_seen(plane, PLANE_REFUSED_TO_START);
+        } else if (
+            !self->disk.dead && opened.code != FAILURE_IO && opened.code != FAILURE_NO_SPACE) {
             plane_fail(plane, "START m%u: %s", self->machine, result_name(opened));
         }
         self->server = NULL;
         sim_disk_kill(&self->disk);
-        plane_after(plane, 100 + plane_below(plane, 400), PLANE_RESTART, self->machine);
+        plane_after(
+            plane,
+            (self->hurt ? 1000 : 100) + plane_below(plane, 400),
+            PLANE_RESTART,
+            self->machine);
         return;
     }
     machine->up = true;
+    self->started_ms = plane->now_ms;
     plane_trace(
         plane,
         "m%u starts at %llu",
         self->machine,
         (unsigned long long)engine_applied(server_engine(self->server)));
     plane_wake(plane, self->machine);
-    self->syncs = self->disk.syncs;
     self->applied = engine_applied(server_engine(self->server));
     plane_after(plane, 1 + plane_below(plane, LIMIT_TICK_MS), PLANE_TICK, self->machine);
     plane_relink(plane, self->machine);
@@ -226,23 +241,31 @@ void plane_controllers_begin(struct plane *plane)
 {
     CHECK(plane->machines_count > PLANE_CONTROLLERS);
     for (uint32_t i = 0; i < PLANE_CONTROLLERS; i++) {
-        struct plane_controller *self = controller_of(i);
+        struct plane_controller *self = plane_controller_of(i);
         self->plane = plane;
         self->machine = i;
         (void)snprintf(self->address, sizeof(self->address), "c%u:1", i);
         (void)snprintf(self->rows, sizeof(self->rows), "c%u/rows", i);
         (void)snprintf(self->snapshots, sizeof(self->snapshots), "c%u/snapshots", i);
-        sim_disk_init(&self->disk, &plane->prng);
+        plane_disk_begin(plane, self);
+    }
+}
+
+void plane_old_builds(struct plane *plane)
+{
+    /* The first is one of them: alone, a new one would raise the level at once. */
+    for (uint32_t i = 0; i < plane->conf.controllers && plane->swarm.old_builds; i++) {
+        plane_controller_of(i)->old_build = i == 0 || plane_odds(plane, 5000);
     }
 }
 
 void plane_controllers_end(struct plane *plane)
 {
     for (uint32_t i = 0; i < PLANE_CONTROLLERS; i++) {
-        server_close(controller_of(i)->server);
-        controller_of(i)->server = NULL;
+        server_close(plane_controller_of(i)->server);
+        plane_controller_of(i)->server = NULL;
         plane->machines[i].up = false;
-        sim_disk_free(&controller_of(i)->disk);
+        plane_disk_end(plane_controller_of(i));
     }
     sim_store_reset();
 }
@@ -252,14 +275,28 @@ void plane_controller_join(struct plane *plane, uint32_t machine, uint64_t id)
     CHECK(machine < PLANE_CONTROLLERS && !plane->machines[machine].exists);
     plane_machine_is(plane, machine, id);
     plane->machines[machine].exists = true;
-    start(plane, controller_of(machine));
+    plane_controller_of(machine)->joined++;
+    start(plane, plane_controller_of(machine));
+}
+
+void plane_controller_off(struct plane *plane, uint32_t machine)
+{
+    struct plane_controller *self = plane_controller_of(machine);
+    if (plane->machines[machine].up) {
+        plane_controller_crash(plane, machine, true);
+    }
+    plane_trace(plane, "m%u is switched off and wiped", machine);
+    self->old_build = false; /* Who comes later comes up to date. */
+    plane->machines[machine].exists = false;
+    plane->machines[machine].life++; /* A start that is on its way finds nothing. */
+    plane_disk_wipe(plane, self);
 }
 
 /* ---- End ---- */
 
 void plane_controller_crash(struct plane *plane, uint32_t machine, bool power)
 {
-    struct plane_controller *self = controller_of(machine);
+    struct plane_controller *self = plane_controller_of(machine);
     CHECK(plane->machines[machine].up && self->server != NULL);
     plane_trace(plane, "m%u %s", machine, power ? "loses power" : "is killed");
     plane_seen(plane, power ? PLANE_POWER_LOSS : PLANE_KILL);
@@ -281,32 +318,30 @@ void plane_controller_crash(struct plane *plane, uint32_t machine, bool power)
     plane->machines[machine].life++;
     if (power) {
         sim_disk_power_loss(&self->disk);
-        self->mark = (struct server_mark){ .index = 0 };
+        self->mark = (struct server_mark){ .set_back = self->mark.set_back };
     } else {
         sim_disk_kill(&self->disk);
     }
-    if (plane_odds(plane, 7000)) {
-        plane_controller_odds(plane, machine, 0, 0);
-    }
+    plane_disk_crashed(plane, self);
     if (self->disk.torn != torn) {
         plane_seen(plane, PLANE_TORN_WRITE);
     }
     uint64_t away_ms = plane->trouble && plane_odds(plane, 3000) ? 3000 : 400;
+    if (self->returning) { /* To restore a disk takes longer than an election. */
+        self->returning = false;
+        plane_after(plane, 3500, PLANE_RESTART, machine);
+        return;
+    }
     plane_after(plane, 20 + plane_below(plane, away_ms), PLANE_RESTART, machine);
 }
 
 /* What was done is paid for by time: everything else waits meanwhile. */
 static void pay(struct plane *plane, struct plane_controller *self)
 {
-    uint64_t syncs = self->disk.syncs - self->syncs;
     uint64_t applied = engine_applied(server_engine(self->server));
     uint64_t entries = applied > self->applied ? applied - self->applied : 0;
-    self->syncs = self->disk.syncs;
     self->applied = applied;
-    plane_spend(
-        plane,
-        self->machine,
-        syncs * plane_cost(PLANE_COST_SYNC) + entries * plane_cost(PLANE_COST_APPLY));
+    plane_spend(plane, self->machine, entries * plane_cost(PLANE_COST_APPLY));
 }
 
 static void settle(struct plane *plane, struct plane_controller *self)
@@ -398,13 +433,16 @@ static void turn(struct plane *plane, struct plane_controller *self)
 
 void plane_controller_event(struct plane *plane, const struct plane_event *event)
 {
-    struct plane_controller *self = controller_of(event->machine);
+    struct plane_controller *self = plane_controller_of(event->machine);
     const struct plane_machine *machine = &plane->machines[event->machine];
     if (event->kind == PLANE_ROOM) {
         plane_controller_full(plane, event->machine, false);
         return;
     }
     if (event->life != machine->life) {
+        return;
+    }
+    if (machine->dead || !machine->exists) {
         return;
     }
     if (event->kind == PLANE_RESTART) {
@@ -435,7 +473,7 @@ void plane_controller_event(struct plane *plane, const struct plane_event *event
 void plane_controller_frame(
     struct plane *plane, uint32_t machine, uint32_t from, const Wire__Frame *frame)
 {
-    struct plane_controller *self = controller_of(machine);
+    struct plane_controller *self = plane_controller_of(machine);
     CHECK(from != machine && self->server != NULL);
     plane_spend(plane, machine, plane_cost(PLANE_COST_LETTER));
     server_frame(self->server, plane_now(plane, machine), plane_wall(plane, machine), frame);
@@ -444,7 +482,7 @@ void plane_controller_frame(
 
 void plane_controller_link(struct plane *plane, uint32_t machine, uint32_t peer, bool up)
 {
-    struct plane_controller *self = controller_of(machine);
+    struct plane_controller *self = plane_controller_of(machine);
     Wire__Kind kind = plane_is_node(peer) ? WIRE__KIND__KIND_NODE : WIRE__KIND__KIND_CONTROLLER;
     server_link(
         self->server,
@@ -456,42 +494,12 @@ void plane_controller_link(struct plane *plane, uint32_t machine, uint32_t peer,
     settle(plane, self);
 }
 
-void plane_controller_full(struct plane *plane, uint32_t machine, bool full)
-{
-    struct plane_controller *self = controller_of(machine);
-    if (self->disk.full != full) {
-        plane_seen(plane, full ? PLANE_DISK_FULL : PLANE_SPACE_BACK);
-        plane_trace(plane, "m%u: disk %s", machine, full ? "full" : "has room");
-    }
-    self->disk.full = full;
-    sim_store_full(self->rows, full);
-}
-
-void plane_controller_break(struct plane *plane, uint32_t machine)
-{
-    struct plane_controller *self = controller_of(machine);
-    if (self->server != NULL && self->server->store != NULL) {
-        plane_seen(plane, PLANE_STORE_BROKEN);
-        sim_store_break(self->server->store);
-    }
-}
-
-void plane_controller_odds(struct plane *plane, uint32_t machine, uint64_t die, uint64_t fail)
-{
-    struct sim_disk *disk = &controller_of(machine)->disk;
-    CHECK(plane->machines[machine].exists);
-    plane->tally->faults[PLANE_DISK_CALL_FAILED] += disk->failed;
-    disk->failed = 0;
-    disk->die_odds = die;
-    disk->fail_odds = fail;
-}
-
 /* ---- Looking ---- */
 
 struct server *plane_server(struct plane *plane, uint32_t machine)
 {
     CHECK(machine < PLANE_CONTROLLERS);
-    return plane->machines[machine].up ? controller_of(machine)->server : NULL;
+    return plane->machines[machine].up ? plane_controller_of(machine)->server : NULL;
 }
 
 struct store *plane_store(struct plane *plane, uint32_t machine)

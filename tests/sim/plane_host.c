@@ -398,6 +398,9 @@ static void verb_done(struct plane *plane, const struct plane_event *event)
     frame.verb_told = &told;
     /* An answer is late too: what it says may be old by then. */
     tell(plane, event->machine, plane_below(plane, plane_odds(plane, 300) ? 1500 : 20), &frame);
+    if (plane_strikes(plane, PLANE_TOLD_TWICE, 300)) {
+        tell(plane, event->machine, plane_below(plane, 900), &frame);
+    }
     plane_check_owner(plane, event->machine);
 }
 
@@ -450,6 +453,11 @@ void plane_host_power(struct plane *plane, uint32_t machine)
     plane_trace(plane, "m%u: every guest is gone", machine);
 }
 
+void plane_host_wiped(uint32_t machine)
+{
+    memset(host_of(machine)->domains, 0, sizeof(host_of(machine)->domains));
+}
+
 void plane_host_restart(struct plane *plane, uint32_t machine)
 {
     struct plane_host *host = host_of(machine);
@@ -492,7 +500,7 @@ void plane_host_libvirt(struct plane *plane, uint32_t machine)
         SLICE_EMPTY);
 }
 
-void plane_host_guest(struct plane *plane, uint32_t machine)
+static struct plane_domain *some_guest(struct plane *plane, uint32_t machine)
 {
     struct plane_host *host = host_of(machine);
     struct plane_domain *chosen = NULL;
@@ -502,6 +510,22 @@ void plane_host_guest(struct plane *plane, uint32_t machine)
             chosen = &host->domains[i];
         }
     }
+    return chosen;
+}
+
+/* The hypervisor knows nothing of it any more, and tells nobody. */
+void plane_host_loses(struct plane *plane, uint32_t machine)
+{
+    struct plane_domain *chosen = some_guest(plane, machine);
+    if (chosen != NULL && !chosen->clings) {
+        plane_seen(plane, PLANE_DOMAIN_LOST);
+        *chosen = (struct plane_domain){ .instance = 0 };
+    }
+}
+
+void plane_host_guest(struct plane *plane, uint32_t machine)
+{
+    struct plane_domain *chosen = some_guest(plane, machine);
     if (chosen != NULL) {
         plane_seen(plane, PLANE_GUEST_CRASH);
         plane_trace(plane, "m%u: guest %llx dies", machine, (unsigned long long)chosen->instance);

@@ -54,6 +54,12 @@ void plane_leaves_forget(struct plane *plane, uint32_t machine)
     auditors[machine] = durable[machine];
 }
 
+void plane_leaves_wiped(uint32_t machine)
+{
+    memset(&auditors[machine], 0, sizeof(auditors[machine]));
+    memset(&durable[machine], 0, sizeof(durable[machine]));
+}
+
 void plane_leaves_flushed(uint32_t machine)
 {
     CHECK(machine < PLANE_CONTROLLERS);

@@ -27,6 +27,13 @@ static const char *const fault_names[PLANE_FAULTS] = {
     "death in disk call",
     "disk call failed",
     "all controllers down",
+    "half a sector",
+    "write astray",
+    "bit rot",
+    "sync that lied",
+    "directory set back",
+    "refused to start",
+    "disk slow",
     "disk full",
     "space back",
     "store broken",
@@ -41,10 +48,18 @@ static const char *const fault_names[PLANE_FAULTS] = {
     "asked twice at once",
     "answer lost",
     "wall clock jumps",
+    "clock drifts",
+    "clock stands",
     "machine stands still",
+    "machine slow",
+    "link flaps",
+    "old build",
+    "members changed",
+    "left for dead",
     "keys late",
     "keys died",
     "node crash",
+    "node wiped",
     "agent restart",
     "host restart",
     "libvirt away",
@@ -54,6 +69,8 @@ static const char *const fault_names[PLANE_FAULTS] = {
     "stop ignored",
     "stop lied about",
     "verb late",
+    "told twice",
+    "domain lost",
     "snapshot fetched",
     "snapshot damaged",
     "mirror started over",
@@ -287,7 +304,8 @@ int main(int count, char **words)
     zero += print_rows("checks", checker_names, tally->checks, PLANE_CHECKERS);
     printf(
         "%llu seeds, %llu bad, %llu events, %llu virtual s, %llu entries, %llu acknowledged, "
-        "%llu refused, trace %016llx\n",
+        "%llu refused, trace %016llx\n"
+        "each seed: at least %llu virtual s, %llu commands, %llu strikes; longest inbox %llu\n",
         (unsigned long long)tally->seeds,
         (unsigned long long)bad,
         (unsigned long long)tally->events,
@@ -295,7 +313,11 @@ int main(int count, char **words)
         (unsigned long long)tally->entries,
         (unsigned long long)tally->acknowledged,
         (unsigned long long)tally->refused,
-        (unsigned long long)hash);
+        (unsigned long long)hash,
+        (unsigned long long)tally->seconds_least,
+        (unsigned long long)tally->commands_least,
+        (unsigned long long)tally->struck_least,
+        (unsigned long long)tally->queued_most);
     bool table = options.count >= TABLE_SEEDS;
     if (table && zero > 0) {
         printf("%llu rows never came up\n", (unsigned long long)zero);

@@ -32,6 +32,11 @@ static struct plane_end *end_of(struct plane *plane, uint32_t here, uint32_t the
 
 void plane_machine_is(struct plane *plane, uint32_t machine, uint64_t id)
 {
+    for (uint32_t other = 0; other < plane_linked_end(plane, machine); other++) {
+        if (other != machine) {
+            plane_link_of(plane, machine, other)->refused = false;
+        }
+    }
     CHECK(machine < plane->machines_count && id_sequence(id) < PLANE_SEQUENCES);
     plane->machine_of[id_sequence(id)] = machine + 1;
     plane->machines[machine].id = id;
@@ -182,7 +187,7 @@ void plane_connect(struct plane *plane, uint32_t one, uint32_t other)
     const struct plane_machine *a = &plane->machines[one];
     const struct plane_machine *b = &plane->machines[other];
     link->waiting = false;
-    if (link->session != 0 || !a->up || !b->up) {
+    if (link->session != 0 || !a->up || !b->up || link->refused) {
         return; /* Whoever comes back tries anew. */
     }
     if (link->cut[0] || link->cut[1] || link->ends[0].session != 0 || link->ends[1].session != 0) {
@@ -238,6 +243,16 @@ static void end_stream(struct plane *plane, uint32_t one, uint32_t other)
     meet_again(plane, one, other, 50 + plane_below(plane, 350));
 }
 
+/* INV-SEC-28: an epoch below the least that is known opens no connection, and keeps none. */
+void plane_refuse(struct plane *plane, uint32_t one, uint32_t other)
+{
+    struct plane_link *link = plane_link_of(plane, one, other);
+    link->refused = true;
+    if (link->session != 0) {
+        end_stream(plane, one, other);
+    }
+}
+
 void plane_break(struct plane *plane, const struct plane_event *event)
 {
     uint32_t other = (uint32_t)event->a;
@@ -247,15 +262,14 @@ void plane_break(struct plane *plane, const struct plane_event *event)
     }
 }
 
-/* The machines that this one has links to: every other, for a controller; else the controllers. */
-static uint32_t linked_end(const struct plane *plane, uint32_t machine)
+uint32_t plane_linked_end(const struct plane *plane, uint32_t machine)
 {
     return plane_is_node(machine) ? PLANE_CONTROLLERS : plane->machines_count;
 }
 
 void plane_unlink(struct plane *plane, uint32_t machine)
 {
-    for (uint32_t other = 0; other < linked_end(plane, machine); other++) {
+    for (uint32_t other = 0; other < plane_linked_end(plane, machine); other++) {
         if (other == machine) {
             continue;
         }
@@ -268,114 +282,9 @@ void plane_unlink(struct plane *plane, uint32_t machine)
 
 void plane_relink(struct plane *plane, uint32_t machine)
 {
-    for (uint32_t other = 0; other < linked_end(plane, machine); other++) {
+    for (uint32_t other = 0; other < plane_linked_end(plane, machine); other++) {
         if (other != machine && plane->machines[other].exists) {
             meet_again(plane, machine, other, 5 + plane_below(plane, 200));
         }
     }
-}
-
-/* ---- Weather ---- */
-
-/* Streams through a cut will end. */
-static void break_cuts(struct plane *plane)
-{
-    for (uint32_t one = 0; one < PLANE_CONTROLLERS; one++) {
-        for (uint32_t other = one + 1; other < plane->machines_count; other++) {
-            const struct plane_link *link = plane_link_of(plane, one, other);
-            if ((link->cut[0] || link->cut[1]) && link->session != 0) {
-                plane_post(
-                    plane,
-                    plane_below(plane, plane_odds(plane, 5000) ? 4000 : 300),
-                    PLANE_BREAK,
-                    one,
-                    other,
-                    link->session,
-                    SLICE_EMPTY);
-            }
-        }
-    }
-}
-
-static void cut_one(struct plane *plane, uint32_t machine)
-{
-    plane_seen(plane, PLANE_CUT);
-    for (uint32_t other = 0; other < linked_end(plane, machine); other++) {
-        if (other != machine) {
-            struct plane_link *link = plane_link_of(plane, machine, other);
-            link->cut[0] = true;
-            link->cut[1] = true;
-        }
-    }
-}
-
-void plane_cut_off(struct plane *plane, uint32_t machine)
-{
-    if (plane->trouble) {
-        cut_one(plane, machine);
-        break_cuts(plane);
-    }
-}
-
-static void cut_by_chance(struct plane *plane)
-{
-    bool split = plane_odds(plane, 5000);
-    uint64_t sides = prng_next(&plane->prng);
-    plane_seen(plane, split ? PLANE_SPLIT : PLANE_ONE_WAY);
-    for (uint32_t a = 0; a < PLANE_CONTROLLERS; a++) {
-        for (uint32_t b = a + 1; b < plane->machines_count; b++) {
-            struct plane_link *link = plane_link_of(plane, a, b);
-            bool apart = ((sides >> (a % 64)) & 1) != ((sides >> (b % 64)) & 1);
-            link->cut[0] = split ? apart : plane_odds(plane, 1500);
-            link->cut[1] = split ? apart : plane_odds(plane, 1500);
-        }
-    }
-}
-
-static void clear(struct plane *plane)
-{
-    for (uint32_t a = 0; a < PLANE_CONTROLLERS; a++) {
-        for (uint32_t b = a + 1; b < plane->machines_count; b++) {
-            struct plane_link *link = plane_link_of(plane, a, b);
-            link->cut[0] = false;
-            link->cut[1] = false;
-        }
-    }
-    plane->weather = (struct plane_weather){ .delay_max_us = 2000 };
-}
-
-/* A machine that takes part. */
-static uint32_t somebody(struct plane *plane)
-{
-    uint32_t nodes = plane->conf.nodes;
-    uint64_t chosen = plane_below(plane, (uint64_t)plane->conf.controllers * 2 + nodes);
-    return chosen < (uint64_t)plane->conf.controllers * 2
-               ? (uint32_t)chosen % plane->conf.controllers
-               : PLANE_CONTROLLERS + (uint32_t)chosen % nodes;
-}
-
-void plane_weather(struct plane *plane)
-{
-    static const uint64_t delays[] = { 1000, 2000, 4000, 20000, 90000 };
-    clear(plane);
-    if (!plane->trouble) {
-        return;
-    }
-    plane->weather.delay_max_us = delays[plane_below(plane, COUNT_OF(delays))];
-    plane->weather.drop = plane_odds(plane, 3000) ? plane_below(plane, 200) : 0;
-    plane->weather.straggler = plane_odds(plane, 3000) ? plane_below(plane, 200) : 0;
-    plane->weather.bytes_per_ms = plane_odds(plane, 1500) ? 20 + plane_below(plane, 400) : 0;
-    uint32_t leader = plane_leader(plane);
-    switch (plane_below(plane, 8)) {
-    case 0: cut_one(plane, somebody(plane)); break;
-    case 1: cut_by_chance(plane); break;
-    case 2:
-        if (leader != PLANE_NONE) {
-            cut_one(plane, leader);
-        }
-        break;
-    default: break;
-    }
-    break_cuts(plane);
-    plane_after(plane, 300 + plane_below(plane, 2500), PLANE_WEATHER, 0);
 }

@@ -153,9 +153,25 @@ void plane_node_crash(struct plane *plane, uint32_t machine, bool power)
     }
 }
 
+void plane_node_forgets(struct plane *plane, uint32_t machine)
+{
+    struct plane_agent *self = agent_of(machine);
+    if (!plane_operator_rejoins(plane, machine)) {
+        return;
+    }
+    plane_node_crash(plane, machine, true);
+    plane->machines[machine].life++; /* The start that is on its way finds nothing. */
+    plane->machines[machine].exists = false;
+    self->have_saved = false;
+    plane_host_wiped(machine);
+}
+
 void plane_node_event(struct plane *plane, const struct plane_event *event)
 {
     if (event->life != plane->machines[event->machine].life) {
+        return;
+    }
+    if (plane->machines[event->machine].dead) {
         return;
     }
     if (event->kind == PLANE_RESTART) {

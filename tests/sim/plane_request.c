@@ -37,10 +37,10 @@ static const char *tenant_name(uint32_t tenant)
 
 const char *plane_act_name(enum plane_act act)
 {
-    static const char *const names[] = { "none",   "image", "tenant",         "user",
-                                         "token",  "join",  "network-create", "network-delete",
-                                         "create", "start", "stop",           "reboot",
-                                         "delete", "read" };
+    static const char *const names[] = { "none",           "image",  "tenant", "user",
+                                         "token",          "remove", "join",   "network-create",
+                                         "network-delete", "create", "start",  "stop",
+                                         "reboot",         "delete", "read" };
     CHECK(act < COUNT_OF(names));
     return names[act];
 }
@@ -157,6 +157,7 @@ static struct {
     Wire__Identity principal;
     char request_id[32];
     char address[16];
+    char name[24];
     char underlay[20];
     uint8_t secret[32];
     uint8_t csr[8];
@@ -173,6 +174,7 @@ static struct {
         Wire__UserCreate user;
         Wire__TokenCreate token;
         Wire__Join join;
+        Wire__ControllerRemove remove;
         Wire__NetworkCreate network;
         Wire__NetworkDelete network_delete;
         Wire__InstanceCreate create;
@@ -243,9 +245,15 @@ static void wire_story(const struct plane_request *request)
         wire__place__init(&made.place);
         made.place.rack = request->machine % 2 == 0 ? "r1" : "r2";
         made.body.token.kind = kind;
-        made.body.token.name = made.address;
+        made.body.token.name = made.name;
         made.body.token.place = &made.place;
         made.body.token.secret_sha256 = secret_of(request);
+        return;
+    case PLANE_ACT_REMOVE:
+        made.request.body_case = WIRE__REQUEST__BODY_CONTROLLER_REMOVE;
+        made.request.controller_remove = &made.body.remove;
+        wire__controller_remove__init(&made.body.remove);
+        made.body.remove.controller = made.name;
         return;
     default: CHECK(request->act == PLANE_ACT_JOIN); break;
     }
@@ -257,6 +265,8 @@ static void wire_story(const struct plane_request *request)
     made.body.join.kind = kind;
     made.body.join.secret_sha256 = secret_of(request);
     made.body.join.csr = bytes_of(made.csr, 8, (uint8_t)(request->life + 1));
+    made.csr[1] = (uint8_t)request->machine;
+    made.csr[2] = (uint8_t)(request->machine >> 8);
     made.body.join.link_address = made.address;
     made.body.join.api_address = node ? "" : made.address;
     made.body.join.underlay_address = node ? made.underlay : "";
@@ -349,6 +359,10 @@ const Wire__Request *plane_request_wire(
     made.principal.id = request->principal;
     (void)snprintf(made.request_id, sizeof(made.request_id), "attempt-%u", attempt);
     (void)snprintf(made.address, sizeof(made.address), "m%u", request->machine);
+    (void)snprintf(made.name, sizeof(made.name), "m%u", request->machine);
+    if (request->life > 0) { /* Whoever comes again comes under another name. */
+        (void)snprintf(made.name, sizeof(made.name), "m%u-%u", request->machine, request->life);
+    }
     (void)snprintf(
         made.underlay,
         sizeof(made.underlay),
@@ -372,7 +386,8 @@ const Wire__Request *plane_request_wire(
 static bool again(uint32_t reject)
 {
     return reject == REJECT_OUTCOME_UNKNOWN || reject == REJECT_NO_LEADER ||
-           reject == REJECT_OVERLOADED || reject == REJECT_UNFIT || reject == REJECT_CONFLICT;
+           reject == REJECT_OVERLOADED || reject == REJECT_RATE || reject == REJECT_UNFIT ||
+           reject == REJECT_CONFLICT;
 }
 
 /* What a sound request of ours may be refused with. */
@@ -385,10 +400,13 @@ static bool fair(const struct plane_request *request, uint32_t reject)
     case REJECT_NO_CAPACITY:
         return request->act == PLANE_ACT_CREATE || request->act == PLANE_ACT_START ||
                request->act == PLANE_ACT_NETWORK;
-    case REJECT_STATE: return request->object != 0 && request->act != PLANE_ACT_CREATE;
+    case REJECT_STATE:
+        return request->act == PLANE_ACT_REMOVE ||
+               (request->object != 0 && request->act != PLANE_ACT_CREATE);
     case REJECT_IN_USE: return request->act == PLANE_ACT_NETWORK_DELETE;
     case REJECT_NOT_FOUND:
-        return object->ending || (request->network != 0 && plane_requests[request->network].ending);
+        return request->act == PLANE_ACT_REMOVE || object->ending ||
+               (request->network != 0 && plane_requests[request->network].ending);
     default: return false;
     }
 }

@@ -30,7 +30,7 @@ bool plane_odds(struct plane *plane, uint64_t per_ten_thousand)
 
 bool plane_strikes(struct plane *plane, enum plane_fault fault, uint64_t per_ten_thousand)
 {
-    if (!plane->trouble || !plane_odds(plane, per_ten_thousand)) {
+    if (!plane->trouble || !plane->swarm.on[fault] || !plane_odds(plane, per_ten_thousand)) {
         return false;
     }
     plane_seen(plane, fault);
@@ -238,6 +238,8 @@ static void dispatch(struct plane *plane, const struct plane_event *event)
     case PLANE_FAULT: plane_fault(plane); return;
     case PLANE_WEATHER: plane_weather(plane); return;
     case PLANE_CUT_OFF: plane_cut_off(plane, event->machine); return;
+    case PLANE_MEND: plane_mend(plane, event); return;
+    case PLANE_OPERATE: plane_operator_event(plane); return;
     case PLANE_FREE: break;
     }
     UNREACHABLE();

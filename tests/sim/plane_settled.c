@@ -31,21 +31,29 @@ static const struct plane_domain *domain_of(uint32_t machine, uint64_t instance)
     return NULL;
 }
 
+/* It is part of what must come together. */
+static bool counts(const struct plane *plane, uint32_t machine)
+{
+    return machine != PLANE_NONE && plane->machines[machine].exists &&
+           !plane->machines[machine].dead;
+}
+
 static bool replicas_equal(struct plane *plane, uint32_t leader)
 {
     struct engine *best = server_engine(plane_server(plane, leader));
     struct replica_status leading;
     server_status(plane_server(plane, leader), &leading);
     for (uint32_t i = 0; i < plane->machines_count; i++) {
-        if (plane->machines[i].exists && !plane->machines[i].up) {
+        if (counts(plane, i) && !plane->machines[i].up) {
             return not_yet("down", i, 0);
         }
     }
-    for (uint32_t i = 0; i < plane->conf.controllers; i++) {
+    for (uint32_t i = 0; i < PLANE_CONTROLLERS; i++) {
         struct server *server = plane_server(plane, i);
-        if (server == NULL) {
-            return not_yet("down", i, 0);
+        if (!counts(plane, i)) {
+            continue;
         }
+        CHECK(server != NULL);
         struct engine *engine = server_engine(server);
         struct replica_status status;
         server_status(server, &status);
@@ -71,7 +79,10 @@ static bool instance_settled(struct plane *plane, const struct instance_row *row
                    : not_yet("neither placed nor at rest", row->state, row->head.id);
     }
     uint32_t machine = plane_machine_of(plane, row->node.value);
-    CHECK(machine < plane->machines_count && plane_is_node(machine));
+    if (!counts(plane, machine)) {
+        return true; /* Its node is dead or was wiped: it is held. */
+    }
+    CHECK(plane_is_node(machine));
     const struct plane_domain *domain = domain_of(machine, row->head.id);
     bool runs = domain != NULL && domain->running && domain->boots == row->boots &&
                 domain->epoch == row->epoch;
@@ -85,7 +96,7 @@ static bool instance_settled(struct plane *plane, const struct instance_row *row
 static bool domains_wanted(struct plane *plane, const struct state *state)
 {
     for (uint32_t machine = PLANE_CONTROLLERS; machine < plane->machines_count; machine++) {
-        for (uint32_t i = 0; i < PLANE_DOMAINS; i++) {
+        for (uint32_t i = 0; i < PLANE_DOMAINS && counts(plane, machine); i++) {
             const struct plane_domain *domain = &plane_host_domains(machine)[i];
             const struct instance_row *row =
                 domain->instance == 0 ? NULL : state_find(state, TABLE_INSTANCE, domain->instance);
@@ -100,15 +111,21 @@ static bool domains_wanted(struct plane *plane, const struct state *state)
 
 static bool nodes_alive(struct plane *plane, const struct state *state)
 {
-    uint32_t count = 0;
+    uint32_t alive = 0;
+    uint32_t wanted = 0;
+    for (uint32_t i = PLANE_CONTROLLERS; i < plane->machines_count; i++) {
+        wanted += counts(plane, i) ? 1 : 0;
+    }
     for (const struct node_row *row = state_first(state, TABLE_NODE); row != NULL;
          row = state_next(state, TABLE_NODE, row)) {
-        count++;
-        if (row->liveness != WIRE__LIVENESS__LIVENESS_ALIVE) {
-            return not_yet("not alive", plane_machine_of(plane, row->head.id), row->head.id);
+        uint32_t machine = plane_machine_of(plane, row->head.id);
+        bool lives = row->liveness == WIRE__LIVENESS__LIVENESS_ALIVE;
+        alive += lives ? 1 : 0;
+        if (counts(plane, machine) != lives) {
+            return not_yet(lives ? "alive, and dead" : "not alive", machine, row->head.id);
         }
     }
-    return count == plane->conf.nodes ? true : not_yet("nodes", count, 0);
+    return alive == wanted ? true : not_yet("nodes", alive, wanted);
 }
 
 bool plane_check_converged(struct plane *plane)
@@ -121,6 +138,9 @@ bool plane_check_converged(struct plane *plane)
     uint32_t leader = plane_leader(plane);
     if (leader == PLANE_NONE) {
         return not_yet("no leader", 0, 0);
+    }
+    if (plane_operator_busy()) {
+        return not_yet("the operator works", 0, 0);
     }
     if (!plane_clients_idle(plane)) {
         return not_yet("clients wait", 0, 0);
@@ -167,10 +187,15 @@ static void found_note(const char *name, enum plane_act act)
     }
 }
 
-static void rows_note(const struct state *state)
+static void rows_note(const struct plane *plane, const struct state *state)
 {
     for (const struct instance_row *row = state_first(state, TABLE_INSTANCE); row != NULL;
          row = state_next(state, TABLE_INSTANCE, row)) {
+        bool held = row->state == WIRE__INSTANCE_STATE__INSTANCE_STATE_DELETING &&
+                    !counts(plane, plane_machine_of(plane, row->node.value));
+        if (held) { /* INV-LED-6: until its dead node says that it is gone. */
+            continue;
+        }
         found_note(row->name.text, PLANE_ACT_CREATE);
     }
     for (const struct network_row *row = state_first(state, TABLE_NETWORK); row != NULL;
@@ -186,7 +211,7 @@ void plane_check_end(struct plane *plane)
     enum ended *ended = plane_zeroed(plane_requests_count + 1, sizeof(*ended));
     plane_check_all(plane);
     ends_note(ended);
-    rows_note(engine_state(server_engine(plane_server(plane, leader))));
+    rows_note(plane, engine_state(server_engine(plane_server(plane, leader))));
     for (uint32_t i = 1; i <= plane_requests_count; i++) {
         const struct plane_request *request = &plane_requests[i];
         bool makes = request->act == PLANE_ACT_CREATE || request->act == PLANE_ACT_NETWORK;

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DISKS = 8, PART_BYTES = 4096 };
+enum { DISKS = 24, PART_BYTES = 4096 };
 
 /* The bytes of a file. */
 struct writer {
@@ -60,6 +60,28 @@ void plane_snapshots_end(void)
         free(disks[i].file.bytes);
         disks[i] = (struct disk_of){ .size = 0 };
     }
+}
+
+void plane_snapshots_drop(const char *directory)
+{
+    struct disk_of *disk = disk_find(directory);
+    free(disk->bytes);
+    free(disk->file.bytes);
+    disk->bytes = NULL;
+    disk->file = (struct writer){ .size = 0 };
+    disk->got = 0;
+    disk->served = 0;
+    memset(disk->own, 0, sizeof(disk->own)); /* Its place stays its own. */
+}
+
+void plane_snapshots_save(const char *from, const char *to)
+{
+    const struct disk_of *source = disk_find(from);
+    struct disk_of *copy = disk_find(to);
+    CHECK(copy != source);
+    memcpy(copy->own, source->own, sizeof(copy->own));
+    copy->got = 0;
+    copy->served = 0;
 }
 
 void snapshot_init(

@@ -11,4 +11,8 @@ extern uint64_t plane_snapshots_damaged;
 
 void plane_snapshots_end(void);
 
+/* What a machine's disk knows of its own checkpoints goes with its directories. */
+void plane_snapshots_save(const char *from, const char *to);
+void plane_snapshots_drop(const char *directory);
+
 #endif

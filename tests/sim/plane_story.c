@@ -25,7 +25,11 @@ static bool complete(struct plane *plane)
         return false;
     }
     server_status(plane_server(plane, leader), &status);
-    bool voters = status.member_count == plane->conf.controllers;
+    uint32_t members = 0;
+    for (uint32_t i = 0; i < PLANE_CONTROLLERS; i++) {
+        members += plane->machines[i].exists ? 1 : 0;
+    }
+    bool voters = status.member_count == members;
     for (uint32_t i = 0; i < status.member_count; i++) {
         voters = voters && status.members[i].role == REPLICA_VOTER;
     }
@@ -68,12 +72,59 @@ static void begin(struct plane *plane)
     plane_trace(plane, "complete");
 }
 
+static uint64_t least(uint64_t before, uint64_t now)
+{
+    return before == 0 || now < before ? now : before;
+}
+
+/* A minority of the controllers and some nodes never come back: the rest must do without them. */
+static void leave_for_dead(struct plane *plane)
+{
+    uint32_t controllers = 0;
+    for (uint32_t i = 0; i < PLANE_CONTROLLERS; i++) {
+        controllers += plane->machines[i].exists ? 1 : 0;
+    }
+    uint32_t most = (controllers - 1) / 2;
+    for (uint32_t i = 0; i < PLANE_CONTROLLERS && most > 0; i++) {
+        if (plane->machines[i].exists && plane_odds(plane, 5000)) {
+            plane_seen(plane, PLANE_LEFT_FOR_DEAD);
+            if (plane->machines[i].up) {
+                plane_controller_crash(plane, i, true);
+            }
+            plane->machines[i].dead = true;
+            most--;
+        }
+    }
+    for (uint32_t i = PLANE_CONTROLLERS; i < plane->machines_count; i++) {
+        if (plane->machines[i].up && plane_odds(plane, 1500)) {
+            plane_seen(plane, PLANE_LEFT_FOR_DEAD);
+            plane_node_crash(plane, i, true);
+            plane->machines[i].dead = true;
+        }
+    }
+}
+
+static bool operator_rests(struct plane *plane)
+{
+    bool rests = !plane_operator_busy();
+    for (uint32_t i = 0; i < PLANE_CONTROLLERS; i++) {
+        rests = rests && !(plane->machines[i].exists && plane_controller_hurt(i));
+    }
+    return rests;
+}
+
 static void finish(struct plane *plane)
 {
     if (!plane_until(plane, PATIENCE_MS, plane_check_converged)) {
         plane_fail(plane, "CONVERGE %s", plane_check_why());
     }
-    for (uint32_t i = 0; i < plane->conf.controllers; i++) {
+    plane->tally->commands_least = least(plane->tally->commands_least, plane_requests_count);
+    plane->tally->struck_least =
+        least(plane->tally->struck_least, plane->tally->struck - plane->struck_before);
+    for (uint32_t i = 0; i < PLANE_CONTROLLERS; i++) {
+        if (!plane->machines[i].exists || plane->machines[i].dead) {
+            continue;
+        }
         plane_clients_only(i); /* Any controller takes new work, at the first asking. */
         const struct plane_request *request = plane_ask(plane, PLANE_ACT_USER, 0, 0);
         if (request->attempts != 1) {
@@ -84,24 +135,7 @@ static void finish(struct plane *plane)
     plane->tally->faults[PLANE_SNAPSHOT_FETCHED] += plane_snapshots_fetched;
     plane->tally->faults[PLANE_SNAPSHOT_DAMAGED] += plane_snapshots_damaged;
     plane->tally->virtual_ms += plane->now_ms;
-}
-
-/* What nobody said, the seed draws. */
-static void draw(struct plane *plane)
-{
-    struct plane_conf *conf = &plane->conf;
-    uint32_t controllers = plane_odds(plane, 6500) ? 3 : 5;
-    uint32_t nodes = plane_odds(plane, 6000) ? 3 : 2;
-    conf->controllers = conf->controllers > 0 ? conf->controllers : controllers;
-    conf->nodes = conf->nodes > 0 ? conf->nodes : nodes;
-    conf->tenants = conf->tenants > 0 ? conf->tenants : 2;
-    conf->clients = conf->clients > 0 ? conf->clients : 5;
-    conf->instances = conf->instances > 0 ? conf->instances : 8;
-    conf->requests = conf->requests > 0 ? conf->requests : 4096;
-    conf->life_ms = conf->life_ms > 0 ? conf->life_ms : 20000;
-    conf->think_ms = conf->think_ms > 0 ? conf->think_ms : 500;
-    CHECK(conf->controllers <= PLANE_CONTROLLERS && conf->nodes <= PLANE_NODES);
-    CHECK(conf->tenants <= PLANE_TENANTS && conf->clients < PLANE_CLIENTS);
+    plane->tally->seconds_least = least(plane->tally->seconds_least, plane->now_ms / 1000);
 }
 
 static void build(struct plane *plane)
@@ -120,6 +154,7 @@ static void build(struct plane *plane)
     plane_controllers_begin(plane);
     plane_nodes_begin(plane);
     plane_clients_begin(plane);
+    plane_old_builds(plane);
 }
 
 static void end(struct plane *plane)
@@ -148,13 +183,15 @@ static void end(struct plane *plane)
 void plane_live(struct plane *plane)
 {
     prng_seed(&plane->prng, plane->seed);
-    draw(plane);
+    plane_swarm_draw(plane);
     build(plane);
     begin(plane);
     plane->trouble = true;
     plane_clients_busy(plane, true);
     plane_after(plane, 100, PLANE_WEATHER, 0);
     plane_after(plane, 200, PLANE_FAULT, 0);
+    plane_after(plane, 300, PLANE_OPERATE, 0);
+    plane->struck_before = plane->tally->struck;
     uint64_t left_ms =
         plane->conf.life_ms > plane->now_ms ? plane->conf.life_ms - plane->now_ms : 0;
     (void)plane_until(plane, left_ms, NULL);
@@ -164,6 +201,12 @@ void plane_live(struct plane *plane)
     (void)plane_until(plane, 2000, NULL);
     plane_clients_busy(plane, false);
     plane_heal(plane);
+    if (!plane_until(plane, PATIENCE_MS, operator_rests)) {
+        plane_fail(plane, "CONVERGE the operator never gets done: %s", plane_check_why());
+    }
+    if (plane->swarm.core_only) {
+        leave_for_dead(plane);
+    }
     finish(plane);
     end(plane);
 }

@@ -100,6 +100,8 @@ static bool takes_turns(const struct plane_event *event)
     case PLANE_FAULT:
     case PLANE_WEATHER:
     case PLANE_CUT_OFF:
+    case PLANE_MEND:
+    case PLANE_OPERATE:
     case PLANE_ROOM: return false;
     }
     UNREACHABLE();

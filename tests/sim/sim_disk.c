@@ -153,6 +153,13 @@ static RESULT disk_sync(void *context, int handle)
     CHECK(handle >= 0 && handle < SIM_DISK_FILES);
     struct sim_disk_file *file = &sim->files[handle];
     sim->syncs++;
+    if (sim->spent_us != NULL) {
+        *sim->spent_us += sim->sync_us;
+    }
+    if (sim->lies && !sim->dead) {
+        sim->lied++;
+        return OK;
+    }
     bool was_dead = sim->dead;
     bool died = dies(sim) && !was_dead;
     bool fails = odds(sim, sim->fail_odds);
@@ -224,6 +231,65 @@ void sim_disk_kill(struct sim_disk *sim)
     sim->dead = true;
 }
 
+/* The first half is new, the second old. */
+static void settle_half(struct sim_disk_file *file, uint64_t sector)
+{
+    uint64_t at = sector * SIM_DISK_SECTOR;
+    uint64_t left = file->size - at;
+    size_t half = (size_t)(left < SIM_DISK_SECTOR ? left : SIM_DISK_SECTOR) / 2;
+    CHECK(at < file->size);
+    memcpy(file->durable + at, file->seen + at, half);
+    settle(file, sector, false);
+}
+
+/* What was meant for one sector is found in another of the same file. */
+static void settle_stray(struct sim_disk *sim, struct sim_disk_file *file, uint64_t sector)
+{
+    uint64_t whole = file->size / SIM_DISK_SECTOR;
+    if (whole > 0 && (sector + 1) * SIM_DISK_SECTOR <= file->size) {
+        uint64_t other = prng_below(sim->prng, whole) * SIM_DISK_SECTOR;
+        memcpy(file->durable + other, file->seen + sector * SIM_DISK_SECTOR, SIM_DISK_SECTOR);
+        memcpy(file->seen + other, file->durable + other, SIM_DISK_SECTOR);
+        sim->strays++;
+    }
+    settle(file, sector, false);
+}
+
+bool sim_disk_rot(struct sim_disk *sim)
+{
+    for (int tries = 0; tries < 200; tries++) {
+        struct sim_disk_file *file = &sim->files[prng_below(sim->prng, SIM_DISK_FILES)];
+        uint64_t at = file->size > 0 ? prng_below(sim->prng, file->size) : 0;
+        if (file->size > 0 && file->durable[at] != 0) {
+            uint8_t bit = (uint8_t)(1U << prng_below(sim->prng, 8));
+            file->durable[at] ^= bit;
+            file->seen[at] ^= bit;
+            return true;
+        }
+    }
+    return false;
+}
+
+void sim_disk_copy(struct sim_disk *to, const struct sim_disk *from)
+{
+    CHECK(to != from);
+    for (int i = 0; i < SIM_DISK_FILES; i++) {
+        const struct sim_disk_file *file = &from->files[i];
+        forget(&to->files[i]);
+        if (file->size > 0) {
+            struct sim_disk_file *copy = &to->files[i];
+            memcpy(copy->name, file->name, sizeof(copy->name));
+            copy->size = file->size;
+            copy->seen = malloc(file->size);
+            copy->durable = malloc(file->size);
+            copy->dirty = calloc(1, sectors(file));
+            CHECK(copy->seen != NULL && copy->durable != NULL && copy->dirty != NULL);
+            memcpy(copy->seen, file->durable, file->size);
+            memcpy(copy->durable, file->durable, file->size);
+        }
+    }
+}
+
 void sim_disk_power_loss(struct sim_disk *sim)
 {
     uint64_t mood = prng_below(sim->prng, 4); /* 0: all lost; 1: all kept; else each on its own. */
@@ -237,7 +303,14 @@ void sim_disk_power_loss(struct sim_disk *sim)
                 continue;
             }
             bool keep = mood == 1 || (mood > 1 && prng_below(sim->prng, 2) == 0);
-            settle(file, sector, keep);
+            if (odds(sim, sim->stray_odds)) {
+                settle_stray(sim, file, sector);
+            } else if (odds(sim, sim->torn_odds)) {
+                settle_half(file, sector);
+                sim->halves++;
+            } else {
+                settle(file, sector, keep);
+            }
             kept += keep ? 1 : 0;
             lost += keep ? 0 : 1;
         }

@@ -22,17 +22,25 @@ struct sim_disk_file {
 /* Odds are per million calls. */
 struct sim_disk {
     struct sim_disk_file files[SIM_DISK_FILES];
-    struct prng *prng;  /* Borrowed. */
-    uint64_t die_odds;  /* The process dies inside the call, before or after its effect. */
-    uint64_t fail_odds; /* A write or sync fails; what is durable then is anybody's guess. */
-    bool full;          /* No new file can be made. */
-    bool dead;          /* Nothing works until sim_disk_restart. */
-    uint64_t died;      /* Counters: deaths inside a call, failures, */
-    uint64_t failed;    /* torn power losses, sectors lost, refusals for want of space. */
+    struct prng *prng;   /* Borrowed. */
+    uint64_t die_odds;   /* The process dies inside the call, before or after its effect. */
+    uint64_t fail_odds;  /* A write or sync fails; what is durable then is anybody's guess. */
+    uint64_t torn_odds;  /* A sector that was not synced is half new, half old. */
+    uint64_t stray_odds; /* And lands in another's place, which is damage. */
+    bool lies;           /* A sync says that it is done, and nothing is. */
+    uint64_t *spent_us;  /* Borrowed; what its calls took is added. NULL: nobody counts. */
+    uint64_t sync_us;    /* Of one sync. */
+    bool full;           /* No new file can be made. */
+    bool dead;           /* Nothing works until sim_disk_restart. */
+    uint64_t died;       /* Counters: deaths inside a call, failures, */
+    uint64_t failed;     /* torn power losses, sectors lost, refusals for want of space. */
     uint64_t torn;
     uint64_t lost_sectors;
     uint64_t refused;
     uint64_t syncs;
+    uint64_t halves; /* Sectors torn in two, strayed, syncs that were lies. */
+    uint64_t strays;
+    uint64_t lied;
 };
 
 void sim_disk_init(struct sim_disk *sim, struct prng *prng);
@@ -43,6 +51,10 @@ void sim_disk_kill(struct sim_disk *sim);
 /* Power went: each sector that was not synced is kept or lost. */
 void sim_disk_power_loss(struct sim_disk *sim);
 void sim_disk_restart(struct sim_disk *sim);
+/* Turns one bit of what was written, at rest; false: nothing was written yet. */
+bool sim_disk_rot(struct sim_disk *sim);
+/* An older copy of the whole, and back to it: as a restored backup or a machine image does. */
+void sim_disk_copy(struct sim_disk *to, const struct sim_disk *from);
 /* NULL when there is none. */
 struct sim_disk_file *sim_disk_find(struct sim_disk *sim, const char *name);
 

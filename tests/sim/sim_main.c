@@ -1,5 +1,5 @@
-/* udatsu-sim-consensus: many seeds, each in a process of its own, one table. Decides whether a run was good:
- * no violation, and no kind of fault and no checker that never came up.
+/* udatsu-sim-consensus: many seeds, each in a process of its own, one table. Decides whether a run
+ * was good: no violation, and no kind of fault and no checker that never came up.
  *
  *   udatsu-sim-consensus [--seeds N] [--first-seed S] [--seed S] [--until EVENT] [--verbose]
  * [--expect-violation] */

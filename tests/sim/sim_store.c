@@ -7,6 +7,7 @@
 #include "wire/wire.h"
 
 #include <snapshot.pb-c.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -378,6 +379,32 @@ bool sim_store_damage(const char *directory)
     sim_image_put(&home->durable, changed);
     sim_row_drop(changed);
     return true;
+}
+
+void sim_store_drop(const char *prefix)
+{
+    size_t size = strlen(prefix);
+    CHECK(size > 0);
+    for (uint32_t i = 0; i < SIM_STORE_DIRECTORIES; i++) {
+        if (homes[i].used && strncmp(homes[i].path, prefix, size) == 0) {
+            CHECK(homes[i].open == NULL);
+            home_drop(&homes[i]);
+        }
+    }
+}
+
+void sim_store_save(const char *from, const char *to)
+{
+    char path[STORE_PATH_MAX];
+    size_t size = strlen(from);
+    sim_store_drop(to);
+    for (uint32_t i = 0; i < SIM_STORE_DIRECTORIES; i++) {
+        if (homes[i].used && strncmp(homes[i].path, from, size) == 0) {
+            int made = snprintf(path, sizeof(path), "%s%s", to, homes[i].path + size);
+            CHECK(made > 0 && made < (int)sizeof(path));
+            sim_image_copy(&home_make(path)->durable, &homes[i].durable);
+        }
+    }
 }
 
 void sim_store_reset(void)

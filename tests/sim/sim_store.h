@@ -7,8 +7,8 @@
 #include "controller/store.h"
 
 enum {
-    SIM_STORE_DIRECTORIES = 64, /* Databases and checkpoints of all machines together. */
-    SIM_STORE_BATCH = 1 << 16,  /* Operations of one open batch. */
+    SIM_STORE_DIRECTORIES = 128, /* Databases and checkpoints of all machines together. */
+    SIM_STORE_BATCH = 1 << 16,   /* Operations of one open batch. */
 };
 
 /* The process or the machine dies: frees the store; what was not durable is gone. */
@@ -23,6 +23,10 @@ void sim_store_break(struct store *store);
 bool sim_store_copy(const char *from, const char *to);
 /* One value of a checkpoint changes on its way. False: it has no row. */
 bool sim_store_damage(const char *directory);
+/* Every directory whose name begins so is gone; those beneath `from` are there again beneath `to`,
+ * as they are durable now. None of them is open. */
+void sim_store_drop(const char *prefix);
+void sim_store_save(const char *from, const char *to);
 /* Forgets every directory; no store is open. */
 void sim_store_reset(void);
 
