@@ -45,7 +45,13 @@ enum {
     LIMIT_SEGMENT_PEERS = 256,   /* Other nodes in one network's flood list; each costs a copy. */
     LIMIT_NODE_VERBS = 8,        /* In flight to host: its pool of libvirt callers has as many. */
     LIMIT_NODE_STARTS = 2,       /* Boots at once: a boot costs seconds of CPU when emulated. */
+    LIMIT_VCPU_RATIO = 16,       /* What the scheduler can be told: VIEW_OVERCOMMIT_MAX per cent. */
+    LIMIT_RESERVE_PERCENT = 89,  /* Kept free for management and failover. */
 };
+/* What a node says it has is cut to what one machine can have, so that no word of a machine can
+ * make the cell's sums wrap: LIMIT_NODES of these, sold sixteen times over, are far below 2^64. */
+#define LIMIT_NODE_VCPUS        (UINT64_C(1) << 16)
+#define LIMIT_NODE_MEMORY_BYTES (UINT64_C(1) << 46)
 
 /* ---- Messages. ---- */
 enum {

@@ -6,10 +6,7 @@
 
 #include <string.h>
 
-enum {
-    TICK_LOOK = 128,     /* Rows of each table that one TICK may end. */
-    VCPU_RATIO_MAX = 16, /* What the scheduler can be told: VIEW_OVERCOMMIT_MAX per cent. */
-};
+enum { TICK_LOOK = 128 }; /* Rows of each table that one TICK may end. */
 
 static void place_of(struct place *place, const Wire__Place *from)
 {
@@ -59,8 +56,8 @@ void apply_genesis(struct apply *apply, const Wire__Genesis *genesis)
     struct state *state = apply->state;
     if (state_cell(state) != NULL || genesis->cell != state->cell ||
         genesis->digest_salt.len != 32 || genesis->hash_key.len != 16 ||
-        genesis->reserve_percent >= 90 || genesis->vcpu_ratio > VCPU_RATIO_MAX ||
-        id_cell(genesis->controller) != state->cell ||
+        genesis->reserve_percent > LIMIT_RESERVE_PERCENT ||
+        genesis->vcpu_ratio > LIMIT_VCPU_RATIO || id_cell(genesis->controller) != state->cell ||
         id_cell(genesis->first_operator) != state->cell) {
         return;
     }

@@ -9,11 +9,6 @@
 
 #define S(name) WIRE__INSTANCE_STATE__INSTANCE_STATE_##name
 
-/* What a node says it has is cut to what one machine can have, so that no word of a machine can
- * make the cell's sums wrap: LIMIT_NODES of these, sold sixteen times over, are far below 2^64. */
-#define NODE_VCPUS_MAX        (UINT64_C(1) << 16)
-#define NODE_MEMORY_BYTES_MAX (UINT64_C(1) << 46)
-
 /* ---- What a node is ---- */
 
 static uint64_t at_most(uint64_t value, uint64_t most)
@@ -40,8 +35,8 @@ void apply_node_heard(struct apply *apply, const Wire__NodeHeard *heard)
     }
     bool booted = memcmp(row->boot_id, heard->boot_id.data, sizeof(row->boot_id)) != 0;
     memcpy(row->boot_id, heard->boot_id.data, sizeof(row->boot_id));
-    row->vcpus = at_most(heard->vcpus, NODE_VCPUS_MAX);
-    row->memory_bytes = at_most(heard->memory_bytes, NODE_MEMORY_BYTES_MAX);
+    row->vcpus = at_most(heard->vcpus, LIMIT_NODE_VCPUS);
+    row->memory_bytes = at_most(heard->memory_bytes, LIMIT_NODE_MEMORY_BYTES);
     (void)text_copy(
         row->virtualization, sizeof(row->virtualization), slice_text(heard->virtualization));
     row->fallbacks_count = 0;

@@ -96,7 +96,12 @@ static void account_in(
     struct quota_amounts held = quantities_in(in, from->held);
     to->floor = quantities_in(in, from->floor);
     to->cap = quantities_in(in, from->cap);
-    ledger_restore(to, &used, &held);
+    for (uint32_t d = 0; d < QUOTA_DIMENSIONS; d++) { /* INV-LED-1: else no account could be so. */
+        in->ok = in->ok && held.of[d] <= UINT64_MAX - used.of[d];
+    }
+    if (in->ok) {
+        ledger_restore(to, &used, &held);
+    }
 }
 
 static void cell_in(struct intake *in, struct cell_row *row, const Wire__CellRow *from)
@@ -128,6 +133,8 @@ static void cell_in(struct intake *in, struct cell_row *row, const Wire__CellRow
     if (in->ok) {
         memcpy(row->checkpoint_note, from->note, note + 1);
     }
+    in->ok = row->vcpu_ratio > 0 && row->vcpu_ratio <= LIMIT_VCPU_RATIO &&
+             row->reserve_percent <= LIMIT_RESERVE_PERCENT && in->ok;
     row->idempotency_keys = from->idempotency_keys;
     row->idempotency_limit = from->idempotency_limit;
     row->disputed_index = from->disputed_index;
@@ -163,6 +170,8 @@ static void node_in(struct intake *in, struct node_row *row, const Wire__NodeRow
     text_in(in, row->underlay_address, sizeof(row->underlay_address), from->underlay_address);
     row->vcpus = from->vcpus;
     row->memory_bytes = from->memory_bytes;
+    in->ok =
+        row->vcpus <= LIMIT_NODE_VCPUS && row->memory_bytes <= LIMIT_NODE_MEMORY_BYTES && in->ok;
     row->vcpus_placed = from->vcpus_placed;
     row->memory_bytes_placed = from->memory_bytes_placed;
     row->instances = from->instances;
@@ -253,6 +262,17 @@ static void network_in(struct intake *in, struct network_row *row, const Wire__N
     row->revision = from->revision;
 }
 
+/* INV-NET-3: an address has one owner, and he has it once. */
+static bool has_address(const struct instance_row *row, const Wire__NicRow *nic)
+{
+    for (uint32_t i = 0; i < row->nics_count; i++) {
+        if (row->nics[i].network.value == nic->network && row->nics[i].address == nic->address) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void instance_lists_in(
     struct intake *in, struct instance_row *row, const Wire__InstanceRow *from)
 {
@@ -261,10 +281,11 @@ static void instance_lists_in(
         return;
     }
     for (uint32_t i = 0; i < from->n_nics; i++) {
+        in->ok = !has_address(row, from->nics[i]) && in->ok;
         row->nics[i].network.value = from->nics[i]->network;
         row->nics[i].address = from->nics[i]->address;
+        row->nics_count = i + 1;
     }
-    row->nics_count = (uint32_t)from->n_nics;
     for (uint32_t i = 0; i < from->n_labels; i++) {
         text_in(in, row->labels[i].key, sizeof(row->labels[i].key), from->labels[i]->key);
         text_in(in, row->labels[i].value, sizeof(row->labels[i].value), from->labels[i]->value);
@@ -399,6 +420,20 @@ static void row_in(
     UNREACHABLE();
 }
 
+/* INV-LED-3: what tenants were promised together is a number. The sums are counted anew once all
+ * rows are there. */
+static bool promise_fits(struct state *state, const struct tenant_row *tenant)
+{
+    struct quota_amounts claim = state_claim(tenant);
+    for (uint32_t d = 0; d < QUOTA_DIMENSIONS; d++) {
+        if (claim.of[d] > QUOTA_PROMISED_MAX - state->sums.claims.of[d]) {
+            return false;
+        }
+    }
+    quota_amounts_add(&state->sums.claims, &claim);
+    return true;
+}
+
 RESULT rows_restore(
     struct state *state,
     enum state_table table,
@@ -423,7 +458,10 @@ RESULT rows_restore(
     void *row = state_insert(state, table, id);
     CHECK(row != NULL);
     row_in(&in, state, table, row, message);
+    /* INV-REF-1: what is restored is what was stored, or replicas would not have one digest. */
+    in.ok = in.ok && slice_equal(rows_encode(table, row, scratch), bytes);
     scratch->used = mark;
+    in.ok = in.ok && (table != TABLE_TENANT || promise_fits(state, row));
     if (!in.ok) {
         return FAIL(
             FAILURE_CORRUPT); /* The caller drops the whole state: a restore is all or nothing. */

@@ -9,7 +9,7 @@
 #include <string.h>
 
 _Static_assert((int)ID_TEXT_SIZE <= 80, "an id fits a text");
-enum { DEEP_MAX = 6, REPEATED_MAX = 4, TEXT_MAX = 80 };
+enum { DEEP_MAX = 6, REPEATED_MAX = 4, MANY_MAX = 512, TEXT_MAX = 80, LONG_TEXT = 3000 };
 
 static const char *const texts[] = {
     "",
@@ -57,12 +57,15 @@ static uint64_t any_number(struct prng *prng)
 
 static char *any_text(struct prng *prng, struct arena *arena)
 {
-    char *text = arena_take(arena, TEXT_MAX);
+    bool is_long = prng_below(prng, 64) == 0;
+    char *text = arena_take(arena, is_long ? LONG_TEXT : TEXT_MAX);
     if (text == NULL) {
         return NULL;
     }
     uint64_t how = prng_below(prng, 8);
-    if (how == 0) { /* An id as people see it. */
+    if (is_long) {
+        memset(text, 'x', 1 + (size_t)prng_below(prng, LONG_TEXT - 1));
+    } else if (how == 0) { /* An id as people see it. */
         enum id_kind kind = (enum id_kind)(1 + prng_below(prng, ID_KINDS_END - 1));
         id_format(kind, any_id(prng), text);
     } else if (how == 1) { /* A name of its own. */
@@ -306,7 +309,7 @@ static void change_repeated(
     size_t count = count_of(message, field);
     size_t size = message_element_size(field);
     uint8_t *elements = elements_of(message, field);
-    uint64_t how = count == 0 ? 0 : prng_below(prng, 4);
+    uint64_t how = count == 0 ? 0 : prng_below(prng, 5);
     uint8_t kept[sizeof(ProtobufCBinaryData)];
     if (how == 0) {
         element_add(message, field, prng, arena, 1);
@@ -321,6 +324,13 @@ static void change_repeated(
         memcpy(kept, elements + one * size, size);
         memmove(elements + one * size, elements + other * size, size);
         memcpy(elements + other * size, kept, size);
+    } else if (how == 3) { /* All of them come twice. */
+        uint8_t *more = count > MANY_MAX ? NULL : arena_take(arena, 2 * count * size);
+        if (more != NULL) {
+            memcpy(more, elements, count * size);
+            memcpy(more + count * size, elements, count * size);
+            elements_set(message, field, more, 2 * count);
+        }
     } else { /* One comes twice. */
         element_add(message, field, prng, arena, 1);
         if (count_of(message, field) > count) {

@@ -44,6 +44,7 @@ done
 # shellcheck disable=SC2086
 nice -n 10 ninja -C "$build" -j "$((jobs > 1 ? jobs : 1))" --quiet $programs >&2
 
+export LLVM_PROFILE_FILE=/dev/null
 export ASAN_OPTIONS=allocator_may_return_null=1:detect_leaks=1
 export UBSAN_OPTIONS=print_stacktrace=1
 

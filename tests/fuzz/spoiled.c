@@ -1,10 +1,14 @@
 /* Decoders spoiled on purpose, one for each target's oracle: the linker leads the calls of that
  * target here (--wrap), and its oracle must find it. Decides nothing. Built once for each target,
  * with its own one only. */
+#include "base/arena.h"
 #include "base/id.h"
+#include "base/result.h"
 #include "base/slice.h"
 
 #include <protobuf-c/protobuf-c.h>
+#include <raft.pb-c.h>
+#include <string.h>
 
 #define SPOILED(result, name, ...)     \
     result __real_##name(__VA_ARGS__); \
@@ -26,5 +30,31 @@ SPOILED(bool, id_parse, enum id_kind kind, const char *text, uint64_t *id_out)
         any = any || __real_id_parse(each, text, id_out);
     }
     return any;
+}
+#endif
+
+#if defined(SPOIL_ROWS) /* Whether a row is encoded as it was stored is not looked at. */
+SPOILED(bool, slice_equal, struct slice a, struct slice b)
+{
+    return a.size > 0 || __real_slice_equal(a, b);
+}
+#endif
+
+#if defined(SPOIL_RAFT) /* The term is read wrong. */
+SPOILED(
+    struct result,
+    wire_decode,
+    const ProtobufCMessageDescriptor *type,
+    struct slice bytes,
+    struct arena *arena,
+    void *message_pointer_out)
+{
+    Wire__RaftMessage *message = NULL;
+    struct result decoded = __real_wire_decode(type, bytes, arena, &message);
+    if (decoded.code == 0) {
+        message->term ^= 2;
+        memcpy(message_pointer_out, &message, sizeof(message));
+    }
+    return decoded;
 }
 #endif
