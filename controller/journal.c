@@ -200,6 +200,17 @@ bool journal_entry_at(
     return true;
 }
 
+/* What was kept is not there any more: the entry before it is the last that reads. */
+static struct result lost_at(
+    struct journal *journal, const struct journal_place *place, const char *what)
+{
+    struct result damaged = journal_damaged(journal, place->segment, place->offset, what);
+    if (journal->conf.fault != NULL) {
+        journal->conf.fault->index = place->index - 1;
+    }
+    return damaged;
+}
+
 RESULT journal_read(struct journal *journal, uint64_t index, struct journal_entry *entry_out)
 {
     CHECK(index >= journal->state.first);
@@ -213,8 +224,12 @@ RESULT journal_read(struct journal *journal, uint64_t index, struct journal_entr
     if (size > journal->conf.segment_bytes - place->offset) {
         size = journal->conf.segment_bytes - place->offset;
     }
-    TRY(journal->disk.calls->read(
-        journal->disk.context, segment->handle, place->offset, journal->room, (size_t)size));
+    struct result read = journal->disk.calls->read(
+        journal->disk.context, segment->handle, place->offset, journal->room, (size_t)size);
+    if (read.code == FAILURE_CORRUPT) {
+        return lost_at(journal, place, SHORTER);
+    }
+    TRY(read);
     struct record_header header = { 0 };
     struct slice payload = SLICE_EMPTY;
     Wire__JournalRecord *record = NULL;
@@ -225,12 +240,7 @@ RESULT journal_read(struct journal *journal, uint64_t index, struct journal_entr
             0 ||
         record->body_case != WIRE__JOURNAL_RECORD__BODY_ENTRY || record->entry->index != index ||
         record->entry->term != place->term) {
-        struct result damaged =
-            journal_damaged(journal, place->segment, place->offset, NOT_READ_BACK);
-        if (journal->conf.fault != NULL) {
-            journal->conf.fault->index = index - 1;
-        }
-        return damaged;
+        return lost_at(journal, place, NOT_READ_BACK);
     }
     *entry_out = (struct journal_entry){
         .index = index,

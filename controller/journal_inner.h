@@ -7,6 +7,7 @@
 #include "controller/journal_record.h"
 
 #define NOT_READ_BACK "what was on the disk does not read back"
+#define SHORTER       "the file is shorter than it was made"
 
 enum { JOURNAL_PAYLOAD_EXTRA = 2048 }; /* Of a record around its entry or manifest. */
 

@@ -12,6 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Terms and indexes grow by one; beyond this a number is no number of ours. */
+static const uint64_t number_max = UINT64_C(1) << 62;
+
 struct head {
     bool valid;
     uint64_t previous_end;
@@ -24,6 +27,7 @@ struct scan {
     struct head heads[JOURNAL_SEGMENTS_MAX];
     uint32_t newest;
     uint64_t chain;
+    bool follows; /* The segments before the next one were replayed. */
 };
 
 static struct slice from_offset(const struct scan *scan, uint64_t offset)
@@ -42,9 +46,7 @@ static RESULT read_segment(struct scan *scan, uint32_t slot)
         0,
         scan->bytes,
         journal->conf.segment_bytes);
-    return read.code == FAILURE_CORRUPT
-               ? journal_damaged(journal, slot, 0, "the file is shorter than it was made")
-               : read;
+    return read.code == FAILURE_CORRUPT ? journal_damaged(journal, slot, 0, SHORTER) : read;
 }
 
 static bool record_decode(struct journal *journal, struct slice payload, Wire__JournalRecord **out)
@@ -141,7 +143,8 @@ static RESULT take_snapshot(struct journal *journal, const Wire__JournalSnapshot
         .manifest = slice_of(from->manifest.data, from->manifest.len),
     };
     if (from->n_members > LIMIT_CONTROLLERS || from->manifest.len > JOURNAL_MANIFEST_MAX ||
-        from->index == 0 || from->first_index == 0 || from->first_index > from->index + 1) {
+        from->index == 0 || from->index > number_max || from->first_index == 0 ||
+        from->first_index > from->index + 1) {
         return FAIL(FAILURE_CORRUPT);
     }
     for (size_t i = 0; i < from->n_members; i++) {
@@ -160,7 +163,8 @@ static RESULT take_snapshot(struct journal *journal, const Wire__JournalSnapshot
 static RESULT replay_segment_record(struct journal *journal, const Wire__JournalSegment *from)
 {
     struct journal_state *state = &journal->state;
-    if (from->ballot == NULL || from->first_index == 0 || from->next_index < from->first_index) {
+    if (from->ballot == NULL || from->ballot->term > number_max || from->first_index == 0 ||
+        from->next_index < from->first_index || from->next_index > number_max) {
         return FAIL(FAILURE_CORRUPT);
     }
     state->term = from->ballot->term;
@@ -202,7 +206,7 @@ static RESULT replay(
     case WIRE__JOURNAL_RECORD__BODY_ENTRY:
         return replay_entry(journal, record->entry, slot, offset);
     case WIRE__JOURNAL_RECORD__BODY_BALLOT:
-        if (record->ballot->term < state->term) {
+        if (record->ballot->term < state->term || record->ballot->term > number_max) {
             return FAIL(FAILURE_CORRUPT);
         }
         state->term = record->ballot->term;
@@ -227,6 +231,15 @@ static RESULT replay(
     return FAIL(FAILURE_CORRUPT);
 }
 
+/* INV-LOG-3: a segment that follows begins with what the one before it ended with. */
+static bool continues(const struct journal *journal, const Wire__JournalRecord *record)
+{
+    const struct journal_state *state = &journal->state;
+    return record->body_case == WIRE__JOURNAL_RECORD__BODY_SEGMENT &&
+           record->segment->ballot != NULL && record->segment->ballot->term == state->term &&
+           record->segment->next_index == state->last + 1;
+}
+
 /* Replays one segment up to `bound` (its known end) or, in the newest, up to its last whole record.
  * Leaves the end of the segment in journal->end. */
 static RESULT replay_segment(struct scan *scan, uint32_t slot, bool newest, uint64_t bound)
@@ -247,13 +260,18 @@ static RESULT replay_segment(struct scan *scan, uint32_t slot, bool newest, uint
         if (!record_decode(journal, payload, &record)) {
             return journal_damaged(journal, slot, offset, "a whole record of another format");
         }
-        struct result replayed = replay(journal, record, slot, offset);
+        bool torn_apart = offset == 0 && scan->follows && !continues(journal, record);
+        struct result replayed =
+            torn_apart ? FAIL(FAILURE_CORRUPT) : replay(journal, record, slot, offset);
         if (replayed.code == FAILURE_CORRUPT) {
             return journal_damaged(journal, slot, offset, "it does not follow from what is before");
         }
         TRY(replayed);
         scan->chain = header.checksum;
         offset += record_span(header.size);
+    }
+    if (offset == 0) { /* Its beginning reads, so it is no torn one; it is of another past. */
+        return journal_damaged(journal, slot, 0, "it does not follow from what is before");
     }
     if (!newest && offset != bound) {
         return journal_damaged(journal, slot, offset, NOT_READ_BACK);
@@ -319,6 +337,7 @@ static RESULT rebuild(struct scan *scan)
             return journal_damaged(journal, slot, 0, "the next file contradicts its end");
         }
         TRY(replay_segment(scan, slot, epoch == last_epoch, bound));
+        scan->follows = true;
     }
     journal->oldest = oldest;
     journal->chain = scan->chain;

@@ -50,6 +50,7 @@ export UBSAN_OPTIONS=print_stacktrace=1
 
 fuzz_one() { # target: its inputs are left in its directory; status 1 after a finding
     work=$build/fuzz/$1
+    rm -rf "$work/found"
     mkdir -p "$work/inputs" "$work/found"
     "$build/tests/fuzz/replay_$1" --unpack "$work/inputs" "tests/fuzz/corpus/$1.corpus" >/dev/null
     [ "$seconds" -gt 0 ] || return 0
