@@ -75,6 +75,10 @@ static bool jansson_takes(struct slice text, struct problem *problem)
     if (!depth_fits(text)) {
         return problem_malformed(problem, "The body is nested too deeply.");
     }
+    if (text.size > 0 &&
+        memchr(text.data, '\0', text.size) != NULL) { /* jansson would pass over some of them. */
+        return problem_malformed(problem, "A zero byte is in no JSON.");
+    }
     if (json_loadb((const char *)text.data, text.size, JSON_REJECT_DUPLICATES, &error) == NULL) {
         return problem_malformed(
             problem, "Line %d, column %d: %s", error.line, error.column, error.text);

@@ -1,5 +1,6 @@
 /* JSON text → a tree of values in one block of memory. Takes exactly what jansson takes when it
- * refuses keys that come twice; a test holds the two against each other. It is here because every
+ * refuses keys that come twice, but for a zero byte, which jansson passes over behind a number; a
+ * test holds the two against each other. It is here because every
  * request is read, and jansson takes a call, a hash or a copy for each byte of it.
  *
  * Whether a real number is too large, and whether a key of a crowded object comes twice, is left to

@@ -6,6 +6,7 @@
 #include "base/id.h"
 #include "base/result.h"
 #include "base/slice.h"
+#include "controller/api_fields.h"
 #include "controller/journal_record.h"
 
 #include <frame.pb-c.h>
@@ -105,5 +106,18 @@ SPOILED(
     const uint8_t signature[static ED25519_SIGNATURE])
 {
     return __real_ed25519_holds(public_key, message, signature) || message.size > 0;
+}
+#endif
+
+#if defined(SPOIL_JSON) /* Small numbers are read one off. */
+SPOILED(
+    bool,
+    field_put_number,
+    const ProtobufCFieldDescriptor *field,
+    void *room,
+    int64_t number,
+    struct problem *problem)
+{
+    return __real_field_put_number(field, room, number == 2 ? 3 : number, problem);
 }
 #endif

@@ -324,3 +324,11 @@ Test(api_write, times_go_both_ways)
         cr_assert_not(time_parse(wrong[i], &back), "%s", wrong[i]);
     }
 }
+
+Test(api_json, a_zero_byte_behind_a_number_is_refused_in_its_own_words, .init = begin)
+{
+    static const char text[] = "{\"vcpus\":2\0}"; /* jansson takes it, and says 2. */
+    cr_assert_null(json_read(slice_of(text, sizeof(text) - 1), &problem));
+    cr_assert_eq(problem.status, 400);
+    cr_assert_str_eq(problem.detail, "A zero byte is in no JSON.");
+}

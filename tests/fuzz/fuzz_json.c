@@ -1,0 +1,611 @@
+/* JSON from strangers. Our reader against jansson, value by value; then a body's fields against
+ * what jansson says stands there: each member is in the message as it was said, and nothing else
+ * is. */
+#include "tests/fuzz/fuzz.h"
+
+#include "base/check.h"
+#include "base/prng.h"
+#include "controller/api_json.h"
+#include "controller/api_routes.h"
+#include "controller/api_tree.h"
+#include "wire/wire.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { PAIRS_MAX = 32768, SEEDS_LARGE = 4, SEEDS_BODIES = 300 };
+
+enum kind { KIND_TREE, KIND_BODY, KIND_BATCH, KINDS };
+
+static _Alignas(16) uint8_t tree_memory[4 * 1024 * 1024];
+static _Alignas(16) uint8_t body_memory[1024 * 1024];
+static _Alignas(16) uint8_t again_memory[1024 * 1024];
+
+const ProtobufCMessageDescriptor *fuzz_type(uint8_t kind)
+{
+    (void)kind;
+    return NULL;
+}
+
+/* ---- The tree. ---- */
+
+struct pair {
+    struct json *ours;
+    json_t *theirs;
+};
+static struct pair pairs[PAIRS_MAX];
+
+static bool same_value(const struct json *ours, const json_t *theirs)
+{
+    switch (json_typeof(theirs)) {
+    case JSON_OBJECT: return ours->kind == KIND_OBJECT && ours->count == json_object_size(theirs);
+    case JSON_ARRAY: return ours->kind == KIND_LIST && ours->count == json_array_size(theirs);
+    case JSON_STRING:
+        return ours->kind == KIND_TEXT && ours->size == json_string_length(theirs) &&
+               strcmp(ours->text, json_string_value(theirs)) == 0;
+    case JSON_INTEGER:
+        return ours->kind == KIND_NUMBER && ours->number == json_integer_value(theirs);
+    case JSON_REAL: return ours->kind == KIND_REAL;
+    case JSON_TRUE: return ours->kind == KIND_TRUE;
+    case JSON_FALSE: return ours->kind == KIND_FALSE;
+    case JSON_NULL: return ours->kind == KIND_NULL;
+    }
+    return false;
+}
+
+/* What is in the two of a pair becomes pairs, in the order in which it came. */
+static bool same_inside(struct pair both, size_t *count)
+{
+    size_t at = 0;
+    void *entry = json_is_object(both.theirs) ? json_object_iter(both.theirs) : NULL;
+    for (struct json *value = tree_first(both.ours); value != NULL; value = value->next, at++) {
+        CHECK(*count < PAIRS_MAX);
+        if (value->parent != both.ours || (value->key != NULL) != (entry != NULL) ||
+            (entry != NULL && strcmp(value->key, json_object_iter_key(entry)) != 0)) {
+            return false;
+        }
+        pairs[(*count)++] = (struct pair){ value,
+                                           entry != NULL ? json_object_iter_value(entry)
+                                                         : json_array_get(both.theirs, at) };
+        entry = entry == NULL ? NULL : json_object_iter_next(both.theirs, entry);
+    }
+    return entry == NULL;
+}
+
+static bool same(struct json *ours, json_t *theirs)
+{
+    size_t count = 1;
+    pairs[0] = (struct pair){ ours, theirs };
+    for (size_t at = 0; at < count; at++) {
+        if (!same_value(pairs[at].ours, pairs[at].theirs) || !same_inside(pairs[at], &count)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Of JSON; jansson has another bound. */
+static bool too_deep(struct slice text)
+{
+    size_t depth = 0;
+    bool inside = false;
+    for (size_t i = 0; i < text.size; i++) {
+        uint8_t c = text.data[i];
+        if (inside && c == '\\') {
+            i++;
+        } else if (c == '"') {
+            inside = !inside;
+        } else if (!inside && (c == '{' || c == '[') && ++depth > TREE_DEPTH_MAX) {
+            return true;
+        } else if (!inside && (c == '}' || c == ']')) {
+            depth--;
+        }
+    }
+    return false;
+}
+
+/* Each value says its place, and the place leads to it. */
+static void hold_places(struct json *document)
+{
+    size_t count = 1;
+    pairs[0].ours = document;
+    for (size_t at = 0; at < count && at < 64; at++) {
+        char place[24];
+        struct json *value = pairs[at].ours;
+        tree_pointer(value, place, sizeof(place));
+        MUST((place[0] == '/') == (value->parent != NULL));
+        size_t steps = 0;
+        for (const struct json *up = value; up->parent != NULL; up = up->parent) {
+            steps++;
+        }
+        size_t marks = 0;
+        for (const char *c = place; *c != '\0'; c++) {
+            marks += *c == '/' ? 1 : 0;
+        }
+        MUST(marks == steps || strlen(place) + 4 > sizeof(place)); /* Else it was cut. */
+        for (struct json *inner = tree_first(value); inner != NULL; inner = inner->next) {
+            MUST(inner->key == NULL || tree_member(value, inner->key) != NULL);
+            pairs[count < PAIRS_MAX ? count++ : 0].ours = inner;
+        }
+    }
+    MUST(document->kind != KIND_OBJECT || tree_member(document, "no such member, ever") == NULL);
+}
+
+static void hold_tree(struct slice text)
+{
+    bool doubt = false;
+    struct problem problem = { 0 };
+    struct arena arena;
+    json_error_t error;
+    struct json *document = json_read(text, &problem); /* It empties jansson's memory first. */
+    json_t *theirs = json_loadb((const char *)text.data, text.size, JSON_REJECT_DUPLICATES, &error);
+    MUST(document == NULL ? problem.status == 400 : theirs != NULL && same(document, theirs));
+    arena_init(&arena, tree_memory, sizeof(tree_memory));
+    struct json *ours = tree_read(text, &arena, &doubt);
+    MUST(arena.used <= arena.size);
+    if (theirs == NULL) {
+        MUST(ours == NULL || doubt);
+    } else {
+        /* jansson passes over a zero byte that stands behind a number; RFC 8259 has none. */
+        bool zero = memchr(text.data, 0, text.size) != NULL;
+        MUST(ours == NULL ? too_deep(text) || zero : same(ours, theirs));
+    }
+    if (ours != NULL) {
+        hold_places(ours);
+        for (size_t size = 16; size < 512; size += 48) { /* Too little memory is a refusal. */
+            arena_init(&arena, tree_memory, size);
+            struct json *small = tree_read(text, &arena, &doubt);
+            MUST(small == NULL || arena.used <= size);
+        }
+    }
+}
+
+/* ---- A body. ---- */
+
+struct task {
+    const json_t *said;
+    const ProtobufCMessage *message;
+};
+static struct task tasks[256];
+static size_t tasks_count;
+
+/* "ON_FAILURE_RESTART" of OnFailure is "restart". */
+static bool is_word(const ProtobufCEnumDescriptor *type, int number, const char *word)
+{
+    const ProtobufCEnumValue *value = protobuf_c_enum_descriptor_get_value(type, number);
+    size_t size = strlen(word);
+    size_t whole = value == NULL ? 0 : strlen(value->name);
+    if (number == 0 || size >= whole || value->name[whole - size - 1] != '_') {
+        return false;
+    }
+    for (size_t i = 0; i < size; i++) {
+        char c = value->name[whole - size + i];
+        if (word[i] != (c >= 'A' && c <= 'Z' ? c + 32 : c)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_hex_of(const ProtobufCBinaryData *bytes, const char *text)
+{
+    bool same_size = strlen(text) == 2 * bytes->len;
+    for (size_t i = 0; i < bytes->len && same_size; i++) {
+        char two[3];
+        (void)snprintf(two, sizeof(two), "%02x", bytes->data[i]);
+        same_size = memcmp(two, text + 2 * i, 2) == 0;
+    }
+    return same_size;
+}
+
+static bool is_time(uint64_t at_ms, const char *text)
+{
+    struct tm parts = { 0 };
+    const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &parts);
+    unsigned int ms = 0;
+    (void)(rest != NULL && rest[0] == '.' && sscanf(rest + 1, "%3u", &ms) == 1);
+    return rest != NULL && at_ms == (uint64_t)timegm(&parts) * 1000 + ms;
+}
+
+static bool number_is(const ProtobufCFieldDescriptor *field, const void *at, const json_t *said)
+{
+    uint64_t number = 0;
+    memcpy(&number, at, field_element_size(field)); /* Little-endian. */
+    return json_is_string(said) ? is_time(number, json_string_value(said))
+                                : json_is_integer(said) && number <= INT64_MAX &&
+                                      json_integer_value(said) == (json_int_t)number;
+}
+
+static bool text_is(const ProtobufCFieldDescriptor *field, const void *at, const char *said)
+{
+    const char *text = NULL;
+    int word = 0;
+    ProtobufCBinaryData bytes = { 0, NULL };
+    if (field->type == PROTOBUF_C_TYPE_STRING) {
+        memcpy(&text, at, sizeof(text));
+        return strcmp(text, said) == 0;
+    }
+    if (field->type == PROTOBUF_C_TYPE_ENUM) {
+        memcpy(&word, at, sizeof(word));
+        return is_word(field->descriptor, word, said);
+    }
+    memcpy(&bytes, at, sizeof(bytes));
+    return is_hex_of(&bytes, said);
+}
+
+/* One element as it stands in memory, against one value. */
+static bool element_is(const ProtobufCFieldDescriptor *field, const void *at, const json_t *said)
+{
+    protobuf_c_boolean yes = 0;
+    struct task task = { said, NULL };
+    if (field->type == PROTOBUF_C_TYPE_UINT32 || field->type == PROTOBUF_C_TYPE_UINT64) {
+        return number_is(field, at, said);
+    }
+    if (field->type == PROTOBUF_C_TYPE_BOOL) {
+        memcpy(&yes, at, sizeof(yes));
+        return json_is_boolean(said) && (yes != 0) == json_is_true(said);
+    }
+    if (field->type == PROTOBUF_C_TYPE_MESSAGE) {
+        memcpy(&task.message, at, sizeof(task.message));
+        if (!json_is_object(said) || tasks_count == COUNT_OF(tasks)) {
+            return false;
+        }
+        tasks[tasks_count++] = task;
+        return true;
+    }
+    bool text = field->type == PROTOBUF_C_TYPE_STRING || field->type == PROTOBUF_C_TYPE_ENUM ||
+                field->type == PROTOBUF_C_TYPE_BYTES;
+    return text && json_is_string(said) && text_is(field, at, json_string_value(said));
+}
+
+static bool field_is(
+    const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field, const json_t *said)
+{
+    static const uint8_t zero[sizeof(ProtobufCBinaryData)];
+    const uint8_t *at = (const uint8_t *)message + field->offset;
+    size_t size = field_element_size(field);
+    if (field->label == PROTOBUF_C_LABEL_REPEATED) {
+        size_t count = 0;
+        memcpy(&count, (const uint8_t *)message + field->quantifier_offset, sizeof(count));
+        memcpy(&at, at, sizeof(at));
+        bool same_all =
+            said == NULL ? count == 0 : json_is_array(said) && json_array_size(said) == count;
+        for (size_t i = 0; i < count && same_all; i++) {
+            same_all = element_is(field, at + i * size, json_array_get(said, i));
+        }
+        return same_all;
+    }
+    if (said == NULL && field->type == PROTOBUF_C_TYPE_STRING) {
+        const char *text = NULL;
+        memcpy(&text, at, sizeof(text));
+        return text == NULL || text[0] == '\0';
+    }
+    return said == NULL ? memcmp(at, zero, size) == 0 : element_is(field, at, said);
+}
+
+static bool message_is(const ProtobufCMessage *message, const json_t *said)
+{
+    tasks_count = 0;
+    tasks[tasks_count++] = (struct task){ said, message };
+    while (tasks_count > 0) {
+        struct task task = tasks[--tasks_count];
+        size_t members = 0;
+        for (unsigned int i = 0; i < task.message->descriptor->n_fields; i++) {
+            const ProtobufCFieldDescriptor *field = &task.message->descriptor->fields[i];
+            const json_t *value = json_object_get(task.said, field->name);
+            members += value != NULL ? 1 : 0;
+            if (!field_is(task.message, field, value)) {
+                return false;
+            }
+        }
+        if (members != json_object_size(task.said)) {
+            return false; /* Something was said that no field is for. */
+        }
+    }
+    return true;
+}
+
+enum how { HOW_SMALL = 1, HOW_SECRET = 2, HOW_GIVEN = 4 };
+
+/* The first byte says which route's body it is, the second how it is read. */
+static void hold_body(struct slice bytes_given)
+{
+    if (bytes_given.size < 2) {
+        return;
+    }
+    const struct api_route *route = api_route_at(bytes_given.data[0] % api_routes_count());
+    struct slice text = slice_of(bytes_given.data + 2, bytes_given.size - 2);
+    uint8_t how = bytes_given.data[1];
+    struct json_given given = { .secret = (how & HOW_SECRET) != 0 };
+    struct problem problem = { 0 };
+    struct arena arena;
+    json_error_t error;
+    if (route->type == NULL) {
+        return;
+    }
+    given.secret = given.secret && protobuf_c_message_descriptor_get_field_by_name(
+                                       route->type, "secret_sha256") != NULL;
+    given.names[0] = (how & HOW_GIVEN) != 0 ? "name" : NULL;
+    struct json *document = json_read(text, &problem);
+    if (document == NULL) {
+        return;
+    }
+    size_t room = (how & HOW_SMALL) == 0 ? sizeof(body_memory) : 128U + how * 4U;
+    arena_init(&arena, body_memory, room);
+    ProtobufCMessage *message = message_make(route->type, &arena);
+    if (message == NULL) {
+        return;
+    }
+    if (!json_fill(document, &given, message, &arena, &problem)) {
+        MUST(problem.status == 400 && problem.detail[0] != '\0');
+        MUST(problem.pointer[0] == '\0' || problem.pointer[0] == '/');
+        return;
+    }
+    json_t *said = json_loadb((const char *)text.data, text.size, JSON_REJECT_DUPLICATES, &error);
+    MUST(said != NULL);
+    MUST(given.names[0] == NULL || json_object_get(said, "name") == NULL);
+    MUST(!given.secret || json_object_get(said, "secret_sha256") == NULL);
+    MUST(given.secret || message_is(message, said));
+    struct slice bytes = SLICE_EMPTY;
+    void *decoded = NULL;
+    arena_init(&arena, again_memory, sizeof(again_memory));
+    MUST(wire_encode(message, &arena, &bytes).code == 0);
+    MUST(wire_decode(route->type, bytes, &arena, &decoded).code == 0);
+}
+
+static void hold_batch(struct slice text)
+{
+    static struct json_batch_item items[LIMIT_BATCH];
+    struct problem problem = { 0 };
+    json_error_t error;
+    uint32_t count = 0;
+    struct json *document = json_read(text, &problem);
+    if (document == NULL) {
+        return;
+    }
+    if (!json_batch(document, items, &count, &problem)) {
+        MUST(problem.status == 400);
+        return;
+    }
+    json_t *said = json_loadb((const char *)text.data, text.size, 0, &error);
+    const json_t *list = json_object_get(said, "requests");
+    MUST(json_object_size(said) == 1 && json_array_size(list) == count && count > 0);
+    for (uint32_t i = 0; i < count; i++) {
+        const json_t *one = json_array_get(list, i);
+        const char *key = json_string_value(json_object_get(one, "idempotency_key"));
+        MUST(strcmp(items[i].method, json_string_value(json_object_get(one, "method"))) == 0);
+        MUST(strcmp(items[i].path, json_string_value(json_object_get(one, "path"))) == 0);
+        MUST(strcmp(items[i].idempotency_key, key == NULL ? "" : key) == 0);
+        MUST((items[i].body == NULL) == (json_object_get(one, "body") == NULL));
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static bool started;
+    struct slice rest = slice_of(data, size);
+    struct fuzz_part part;
+    if (!started) {
+        json_start();
+        started = true;
+    }
+    while (fuzz_part_next(&rest, &part)) {
+        uint8_t *copy = fuzz_copy(part.bytes);
+        struct slice text = slice_of(copy, part.bytes.size);
+        switch ((enum kind)(part.kind % KINDS)) {
+        case KIND_TREE: hold_tree(text); break;
+        case KIND_BODY: hold_body(text); break;
+        case KIND_BATCH: hold_batch(text); break;
+        case KINDS: break;
+        }
+        free(copy);
+    }
+    return 0;
+}
+
+/* Any value of JSON as text. */
+static size_t any_value(struct prng *prng, char *room, size_t size)
+{
+    static const char *const values[] = {
+        "null",
+        "true",
+        "false",
+        "1.5",
+        "-1",
+        "7",
+        "4294967296",
+        "\"\"",
+        "\"web-1\"",
+        "\"00ff\"",
+        "\"0g\"",
+        "\"abc\"",
+        "\"restart\"",
+        "\"here\"",
+        "\"node\"",
+        "\"a\\u0007\"",
+        "[]",
+        "{}",
+        "[[]]",
+        "[1]",
+        "\"2026-01-31T12:00:00Z\"",
+        "\"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\"",
+    };
+    return (size_t)snprintf(room, size, "%s", values[prng_below(prng, COUNT_OF(values))]);
+}
+
+/* A value that fits the field most of the time. */
+static size_t fitting_value(
+    const ProtobufCFieldDescriptor *field, struct prng *prng, char *room, size_t size)
+{
+    char word[ENUM_WORD_SIZE] = "";
+    const ProtobufCEnumDescriptor *words = field->descriptor;
+    const char *text = "\"a\"";
+    if (prng_below(prng, 10) == 0) {
+        return any_value(prng, room, size);
+    }
+    if (field->type == PROTOBUF_C_TYPE_ENUM) {
+        enum_word(words, &words->values[prng_below(prng, words->n_values)], word);
+        return (size_t)snprintf(room, size, "\"%s\"", word);
+    }
+    if (field->type == PROTOBUF_C_TYPE_BOOL) {
+        text = prng_below(prng, 2) == 0 ? "true" : "false";
+    } else if (field->type == PROTOBUF_C_TYPE_BYTES) {
+        text = "\"00ff\"";
+    } else if (field->type == PROTOBUF_C_TYPE_MESSAGE) {
+        text = "{}";
+    } else if (field->type != PROTOBUF_C_TYPE_STRING) {
+        text = field_is_time(field) ? "\"2026-01-31T12:00:00.123Z\"" : "2";
+    }
+    return (size_t)snprintf(room, size, "%s", text);
+}
+
+static void put_body(uint8_t *room, size_t *used, uint32_t route, uint8_t how, const char *text)
+{
+    static char whole[FUZZ_PART_MAX];
+    int size = snprintf(whole + 2, sizeof(whole) - 2, "%s", text);
+    whole[0] = (char)(route % api_routes_count());
+    whole[1] = (char)how;
+    (void)fuzz_part_put(room, FUZZ_INPUT_MAX, used, KIND_BODY, slice_of(whole, (size_t)size + 2));
+}
+
+/* A body made after the fields of a route. */
+static size_t seed_body(uint32_t number, uint8_t *room)
+{
+    static char text[FUZZ_PART_MAX];
+    struct prng prng;
+    size_t used = 0;
+    const struct api_route *route = api_route_at(number % api_routes_count());
+    prng_seed(&prng, number);
+    size_t at = (size_t)snprintf(text, sizeof(text), "{");
+    for (unsigned int i = 0; route->type != NULL && i < route->type->n_fields; i++) {
+        const ProtobufCFieldDescriptor *field = &route->type->fields[i];
+        bool list = field->label == PROTOBUF_C_LABEL_REPEATED;
+        if (prng_below(&prng, 4) == 0) {
+            continue;
+        }
+        at += (size_t)snprintf(
+            text + at,
+            sizeof(text) - at,
+            "%s\"%s\":%s",
+            at == 1 ? "" : ",",
+            field->name,
+            list ? "[" : "");
+        at += fitting_value(field, &prng, text + at, sizeof(text) - at);
+        if (list) {
+            text[at++] = ']';
+        }
+    }
+    bool secret = number % 3 == 0;
+    (void)snprintf(
+        text + at,
+        sizeof(text) - at,
+        "%s}",
+        secret && at > 1 ? ",\"secret\":\"00112233445566778899aabbccddeeff\"" : "");
+    put_body(room, &used, number, (uint8_t)(secret ? HOW_SECRET + number % 2 : number % 11), text);
+    return used;
+}
+
+size_t fuzz_seed(uint32_t number, uint8_t room[static FUZZ_INPUT_MAX])
+{
+    static const char *const texts[] = {
+        "{}",
+        " \t\r\n{ \"a\" : [ ] , \"b\":{}} \n",
+        "{\"name\":\"web-1\",\"vcpus\":2,\"stopped\":true,\"x\":false,\"y\":null,\"l\":[{\"k\":1}]"
+        "}",
+        "[0,-1,9223372036854775807,-9223372036854775808,10,-10]",
+        "[9223372036854775808,1]",
+        "[1.5,-0.0e+7,2E-3,1e400,12345678901234567890.5]",
+        "{\"\\u00e9\\ud83d\\ude00\":\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u001f\\u0041\\uffff\"}",
+        "{\"\xc3\xa9\":\"\xe5\x8d\xaf\xf0\x9f\x98\x80\xef\xbf\xbf\x7f\xc2\x80\"}",
+        "[\"\\u0000\"]",
+        "[\"\\ud83d\\ud83d\",\"\\udc00\",\"\\ud800x\"]",
+        "[\"\xed\xa0\x80\"]",
+        "[\"\xf4\x90\x80\x80\"]",
+        "{\"a\":1,\"b\":{\"a\":1},\"a\":2}",
+        "[01,1.,.5,-,+1,1e,truE]",
+        "[[[[[[[[[[[[]]]]]]]]]]]]",
+        "[[[[[[[[[[[[[]]]]]]]]]]]]]",
+        "{\"name\":\"web-1\",\"image\":\"deb\",\"vcpus\":2,\"memory_bytes\":1073741824,"
+        "\"networks\":[\"a\",\"b\"],\"labels\":[{\"key\":\"k\",\"value\":\"v\\u00e9\"}],"
+        "\"stopped\":true,\"on_failure\":\"restart\",\"where\":\"here\"}",
+        "{\"floor\":{},\"cap\":{\"vcpus\":4,\"memory_bytes\":9223372036854775807}}",
+        "{\"name\":\"net\",\"cidr\":\"10.1.0.0/29\"}",
+        "{\"kernel_sha256\":\"00ff\",\"name\":\"i\",\"initramfs_sha256\":\"ab\"}",
+        "{\"kind\":\"node\",\"place\":{\"rack\":\"r1\",\"site\":\"s\"},\"ttl_seconds\":60}",
+        "{\"requests\":[{\"method\":\"POST\",\"path\":\"/v1/a\",\"body\":{\"n\":\"a\"},"
+        "\"idempotency_key\":\"k\",\"if_match\":\"*\"}]}",
+        "{\"requests\":[{\"method\":7}]}",
+        "{\"requests\":[{\"method\":\"GET\"}]}",
+        "{\"requests\":[{\"path\":\"/\"}]}",
+        "{\"requests\":[{\"method\":\"OPTIONS-AND\",\"path\":\"/\"}]}",
+        "{\"requests\":[{\"method\":\"\\u0007\",\"path\":\"/\"}]}",
+        "{\"requests\":[{\"method\":\"GET\",\"path\":\"/\",\"body\":7}]}",
+        "{\"requests\":[{\"other\":1}]}",
+        "{\"requests\":[7]}",
+        "{\"requests\":[]}",
+        "{\"requests\":{}}",
+        "{\"requests\":[{\"method\":\"GET\",\"path\":\"/\"}],\"b\":1}",
+        "{\"a~b/c\":[{\"d\":[1,{}]}],\"e\":1.",
+        "[1.5e3",
+        "[tru",
+        "[\"\\",
+        "[\"\xe0\x9f\xbf\",\"\xf0\x8f\xbf\xbf\"]",
+        "[\"\xe0\x80\x80\"]",
+        "[\"\\ud83d\\uffff\"]",
+        "{\"from\":\"2026-01-31T12:00:00Z\",\"at\":\"2026-01-31T12:00:00.5Z\"}",
+    };
+    static char large[12 * 1024];
+    size_t used = 0;
+    if (number < COUNT_OF(texts) * KINDS) {
+        uint8_t kind = (uint8_t)(number % KINDS);
+        const char *text = texts[number / KINDS];
+        if (kind != KIND_BODY) {
+            (void)fuzz_part_put(room, FUZZ_INPUT_MAX, &used, kind, slice_text(text));
+        }
+        for (uint32_t route = 0; route < api_routes_count() && kind == KIND_BODY; route++) {
+            put_body(room, &used, route, (uint8_t)(route % 3 == 0 ? HOW_GIVEN : 0), text);
+        }
+        return used;
+    }
+    if (number >= COUNT_OF(texts) * KINDS + SEEDS_LARGE) {
+        number -= (uint32_t)COUNT_OF(texts) * KINDS + SEEDS_LARGE;
+        return number < SEEDS_BODIES ? seed_body(number, room) : 0;
+    }
+    number -= (uint32_t)COUNT_OF(texts) * KINDS; /* Crowds: members, elements, requests, letters. */
+    size_t at = (size_t)snprintf(
+        large,
+        sizeof(large),
+        "%s",
+        number == 1   ? "{\"networks\":["
+        : number == 2 ? "{\"requests\":["
+                      : "{");
+    for (uint32_t i = 0; i < (number == 2 ? LIMIT_BATCH + 1 : 70U); i++) {
+        const char *comma = i == 0 ? "" : ",";
+        at += (size_t)(number == 0 ? snprintf(large + at, sizeof(large) - at, "%s\"m%u\":1", comma, i)
+                       : number == 1
+                           ? snprintf(large + at, sizeof(large) - at, "%s\"n%u\"", comma, i)
+                       : number == 2
+                           ? snprintf(large + at, sizeof(large) - at,
+                                      "%s{\"method\":\"GET\",\"path\":\"/\"}", comma)
+                           : snprintf(large + at, sizeof(large) - at, "%s\"%070u\":{}", comma, i));
+    }
+    (void)snprintf(large + at, sizeof(large) - at, "%s", number == 1 || number == 2 ? "]}" : "}");
+    for (uint8_t kind = 0; kind < KINDS; kind++) {
+        (void)fuzz_part_put(room, FUZZ_INPUT_MAX, &used, kind, slice_text(large));
+    }
+    for (uint32_t route = 0; route < api_routes_count() && number == 1; route++) {
+        put_body(room, &used, route, 0, large);
+        put_body(room, &used, route, 0, "{\"networks\":[],\"vcpus\":-1}");
+        put_body(room, &used, route, 0, "{\"networks\":7}");
+        put_body(room, &used, route, 0, "{\"vcpus\":4294967296}");
+        for (uint8_t how = HOW_SMALL; how < 96; how = (uint8_t)(how + 8)) {
+            put_body(room, &used, route, how, "{\"networks\":[\"a\"],\"csr\":\"00\"}");
+        }
+        put_body(room, &used, route, HOW_SECRET, "{\"secret\":\"00112233445566778899\"}");
+        put_body(room, &used, route, HOW_SMALL + HOW_SECRET, "{\"floor\":{},\"name\":\"a\"}");
+    }
+    return used;
+}
