@@ -88,24 +88,26 @@ measure_one() { # target: what its inputs reach
     fi
 }
 
+each() { # function: of every target, as many at once as was said
+    running=
+    for target in $wanted; do
+        "$1" "$target" &
+        running="$running $!"
+        if [ "$(printf '%s' "$running" | wc -w)" -ge "$jobs" ]; then
+            for one in $running; do
+                wait "$one" || status=1
+            done
+            running=
+        fi
+    done
+    for one in $running; do
+        wait "$one" || status=1
+    done
+}
+
 status=0
-running=
-for target in $wanted; do
-    fuzz_one "$target" &
-    running="$running $!"
-    if [ "$(printf '%s' "$running" | wc -w)" -ge "$jobs" ]; then
-        for one in $running; do
-            wait "$one" || status=1
-        done
-        running=
-    fi
-done
-for one in $running; do
-    wait "$one" || status=1
-done
-for target in $wanted; do
-    measure_one "$target"
-done
+each fuzz_one
+each measure_one
 # shellcheck disable=SC2086
 tests/fuzz/coverage.py --build "$build" --fail-under "$under" $wanted || {
     [ $status != 0 ] || status=7
