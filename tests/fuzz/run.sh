@@ -55,7 +55,7 @@ fuzz_one() { # target: its inputs are left in its directory; status 1 after a fi
     "$build/tests/fuzz/replay_$1" --unpack "$work/inputs" "tests/fuzz/corpus/$1.corpus" >/dev/null
     [ "$seconds" -gt 0 ] || return 0
     words=
-    [ ! -f "tests/fuzz/dictionary/$1.txt" ] || words=-dict=tests/fuzz/dictionary/$1.txt
+    [ ! -f "tests/fuzz/$1.dict" ] || words=-dict=tests/fuzz/$1.dict
     # shellcheck disable=SC2086
     nice -n 10 "$build/tests/fuzz/fuzz_$1" -max_total_time="$seconds" -max_len=16384 -timeout=20 \
         -rss_limit_mb=3000 -print_final_stats=1 -artifact_prefix="$work/found/" -seed="$(date +%s)" \
@@ -82,7 +82,7 @@ measure_one() { # target: what its inputs reach
     llvm-profdata-14 merge -sparse -o "$work/profile" "$work/profile.raw"
     llvm-cov-14 export -instr-profile="$work/profile" "$build/tests/fuzz/replay_$1" \
         >"$work/coverage.json" 2>/dev/null
-    if [ $keep = yes ]; then
+    if [ "$keep" = yes ]; then
         # shellcheck disable=SC2046
         "$build/tests/fuzz/replay_$1" --pack "tests/fuzz/corpus/$1.corpus" $(cat "$work/small.list")
     fi
