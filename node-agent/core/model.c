@@ -257,6 +257,11 @@ Wire__Observed model_observed(const struct model_instance *instance)
     if (instance->presence == PRESENCE_UNKNOWN) {
         return WIRE__OBSERVED__OBSERVED_UNSET;
     }
+    if (instance->busy == OPERATION_START) {
+        /* INV-VM-1: whatever is wanted by now, it may come to be at any moment; who were told that
+         * it rests would start it elsewhere. */
+        return WIRE__OBSERVED__OBSERVED_STARTING;
+    }
     if (instance->failed) {
         return WIRE__OBSERVED__OBSERVED_FAILED;
     }

@@ -18,6 +18,23 @@ Test(agent, an_order_becomes_a_segment_then_a_domain_then_a_report)
     cr_assert_eq(world.logs[AGENT_LOG_VERB_FAILED], 0U);
 }
 
+/* A start takes seconds; an order to stop that comes meanwhile is not carried out yet. */
+Test(agent, what_is_being_started_is_not_said_to_rest) /* INV-VM-1 */
+{
+    ready();
+    one(order(20, 1, RUNNING), false);
+    world_answer(&world, 0);
+    cr_assert_not_null(world_waiting(&world, WIRE__VERB__VERB_START));
+    one(order(20, 2, STOPPED), false);
+    world_tick(&world, 2000);
+    cr_assert_eq(world_last(&world, 20)->observed, WIRE__OBSERVED__OBSERVED_STARTING);
+    world_settle(&world);
+    world_tick(&world, 2000);
+    world_settle(&world);
+    cr_assert_eq(world_last(&world, 20)->observed, WIRE__OBSERVED__OBSERVED_STOPPED);
+    cr_assert_eq(world.starts, 1U);
+}
+
 Test(agent, nothing_but_observe_and_survey_is_said_before_an_observation) /* INV-VM-3 */
 {
     world_open(&world);
