@@ -11,7 +11,8 @@
  *   plane_node       an agent's process: start, crash, its effects
  *   plane_host       the fake hypervisor beneath it
  *   plane_client     clients: one request at a time, retried until it has an answer
- *   plane_request    what they ask, and what an answer means
+ *   plane_request    what they ask, and what an answer means; plane_odd: what must be refused;
+ *                    plane_wire: their bytes
  *   plane_swarm      what each seed draws
  *   plane_fault      when crashes, cuts and the rest strike
  *   plane_disk       what the disks of controllers do
@@ -24,6 +25,7 @@
 
 #include "base/limits.h"
 #include "base/prng.h"
+#include "base/reject.h"
 #include "base/slice.h"
 
 #include <frame.pb-c.h>
@@ -35,8 +37,8 @@ enum {
     PLANE_NODES = 2048,                    /* At most; machines from PLANE_CONTROLLERS on. */
     PLANE_TENANTS = 64,
     PLANE_CLIENTS = 256,       /* At most, with the operator, who is client 0. */
-    PLANE_SEQUENCES = 1 << 20, /* Ids that one seed can give. */
-    PLANE_INDEXES = 1 << 20,
+    PLANE_SEQUENCES = 1 << 22, /* Ids that one seed can give. */
+    PLANE_INDEXES = 1 << 22,
     PLANE_EVENTS = 1 << 20, /* Waiting at once. */
     PLANE_INBOX = 128,      /* Letters waiting at one machine, and PLANE_INBOX_PEER more for */
     PLANE_INBOX_PEER = 8,   /* each other machine: channels are not wider. */
@@ -44,6 +46,7 @@ enum {
     PLANE_CELL = 7,
     PLANE_KEY = 24,
     PLANE_NAME = 24,
+    PLANE_IMAGES = 4, /* All that the cell has room for. */
 };
 #define PLANE_NONE UINT32_MAX
 
@@ -56,6 +59,7 @@ struct plane_conf {
     uint32_t instances; /* Each tenant's cap. */
     uint32_t requests;  /* At most, of all. */
     uint64_t life_ms;   /* Trouble ends then. */
+    uint64_t fill;      /* Per cent of its cap that a tenant fills before it does anything else. */
     uint64_t think_ms;  /* Most that a client rests between two requests. */
 };
 
@@ -116,6 +120,7 @@ enum plane_fault {
     PLANE_DELAYED,
     PLANE_OVERTAKEN,
     PLANE_ASKED_TWICE,
+    PLANE_FLOOD,
     PLANE_ANSWER_LOST,
     PLANE_WALL_JUMP,
     PLANE_DRIFT,
@@ -186,6 +191,7 @@ enum plane_strike {
     STRIKE_STRAY,
     STRIKE_SAVE,
     STRIKE_SET_BACK,
+    STRIKE_FLOOD,
     STRIKE_STANDSTILL,
     STRIKE_SLOW,
     STRIKE_CLOCK,
@@ -205,6 +211,7 @@ struct plane_swarm {
     bool on[PLANE_FAULTS]; /* What calls and frames may suffer. */
     uint32_t weights[STRIKES_END];
     uint64_t rest_ms; /* Most between two strikes. */
+    uint32_t keys;    /* Remembered of a tenant; 0: the product's bound. */
     uint32_t rate;    /* Requests per second of a principal; 0: no limit. */
     bool old_builds;  /* Some controllers begin as programs of the first feature level. */
     bool core_only;   /* At the end only a majority is healed; the rest is left for dead. */
@@ -281,6 +288,7 @@ struct plane_weather {
 struct plane_tally {
     uint64_t faults[PLANE_FAULTS];
     uint64_t checks[PLANE_CHECKERS];
+    uint64_t rejects[REJECTS_END];
     uint64_t seeds;
     uint64_t events;
     uint64_t virtual_ms;
@@ -495,6 +503,7 @@ enum plane_act {
     PLANE_ACT_USER,
     PLANE_ACT_TOKEN,
     PLANE_ACT_REMOVE,
+    PLANE_ACT_REVOKE, /* machine: the request that made the user. */
     PLANE_ACT_JOIN,
     PLANE_ACT_NETWORK,
     PLANE_ACT_NETWORK_DELETE,
@@ -504,6 +513,25 @@ enum plane_act {
     PLANE_ACT_REBOOT,
     PLANE_ACT_DELETE,
     PLANE_ACT_READ,
+    PLANE_ACT_ODD,
+};
+
+enum plane_odd {
+    PLANE_ODD_NAME_TAKEN = 1,
+    PLANE_ODD_BAD_NAME,
+    PLANE_ODD_BAD_FIELD,
+    PLANE_ODD_DENIED,
+    PLANE_ODD_NOT_FOUND,
+    PLANE_ODD_OTHER_BODY,
+    PLANE_ODD_TOKEN,
+    PLANE_ODD_ELSEWHERE,
+    PLANE_ODD_OLD_TAG,
+    PLANE_ODD_NOTHING,
+    PLANE_ODD_REVOKED,
+    PLANE_ODD_FLOOR,
+    PLANE_ODD_IMAGES,
+    PLANE_ODD_NO_ROOM,
+    PLANE_ODDS
 };
 
 enum plane_state { PLANE_OPEN = 1, PLANE_ACKNOWLEDGED = 2, PLANE_REFUSED = 3 };
@@ -514,6 +542,7 @@ struct plane_request {
     uint32_t client;
     uint32_t tenant;  /* Index. */
     uint32_t machine; /* TOKEN, JOIN: whose, */
+    enum plane_odd odd;
     uint32_t life;    /* and how often it was made anew. */
     uint32_t object;  /* Request that created what this one is about; its own number for creates. */
     uint32_t network; /* CREATE: request that made its network; 0: none. */
@@ -543,6 +572,8 @@ void plane_client_lost(struct plane *plane, uint32_t machine); /* Its api went a
 /* A request of the story itself; runs until it is answered. */
 struct plane_request *plane_ask(
     struct plane *plane, enum plane_act act, uint32_t tenant, uint32_t machine);
+/* More reads at once than one tenant may have under way. */
+void plane_client_flood(struct plane *plane);
 /* The operator's; plane_operator_told hears of its end. False: another is under way. */
 bool plane_ask_soon(struct plane *plane, enum plane_act act, uint32_t machine, uint32_t life);
 bool plane_clients_idle(const struct plane *plane);
@@ -562,7 +593,20 @@ const Wire__Request *plane_request_wire(
 /* False: it must be asked again. */
 bool plane_request_answered(
     struct plane *plane, struct plane_request *request, const Wire__Answer *answer);
+/* Something of this client's that was acknowledged, or an instance that it may name; 0: none. */
+uint32_t plane_request_done(struct plane *plane, uint32_t client, bool instance);
 const char *plane_act_name(enum plane_act act);
+
+/* ---- plane_wire.c ---- */
+const char *plane_tenant_name(uint32_t tenant); /* Lives until the next call. */
+
+/* ---- plane_odd.c ---- */
+void plane_odd_begin(struct plane *plane);
+uint32_t plane_odd_choose(struct plane *plane, uint32_t client);
+bool plane_odd_fair(const struct plane_request *request, uint32_t reject);
+const char *plane_odd_name(enum plane_odd odd);
+void plane_odd_wire(
+    const struct plane *plane, const struct plane_request *request, Wire__Request *out);
 extern uint64_t plane_users[PLANE_CLIENTS]; /* Principal of each client. */
 extern uint64_t plane_tenants[PLANE_TENANTS];
 static inline uint32_t plane_tenant_of(const struct plane *plane, uint32_t client)

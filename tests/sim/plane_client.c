@@ -137,7 +137,7 @@ static void ask(struct plane *plane, uint32_t number, uint32_t machine)
         "client %u asks m%u: %s %s",
         number,
         machine,
-        plane_act_name(request->act),
+        request->act == PLANE_ACT_ODD ? plane_odd_name(request->odd) : plane_act_name(request->act),
         request->name);
     Wire__Ask wire = WIRE__ASK__INIT;
     Wire__Frame frame = WIRE__FRAME__INIT;
@@ -245,6 +245,8 @@ void plane_client_answer(
         plane_fail(plane, "ANSWER m%u answers what nobody asked", machine);
     }
     plane_checked(plane, PLANE_CHECK_ONCE);
+    CHECK(answer->reject < REJECTS_END);
+    plane->tally->rejects[answer->reject]++;
     if (attempts[handle].answered) {
         plane_fail(plane, "ANSWER m%u answers the same ask twice", machine);
     }
@@ -368,6 +370,32 @@ void plane_client_event(struct plane *plane, const struct plane_event *event)
 static bool zero_done(struct plane *plane)
 {
     return plane->now_ms > 0 && clients[0].request == 0;
+}
+
+void plane_client_flood(struct plane *plane)
+{
+    enum { FLOOD = 1200 };
+    uint32_t machine = choose_machine(plane);
+    uint32_t number = 1 + (uint32_t)plane_below(plane, plane->conf.clients);
+    if (machine == PLANE_NONE || attempts_count + 2 * FLOOD > attempts_most) {
+        return;
+    }
+    uint32_t request = plane_request_new(plane, PLANE_ACT_ODD, number);
+    if (request == 0) {
+        return;
+    }
+    plane_seen(plane, PLANE_FLOOD);
+    plane_requests[request].odd = PLANE_ODD_NOT_FOUND;
+    plane_requests[request].tenant = plane_tenant_of(plane, number);
+    uint32_t before = clients[number].request;
+    for (uint32_t i = 0; i < FLOOD; i++) {
+        clients[number].request = request;
+        ask(plane, number, machine);
+        attempts[attempts_count].given_up = true; /* Nobody waits for it. */
+        clients[number].waiting--;
+    }
+    clients[number].request = before;
+    plane_requests[request].state = PLANE_REFUSED;
 }
 
 bool plane_ask_soon(struct plane *plane, enum plane_act act, uint32_t machine, uint32_t life)

@@ -117,7 +117,7 @@ static struct state_capacity capacity(const struct plane_conf *conf)
                                               [TABLE_TENANT] = conf->tenants + 8,
                                               [TABLE_PROJECT] = conf->tenants + 8,
                                               [TABLE_USER] = conf->clients + 64,
-                                              [TABLE_IMAGE] = 4,
+                                              [TABLE_IMAGE] = PLANE_IMAGES,
                                               [TABLE_NETWORK] = conf->tenants * 8 + 64,
                                               [TABLE_INSTANCE] =
                                                   conf->tenants * (conf->instances + 8) + 64,
@@ -144,6 +144,7 @@ static void genesis_fill(const struct plane_controller *self, Wire__Genesis *gen
     genesis->operator_name = "operator";
     genesis->reserve_percent = 10;
     genesis->vcpu_ratio = 4;
+    genesis->idempotency_limit = self->plane->swarm.keys;
 }
 
 static struct result open_server(struct plane *plane, struct plane_controller *self)

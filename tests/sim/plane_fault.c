@@ -247,6 +247,11 @@ void plane_fault(struct plane *plane)
     case STRIKE_ALL: strike_all(plane); break;
     case STRIKE_SNAPSHOT: plane_snapshot_damage = true; break;
     case STRIKE_MEMBER: plane_operator_wish(plane); break;
+    case STRIKE_FLOOD:
+        if (plane_odds(plane, 3000)) {
+            plane_client_flood(plane);
+        }
+        break;
     default: strike_at(plane, strike); break;
     }
     plane_after(plane, 50 + plane_below(plane, plane->swarm.rest_ms), PLANE_FAULT, 0);

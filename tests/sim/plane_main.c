@@ -46,6 +46,7 @@ static const char *const fault_names[PLANE_FAULTS] = {
     "frame delayed",
     "frame overtaken",
     "asked twice at once",
+    "flood of reads",
     "answer lost",
     "wall clock jumps",
     "clock drifts",
@@ -100,6 +101,7 @@ struct options {
     uint64_t instances;
     uint64_t life_s;
     uint64_t think_ms;
+    uint64_t fill;
     bool twice;
     bool verbose;
     struct plane_conf conf;
@@ -137,6 +139,7 @@ static uint64_t *takes_number(struct options *options, const char *word)
         { "--instances", offsetof(struct options, instances) },
         { "--life", offsetof(struct options, life_s) },
         { "--think", offsetof(struct options, think_ms) },
+        { "--fill", offsetof(struct options, fill) },
     };
     for (size_t i = 0; i < COUNT_OF(words); i++) {
         if (strcmp(words[i].word, word) == 0) {
@@ -170,13 +173,14 @@ static bool parse(int count, char **words, struct options *options)
     }
     bool fits = options->nodes <= PLANE_NODES && options->controllers <= PLANE_CONTROLLERS &&
                 options->tenants <= PLANE_TENANTS && options->clients < PLANE_CLIENTS &&
-                options->instances <= 4096 && options->life_s <= 1000000;
+                options->instances <= 4096 && options->fill <= 100 && options->life_s <= 1000000;
     options->conf = (struct plane_conf){ .controllers = (uint32_t)options->controllers,
                                          .nodes = (uint32_t)options->nodes,
                                          .tenants = (uint32_t)options->tenants,
                                          .clients = (uint32_t)options->clients,
                                          .instances = (uint32_t)options->instances,
                                          .life_ms = options->life_s * 1000,
+                                         .fill = options->fill,
                                          .think_ms = options->think_ms };
     return fits && options->count > 0;
 }
@@ -186,7 +190,8 @@ static void child_main(const struct options *options, uint64_t seed, struct plan
     static struct plane plane;
     /* Large and mostly untouched memory comes as fresh pages, not as old ones to be cleared. */
     (void)mallopt(M_MMAP_THRESHOLD, 256 * 1024);
-    (void)alarm(options->verbose ? 0 : SECONDS_MAX);
+    uint64_t most_s = SECONDS_MAX + options->nodes * (1 + options->life_s / 600);
+    (void)alarm(options->verbose ? 0 : (unsigned int)most_s);
     plane.seed = seed;
     plane.until = options->until;
     plane.verbose = options->verbose;
@@ -264,6 +269,32 @@ static uint64_t print_rows(
     return zero;
 }
 
+/* What never is an answer to a client of the simulator: conflicts are planned again, stale words
+ * and levels are the machines' own business, and the last three are said at a door, before a
+ * request. */
+static bool no_answer(enum reject reject)
+{
+    return reject == REJECT_NONE || reject == REJECT_CONFLICT || reject == REJECT_STALE ||
+           reject == REJECT_FEATURE_LEVEL || reject >= REJECT_NO_CERTIFICATE;
+}
+
+static uint64_t print_rejects(const struct plane_tally *tally)
+{
+    uint64_t zero = 0;
+    printf("rejects\n");
+    for (enum reject reject = REJECT_NONE; reject < REJECTS_END; reject++) {
+        if (!no_answer(reject)) {
+            printf(
+                "  %-*s %12llu\n",
+                WIDTH,
+                reject_name(reject),
+                (unsigned long long)tally->rejects[reject]);
+            zero += tally->rejects[reject] == 0 ? 1 : 0;
+        }
+    }
+    return zero;
+}
+
 int main(int count, char **words)
 {
     struct options options = { .first = 1, .count = TABLE_SEEDS };
@@ -301,6 +332,7 @@ int main(int count, char **words)
         return 1;
     }
     uint64_t zero = print_rows("faults", fault_names, tally->faults, PLANE_FAULTS);
+    zero += print_rejects(tally);
     zero += print_rows("checks", checker_names, tally->checks, PLANE_CHECKERS);
     printf(
         "%llu seeds, %llu bad, %llu events, %llu virtual s, %llu entries, %llu acknowledged, "

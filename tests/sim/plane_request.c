@@ -24,23 +24,13 @@ struct choices {
 static struct choices instances[PLANE_TENANTS];
 static struct choices networks[PLANE_TENANTS];
 
-static const char *tenant_name(uint32_t tenant)
-{
-    static char name[PLANE_NAME];
-    static const char *const first[] = { "red", "blue", "green", "white" };
-    if (tenant < COUNT_OF(first)) {
-        return first[tenant];
-    }
-    (void)snprintf(name, sizeof(name), "tenant-%u", tenant);
-    return name;
-}
-
 const char *plane_act_name(enum plane_act act)
 {
-    static const char *const names[] = { "none",           "image",  "tenant", "user",
-                                         "token",          "remove", "join",   "network-create",
-                                         "network-delete", "create", "start",  "stop",
-                                         "reboot",         "delete", "read" };
+    static const char *const names[] = {
+        "none",   "image",  "tenant",         "user",           "token",  "remove",
+        "revoke", "join",   "network-create", "network-delete", "create", "start",
+        "stop",   "reboot", "delete",         "read",           "odd"
+    };
     CHECK(act < COUNT_OF(names));
     return names[act];
 }
@@ -103,7 +93,7 @@ static uint32_t choose_object(struct plane *plane, const struct choices *among)
     return among->count == 0 ? 0 : among->numbers[plane_below(plane, among->count)];
 }
 
-static enum plane_act choose_act(struct plane *plane)
+static enum plane_act choose_act(struct plane *plane, uint32_t tenant)
 {
     static const enum plane_act acts[20] = {
         PLANE_ACT_NETWORK, PLANE_ACT_NETWORK_DELETE, PLANE_ACT_CREATE, PLANE_ACT_CREATE,
@@ -112,13 +102,35 @@ static enum plane_act choose_act(struct plane *plane)
         PLANE_ACT_STOP,    PLANE_ACT_REBOOT,         PLANE_ACT_REBOOT, PLANE_ACT_DELETE,
         PLANE_ACT_DELETE,  PLANE_ACT_DELETE,         PLANE_ACT_READ,   PLANE_ACT_READ,
     };
+    if (instances[tenant].count * UINT64_C(100) < plane->conf.instances * plane->conf.fill) {
+        return PLANE_ACT_CREATE;
+    }
     return acts[plane_below(plane, COUNT_OF(acts))];
+}
+
+uint32_t plane_request_done(struct plane *plane, uint32_t client, bool instance)
+{
+    if (instance) {
+        return choose_object(plane, &instances[plane_tenant_of(plane, client)]);
+    }
+    for (uint32_t tries = 0; tries < 40; tries++) {
+        uint32_t number = 1 + (uint32_t)plane_below(plane, plane_requests_count);
+        const struct plane_request *request = &plane_requests[number];
+        if (request->client == client && request->state == PLANE_ACKNOWLEDGED &&
+            request->act > PLANE_ACT_JOIN && request->act < PLANE_ACT_READ) {
+            return number;
+        }
+    }
+    return 0;
 }
 
 uint32_t plane_request_choose(struct plane *plane, uint32_t client)
 {
     uint32_t tenant = plane_tenant_of(plane, client);
-    enum plane_act act = choose_act(plane);
+    if (plane_odds(plane, 300)) {
+        return plane_odd_choose(plane, client);
+    }
+    enum plane_act act = choose_act(plane, tenant);
     bool makes = act == PLANE_ACT_CREATE || act == PLANE_ACT_NETWORK;
     bool of_network = act == PLANE_ACT_NETWORK_DELETE;
     uint32_t object = 0;
@@ -150,237 +162,6 @@ uint32_t plane_request_choose(struct plane *plane, uint32_t client)
     return number;
 }
 
-/* ---- The bytes ---- */
-
-static struct {
-    Wire__Request request;
-    Wire__Identity principal;
-    char request_id[32];
-    char address[16];
-    char name[24];
-    char underlay[20];
-    uint8_t secret[32];
-    uint8_t csr[8];
-    uint8_t sealing[32];
-    uint8_t kernel[32];
-    uint8_t initramfs[32];
-    uint64_t instances;
-    const char *networks[1];
-    Wire__Quantities cap;
-    Wire__Place place;
-    union {
-        Wire__ImageCreate image;
-        Wire__TenantCreate tenant;
-        Wire__UserCreate user;
-        Wire__TokenCreate token;
-        Wire__Join join;
-        Wire__ControllerRemove remove;
-        Wire__NetworkCreate network;
-        Wire__NetworkDelete network_delete;
-        Wire__InstanceCreate create;
-        Wire__InstanceStart start;
-        Wire__InstanceStop stop;
-        Wire__InstanceReboot reboot;
-        Wire__InstanceDelete delete;
-        Wire__Get get;
-    } body;
-} made;
-
-static ProtobufCBinaryData bytes_of(uint8_t *bytes, size_t size, uint8_t first)
-{
-    memset(bytes, 0, size);
-    bytes[0] = first;
-    return (ProtobufCBinaryData){ size, bytes };
-}
-
-/* No two tokens that are ever made are alike. */
-static ProtobufCBinaryData secret_of(const struct plane_request *request)
-{
-    ProtobufCBinaryData secret = bytes_of(made.secret, 32, 1);
-    secret.data[1] = (uint8_t)request->machine;
-    secret.data[2] = (uint8_t)(request->machine >> 8);
-    secret.data[3] = (uint8_t)request->life;
-    return secret;
-}
-
-/* What the story asks as the first operator, and machines as strangers. */
-static void wire_story(const struct plane_request *request)
-{
-    bool node = plane_is_node(request->machine);
-    Wire__Kind kind = node ? WIRE__KIND__KIND_NODE : WIRE__KIND__KIND_CONTROLLER;
-    switch ((int)request->act) {
-    case PLANE_ACT_IMAGE:
-        made.request.body_case = WIRE__REQUEST__BODY_IMAGE_CREATE;
-        made.request.image_create = &made.body.image;
-        wire__image_create__init(&made.body.image);
-        made.body.image.name = "vm";
-        made.body.image.kernel_sha256 = bytes_of(made.kernel, 32, 7);
-        made.body.image.initramfs_sha256 = bytes_of(made.initramfs, 32, 8);
-        return;
-    case PLANE_ACT_TENANT:
-        made.request.body_case = WIRE__REQUEST__BODY_TENANT_CREATE;
-        made.request.tenant_create = &made.body.tenant;
-        wire__tenant_create__init(&made.body.tenant);
-        wire__quantities__init(&made.cap);
-        made.cap = (Wire__Quantities)WIRE__QUANTITIES__INIT;
-        made.cap.vcpus = made.instances + made.instances / 4;
-        made.cap.memory_bytes = (made.instances * 4) << 26;
-        made.cap.instances = made.instances;
-        made.cap.networks = 3;
-        made.body.tenant.name = tenant_name(request->tenant);
-        made.body.tenant.cap = &made.cap;
-        return;
-    case PLANE_ACT_USER:
-        made.request.body_case = WIRE__REQUEST__BODY_USER_CREATE;
-        made.request.user_create = &made.body.user;
-        wire__user_create__init(&made.body.user);
-        made.body.user.name = request->name;
-        made.body.user.role = WIRE__ROLE__ROLE_TENANT;
-        made.body.user.tenant = tenant_name(request->tenant);
-        return;
-    case PLANE_ACT_TOKEN:
-        made.request.body_case = WIRE__REQUEST__BODY_TOKEN_CREATE;
-        made.request.token_create = &made.body.token;
-        wire__token_create__init(&made.body.token);
-        wire__place__init(&made.place);
-        made.place.rack = request->machine % 2 == 0 ? "r1" : "r2";
-        made.body.token.kind = kind;
-        made.body.token.name = made.name;
-        made.body.token.place = &made.place;
-        made.body.token.secret_sha256 = secret_of(request);
-        return;
-    case PLANE_ACT_REMOVE:
-        made.request.body_case = WIRE__REQUEST__BODY_CONTROLLER_REMOVE;
-        made.request.controller_remove = &made.body.remove;
-        wire__controller_remove__init(&made.body.remove);
-        made.body.remove.controller = made.name;
-        return;
-    default: CHECK(request->act == PLANE_ACT_JOIN); break;
-    }
-    made.request.body_case = WIRE__REQUEST__BODY_JOIN;
-    made.request.join = &made.body.join;
-    wire__join__init(&made.body.join);
-    made.principal.kind = WIRE__KIND__KIND_UNSET;
-    made.principal.id = 0;
-    made.body.join.kind = kind;
-    made.body.join.secret_sha256 = secret_of(request);
-    made.body.join.csr = bytes_of(made.csr, 8, (uint8_t)(request->life + 1));
-    made.csr[1] = (uint8_t)request->machine;
-    made.csr[2] = (uint8_t)(request->machine >> 8);
-    made.body.join.link_address = made.address;
-    made.body.join.api_address = node ? "" : made.address;
-    made.body.join.underlay_address = node ? made.underlay : "";
-    if (!node) {
-        made.body.join.sealing_key = bytes_of(made.sealing, 32, 9);
-    }
-}
-
-static void wire_tenant(const struct plane_request *request)
-{
-    const char *tenant = tenant_name(request->tenant);
-    switch ((int)request->act) {
-    case PLANE_ACT_NETWORK:
-        made.request.body_case = WIRE__REQUEST__BODY_NETWORK_CREATE;
-        made.request.network_create = &made.body.network;
-        made.body.network = (Wire__NetworkCreate)WIRE__NETWORK_CREATE__INIT;
-        made.body.network.tenant = tenant;
-        made.body.network.name = request->name;
-        made.body.network.cidr = "10.5.0.0/28";
-        return;
-    case PLANE_ACT_NETWORK_DELETE:
-        made.request.body_case = WIRE__REQUEST__BODY_NETWORK_DELETE;
-        made.request.network_delete = &made.body.network_delete;
-        made.body.network_delete = (Wire__NetworkDelete)WIRE__NETWORK_DELETE__INIT;
-        made.body.network_delete.tenant = tenant;
-        made.body.network_delete.network = request->name;
-        return;
-    case PLANE_ACT_CREATE:
-        made.request.body_case = WIRE__REQUEST__BODY_INSTANCE_CREATE;
-        made.request.instance_create = &made.body.create;
-        made.body.create = (Wire__InstanceCreate)WIRE__INSTANCE_CREATE__INIT;
-        made.body.create.tenant = tenant;
-        made.body.create.name = request->name;
-        made.body.create.image = "vm";
-        made.body.create.vcpus = 1;
-        made.body.create.memory_bytes = UINT64_C(64) << 20;
-        made.body.create.stopped = request->flag;
-        made.body.create.max_attempts = 50;
-        made.body.create.n_networks = request->network != 0 ? 1 : 0;
-        made.body.create.networks = made.networks;
-        made.networks[0] = plane_requests[request->network].name;
-        return;
-    case PLANE_ACT_START:
-        made.request.body_case = WIRE__REQUEST__BODY_INSTANCE_START;
-        made.request.instance_start = &made.body.start;
-        made.body.start = (Wire__InstanceStart)WIRE__INSTANCE_START__INIT;
-        made.body.start.tenant = tenant;
-        made.body.start.instance = request->name;
-        return;
-    case PLANE_ACT_STOP:
-        made.request.body_case = WIRE__REQUEST__BODY_INSTANCE_STOP;
-        made.request.instance_stop = &made.body.stop;
-        made.body.stop = (Wire__InstanceStop)WIRE__INSTANCE_STOP__INIT;
-        made.body.stop.tenant = tenant;
-        made.body.stop.instance = request->name;
-        made.body.stop.force = request->flag;
-        return;
-    case PLANE_ACT_REBOOT:
-        made.request.body_case = WIRE__REQUEST__BODY_INSTANCE_REBOOT;
-        made.request.instance_reboot = &made.body.reboot;
-        made.body.reboot = (Wire__InstanceReboot)WIRE__INSTANCE_REBOOT__INIT;
-        made.body.reboot.tenant = tenant;
-        made.body.reboot.instance = request->name;
-        return;
-    case PLANE_ACT_DELETE:
-        made.request.body_case = WIRE__REQUEST__BODY_INSTANCE_DELETE;
-        made.request.instance_delete = &made.body.delete;
-        made.body.delete = (Wire__InstanceDelete)WIRE__INSTANCE_DELETE__INIT;
-        made.body.delete.tenant = tenant;
-        made.body.delete.instance = request->name;
-        return;
-    default: break;
-    }
-    CHECK(request->act == PLANE_ACT_READ);
-    made.request.body_case = WIRE__REQUEST__BODY_GET;
-    made.request.get = &made.body.get;
-    made.body.get = (Wire__Get)WIRE__GET__INIT;
-    made.body.get.kind = WIRE__KIND__KIND_INSTANCE;
-    made.body.get.tenant = tenant;
-    made.body.get.name = request->name;
-}
-
-const Wire__Request *plane_request_wire(
-    const struct plane *plane, const struct plane_request *request, uint32_t attempt)
-{
-    made.instances = plane->conf.instances;
-    wire__request__init(&made.request);
-    wire__identity__init(&made.principal);
-    made.principal.kind = WIRE__KIND__KIND_USER;
-    made.principal.id = request->principal;
-    (void)snprintf(made.request_id, sizeof(made.request_id), "attempt-%u", attempt);
-    (void)snprintf(made.address, sizeof(made.address), "m%u", request->machine);
-    (void)snprintf(made.name, sizeof(made.name), "m%u", request->machine);
-    if (request->life > 0) { /* Whoever comes again comes under another name. */
-        (void)snprintf(made.name, sizeof(made.name), "m%u-%u", request->machine, request->life);
-    }
-    (void)snprintf(
-        made.underlay,
-        sizeof(made.underlay),
-        "10.%u.%u.1",
-        64 + (request->machine >> 8),
-        request->machine & 0xff);
-    made.request.format = 1;
-    made.request.request_id = made.request_id;
-    made.request.principal = &made.principal;
-    made.request.idempotency_key = request->act == PLANE_ACT_READ ? "" : request->key;
-    if (request->act <= PLANE_ACT_JOIN) {
-        wire_story(request);
-    } else {
-        wire_tenant(request);
-    }
-    return &made.request;
-}
-
 /* ---- Answers ---- */
 
 static bool again(uint32_t reject)
@@ -391,7 +172,7 @@ static bool again(uint32_t reject)
 }
 
 /* What a sound request of ours may be refused with. */
-static bool fair(const struct plane_request *request, uint32_t reject)
+static bool fair(const struct plane *plane, const struct plane_request *request, uint32_t reject)
 {
     const struct plane_request *object = &plane_requests[request->object];
     switch (reject) {
@@ -403,6 +184,7 @@ static bool fair(const struct plane_request *request, uint32_t reject)
     case REJECT_STATE:
         return request->act == PLANE_ACT_REMOVE ||
                (request->object != 0 && request->act != PLANE_ACT_CREATE);
+    case REJECT_IDEMPOTENCY_FULL: return plane->swarm.keys > 0;
     case REJECT_IN_USE: return request->act == PLANE_ACT_NETWORK_DELETE;
     case REJECT_NOT_FOUND:
         return request->act == PLANE_ACT_REMOVE || object->ending ||
@@ -450,7 +232,9 @@ static void resource_parse(
 static void refused(struct plane *plane, struct plane_request *request, const Wire__Answer *answer)
 {
     request->reject = answer->reject;
-    if (!fair(request, answer->reject)) {
+    bool as_told = request->act == PLANE_ACT_ODD ? plane_odd_fair(request, answer->reject)
+                                                 : fair(plane, request, answer->reject);
+    if (!as_told) {
         plane_fail(
             plane,
             "REFUSED %s %s: %s %s",
@@ -484,6 +268,9 @@ bool plane_request_answered(
     if (answer->reject != REJECT_NONE) {
         refused(plane, request, answer);
         return true;
+    }
+    if (request->act == PLANE_ACT_ODD) {
+        plane_fail(plane, "TAKEN %s, which nobody should do", plane_odd_name(request->odd));
     }
     request->state = PLANE_ACKNOWLEDGED;
     request->index = answer->index;

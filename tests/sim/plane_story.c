@@ -60,6 +60,7 @@ static void begin(struct plane *plane)
     for (uint32_t i = 1; i <= plane->conf.clients; i++) {
         plane_users[i] = plane_ask(plane, PLANE_ACT_USER, plane_tenant_of(plane, i), 0)->resource;
     }
+    plane_odd_begin(plane);
     for (uint32_t i = 1; i < plane->conf.controllers; i++) {
         join(plane, i);
     }

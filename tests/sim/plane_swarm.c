@@ -10,8 +10,9 @@ static const uint32_t weights[STRIKES_END] = {
     [STRIKE_FULL] = 2,     [STRIKE_STORE] = 2,      [STRIKE_CALLS] = 3,    [STRIKE_SLOW_DISK] = 3,
     [STRIKE_ROT] = 1,      [STRIKE_LIE] = 1,        [STRIKE_STRAY] = 1,    [STRIKE_SAVE] = 2,
     [STRIKE_SET_BACK] = 2, [STRIKE_STANDSTILL] = 4, [STRIKE_SLOW] = 3,     [STRIKE_CLOCK] = 4,
-    [STRIKE_FLAP] = 2,     [STRIKE_NODE] = 3,       [STRIKE_FORGETS] = 1,  [STRIKE_AGENT] = 5,
-    [STRIKE_HOST] = 5,     [STRIKE_LIBVIRT] = 3,    [STRIKE_GUEST] = 5,    [STRIKE_LOSES] = 2,
+    [STRIKE_FLAP] = 2,     [STRIKE_FLOOD] = 2,      [STRIKE_NODE] = 3,     [STRIKE_FORGETS] = 1,
+    [STRIKE_AGENT] = 5,    [STRIKE_HOST] = 5,       [STRIKE_LIBVIRT] = 3,  [STRIKE_GUEST] = 5,
+    [STRIKE_LOSES] = 2,
 };
 
 static void draw_cell(struct plane *plane)
@@ -52,6 +53,7 @@ void plane_swarm_draw(struct plane *plane)
     swarm->weights[STRIKE_PROCESS] += 1; /* Never nothing at all. */
     swarm->rest_ms = rests[plane_below(plane, COUNT_OF(rests))];
     swarm->rate = plane_odds(plane, 500) ? 2 : 0;
+    swarm->keys = plane_odds(plane, 500) ? 150 : 0;
     swarm->old_builds = plane_odds(plane, 3000);
     swarm->core_only = plane_odds(plane, 3000);
 }
