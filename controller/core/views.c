@@ -175,6 +175,16 @@ Wire__UserView *views_user(const struct view_live *live, const struct user_row *
     return view;
 }
 
+/* A cap that nobody set: it bounds nothing, and is no number that JSON's readers can hold. */
+static bool capless(const struct quota_account *account)
+{
+    bool none = true;
+    for (unsigned int i = 0; i < QUOTA_DIMENSIONS; i++) {
+        none = none && account->cap.of[i] == QUOTA_UNLIMITED;
+    }
+    return none;
+}
+
 Wire__QuotaView *views_quota(
     const struct view_live *live,
     const struct tenant_row *tenant,
@@ -188,7 +198,7 @@ Wire__QuotaView *views_quota(
         view->tenant = tenant->name.text;
         view->project = project == NULL ? "" : project->name.text;
         view->floor = quantities(live, &account->floor);
-        view->cap = quantities(live, &account->cap);
+        view->cap = capless(account) ? NULL : quantities(live, &account->cap);
         view->used = quantities(live, &account->used);
         view->held = quantities(live, &account->held);
         view->revision = tenant->revision;

@@ -13,3 +13,4 @@ when    b creates instance b/two vcpus=4 -> reject no-capacity
 when    b creates instance b/three vcpus=2 -> accepted
 always  ledger = inventory ; each accepted write has exactly one leaf ; replicas have the same digest
 not on lab: its nodes have sizes of their own
+not on sim: its cell and its nodes are made as the simulator makes them

@@ -183,6 +183,16 @@ bool deed_request(const struct deed *deed, const char *image, struct deed_room *
     case DEED_TENANT: return tenant_request(deed, room);
     case DEED_PROJECT: return project_request(deed, room);
     case DEED_USER:
+        if (deed->verb == DEED_CREATE) {
+            wire__user_create__init(&room->of.user_create);
+            room->of.user_create.name = deed->name;
+            room->of.user_create.tenant = text_or_empty(deed->tenant);
+            room->of.user_create.role =
+                deed->tenant == NULL ? WIRE__ROLE__ROLE_AUDITOR : WIRE__ROLE__ROLE_TENANT;
+            room->request.body_case = WIRE__REQUEST__BODY_USER_CREATE;
+            room->request.user_create = &room->of.user_create;
+            return true;
+        }
         wire__user_revoke__init(&room->of.user_revoke);
         room->of.user_revoke.user = deed->name;
         room->request.body_case = WIRE__REQUEST__BODY_USER_REVOKE;

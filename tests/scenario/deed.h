@@ -25,6 +25,7 @@ struct deed_room {
         Wire__ProjectCreate project_create;
         Wire__ProjectDelete project_delete;
         Wire__QuotaSet quota_set;
+        Wire__UserCreate user_create;
         Wire__UserRevoke user_revoke;
         Wire__Get get;
         Wire__ClusterStatusRead status;

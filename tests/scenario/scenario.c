@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { STORY_BYTES = 64 * 1024 };
+enum { STORY_BYTES = 64 * 1024, STAGE_DIED = 100 };
 
 static enum story_end tell(const char *path, bool quiet)
 {
@@ -57,25 +57,45 @@ static enum story_end tell(const char *path, bool quiet)
     return end;
 }
 
-/* In a process of its own: a broken core may well end it. */
-static bool mutant_found(const char *mutant, const char *path)
+/* In a process of its own: a broken core, or a stage that judges, may well end it. */
+static enum story_end apart(const char *path, const char *mutant, bool quiet)
 {
+    const char *words = stage_last_words();
     (void)fflush(NULL);
     pid_t child = fork();
     CHECK(child >= 0);
     if (child == 0) {
         struct rlimit none = { 0, 0 };
         (void)setrlimit(RLIMIT_CORE, &none);
-        enum story_end end = mutant_choose(mutant) ? tell(path, true) : STORY_WRONG;
+        bool sound = mutant == NULL || mutant_choose(mutant);
+        enum story_end end = sound ? tell(path, quiet) : STORY_WRONG;
         (void)fflush(NULL);
-        _exit((int)end);
+        exit((int)end); /* Not _exit: the leak checker runs here. */
     }
     int status = 0;
     CHECK(waitpid(child, &status, 0) == child);
+    int end = WIFEXITED(status) ? WEXITSTATUS(status) : STAGE_DIED;
+    if (end <= (int)STORY_ELSEWHERE) {
+        return (enum story_end)end;
+    }
+    const char *name = strrchr(path, '/') == NULL ? path : strrchr(path, '/') + 1;
+    bool said = words != NULL && words[0] != '\0';
     bool checked = WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
-    bool untrue = WIFEXITED(status) && WEXITSTATUS(status) == (int)STORY_UNTRUE;
-    (void)printf("mutant %s: %s\n", mutant, checked || untrue ? "found" : "NOT FOUND");
-    return checked || untrue;
+    (void)printf(
+        "%s  %s: %s\n",
+        quiet ? "found " : "UNTRUE",
+        name,
+        said      ? words
+        : checked ? "a CHECK ended it"
+                  : "it died");
+    return said || checked ? STORY_UNTRUE : STORY_WRONG;
+}
+
+static bool mutant_found(const char *mutant, const char *path)
+{
+    bool found = apart(path, mutant, true) == STORY_UNTRUE;
+    (void)printf("mutant %s: %s\n", mutant, found ? "found" : "NOT FOUND");
+    return found;
 }
 
 int main(int argc, char **argv)
@@ -91,7 +111,7 @@ int main(int argc, char **argv)
     }
     int worst = 0;
     for (int i = wrong ? 2 : 1; i < argc; i++) {
-        int end = (int)tell(argv[i], wrong);
+        int end = (int)apart(argv[i], NULL, wrong);
         end = end == (int)STORY_ELSEWHERE && !wrong ? 0 : end;
         int judged = wrong ? (end == (int)STORY_WRONG ? 0 : 1) : end;
         worst = judged > worst ? judged : worst;

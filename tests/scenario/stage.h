@@ -158,6 +158,9 @@ enum seen_count { SEEN_EVENTS = 1, SEEN_ALARMS, SEEN_INSTANCES, SEEN_NETWORKS };
 /* ---- The stage itself ---- */
 
 const char *stage_runner(void); /* "core", "sim" or "lab": what stories call it. */
+/* Before the story's own process begins: where a stage that ends it leaves the reason; NULL: it
+ * does not. Shared memory. */
+const char *stage_last_words(void);
 /* NULL: there is none like that here, and why. */
 struct stage *stage_open(const struct stage_conf *conf, const char **why_out);
 /* Everything is made whole again; false: it did not come together, and why. */

@@ -23,6 +23,11 @@ const char *stage_runner(void)
     return "core";
 }
 
+const char *stage_last_words(void)
+{
+    return NULL;
+}
+
 struct stage *stage_open(const struct stage_conf *conf, const char **why_out)
 {
     struct stage *stage = calloc(1, sizeof(*stage));

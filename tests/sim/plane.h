@@ -405,6 +405,10 @@ const Wire__Frame *plane_decode(struct plane *plane, struct slice bytes);
 
 /* ---- plane_story.c ---- */
 void plane_live(struct plane *plane);
+/* The cell that plane->conf says in full, complete and without trouble (stories are told in it); and
+ * its memory given back. */
+void plane_begin(struct plane *plane);
+void plane_end(struct plane *plane);
 
 /* ---- plane_net.c ---- */
 void plane_send(struct plane *plane, uint32_t from, const Wire__Frame *frame);

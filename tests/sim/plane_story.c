@@ -158,7 +158,7 @@ static void build(struct plane *plane)
     plane_old_builds(plane);
 }
 
-static void end(struct plane *plane)
+void plane_end(struct plane *plane)
 {
     plane_controllers_end(plane);
     plane_snapshots_end();
@@ -179,6 +179,14 @@ static void end(struct plane *plane)
     free(plane->machine_of);
     free(plane->links);
     free(plane->machines);
+}
+
+void plane_begin(struct plane *plane)
+{
+    CHECK(plane->conf.controllers > 0 && plane->conf.nodes > 0 && plane->conf.think_ms > 0);
+    prng_seed(&plane->prng, plane->seed);
+    build(plane);
+    begin(plane);
 }
 
 void plane_live(struct plane *plane)
@@ -209,5 +217,5 @@ void plane_live(struct plane *plane)
         leave_for_dead(plane);
     }
     finish(plane);
-    end(plane);
+    plane_end(plane);
 }

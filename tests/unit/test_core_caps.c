@@ -50,6 +50,28 @@ Test(core_caps, a_row_that_was_tampered_with_is_a_mismatch_of_the_ledger)
     lab_close(&lab);
 }
 
+static const Wire__QuotaView *quota_of(struct lab *lab, const char *project)
+{
+    Wire__QuotaRead read = WIRE__QUOTA_READ__INIT;
+    Wire__Request request = WIRE__REQUEST__INIT;
+    read.tenant = "a";
+    read.project = project;
+    request.body_case = WIRE__REQUEST__BODY_QUOTA_READ;
+    request.quota_read = &read;
+    const Wire__Answer *answer = desk_do(lab->desk, lab->root, &request);
+    cr_assert(answer != NULL && answer->reject == 0 && answer->n_items == 1);
+    return answer->items[0]->quota;
+}
+
+Test(core_caps, a_cap_that_nobody_set_is_not_shown_as_a_number)
+{
+    struct lab lab = lab_open();
+    cr_assert_null(quota_of(&lab, "default")->cap); /* 2^64 - 1 breaks JSON's readers. */
+    cr_assert_not_null(quota_of(&lab, "default")->used);
+    cr_assert_not_null(quota_of(&lab, "")->cap); /* The guard off: the tenant's is said. */
+    lab_close(&lab);
+}
+
 Test(core_caps, floors_fit_the_capacity_less_the_reserve_and_nobody_eats_anothers)
 {
     struct desk_conf conf = { .reserve_percent = 25 }; /* INV-LED-3: 16 vcpus, 12 to promise. */

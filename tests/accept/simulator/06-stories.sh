@@ -1,0 +1,78 @@
+#!/bin/sh
+# every story has one verdict on the core, in the simulator and on real machines; without its guard, none
+set -eu
+. "$(dirname -- "$0")/../lib.sh"
+deploy/lab/build.sh build
+lab_is_up
+stories=$checkout/tests/scenario
+programs=$checkout/build/tests/scenario
+UDATSU_LAB_STATE=$state
+export UDATSU_LAB_STATE
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+images() { tests/accept/simulator/world.sh images; }
+must 'images are there that one, two and three nodes hold' images
+
+# One runner's verdict: true, untrue, wrong, or "not: REASON". A story that hangs is wrong.
+verdict() { # program, story
+    status=0
+    timeout 900 "$programs/$1" "$stories/$2.sc" >"$work/said" 2>&1 || status=$?
+    cat "$work/said" >&2
+    not=$(sed -n 's/^not on [a-z]*: [^:]*: //p' "$work/said")
+    case $status in
+    0) if [ -n "$not" ]; then printf 'not: %s' "$not"; else printf 'true'; fi ;;
+    1) printf 'untrue' ;;
+    *) printf 'wrong' ;;
+    esac
+}
+told=0
+excluded=0
+alike() { # story: the verdicts of those that tell it are one, and it is true
+    for program in scenario scenario-sim scenario-lab; do
+        case $program in
+        scenario) runner=core ;;
+        *) runner=${program#scenario-} ;;
+        esac
+        begun=$(date +%s)
+        said=$(verdict $program "$1")
+        printf '%-34s %-4s %s (%d s)\n' "$1" $runner "$said" $(($(date +%s) - begun))
+        case $said in
+        not:*) excluded=$((excluded + 1)) ;;
+        *)
+            told=$((told + 1))
+            printf '%s\n' "$said" >>"$work/verdicts"
+            ;;
+        esac
+    done
+    [ "$(sort -u "$work/verdicts")" = true ]
+}
+failed=
+for story in "$stories"/[0-9]*.sc; do
+    story=$(basename "$story" .sc)
+    : >"$work/verdicts"
+    alike "$story" || failed="$failed $story"
+done
+printf '%d times told, %d times not, with a reason\n' $told $excluded
+[ -z "$failed" ] || printf 'of several verdicts, or not true:%s\n' "$failed"
+must 'each story is true wherever it is told' test -z "$failed"
+
+# Caps are not looked at: the same fault in each of the three.
+off=020-quota-race
+must "core without the guard: $off is untrue" "$programs/scenario-mutants" --mutant quota "$stories/$off.sc"
+must "simulator without the guard: $off is untrue" \
+    "$programs/scenario-sim-mutants" --mutant quota "$stories/$off.sc"
+for machine in c1 c2 c3; do
+    kill -KILL "$(deploy/lab/enter.sh --pid $machine)"
+    mkdir -p "$state/machines/$machine/bin"
+    cp -a "$state/bin/." "$state/machines/$machine/bin"
+    cp "$programs/unguarded_engine" "$state/machines/$machine/bin/udatsu-engine"
+done
+dark() { for machine in c1 c2 c3; do ! deploy/lab/enter.sh --pid $machine >/dev/null || return 1; done; }
+must 'the controllers are off' within 60 dark
+for machine in c1 c2 c3; do
+    deploy/lab/machine.sh $machine
+done
+must 'they run a build without the guard' within 60 controllers_agree
+unguarded=$(verdict scenario-lab $off)
+must "real machines without the guard: $off is untrue" test "$unguarded" = untrue
+deploy/lab/down.sh # What the unguarded ones have agreed upon is nobody's cell.
