@@ -59,6 +59,18 @@ void plane_request_list(struct plane *plane, uint32_t number, bool listed)
     plane_requests[number].listed = listed; /* Nobody chooses by chance here. */
 }
 
+/* Nobody asks what must be refused, but for the story. */
+void plane_odd_begin(struct plane *plane)
+{
+    CHECK(plane_requests_count < plane->conf.requests);
+}
+
+const char *plane_odd_name(enum plane_odd odd)
+{
+    CHECK(odd == 0);
+    return "";
+}
+
 /* ---- Objects ---- */
 
 const char *sim_object_name(
