@@ -63,7 +63,8 @@ RESULT token_read(struct slice text, struct secret *token_out)
     struct secret bytes;
     size_t used = 0;
     size_t front = sizeof(prefix) - 1;
-    while (text.size > 0 && strchr(" \r\n\t", text.data[text.size - 1]) != NULL) {
+    while (text.size > 0 && text.data[text.size - 1] != '\0' &&
+           strchr(" \r\n\t", text.data[text.size - 1]) != NULL) {
         text.size--;
     }
     while (text.size > 0 && text.data[0] == ' ') {
@@ -92,7 +93,8 @@ RESULT token_read(struct slice text, struct secret *token_out)
     memcpy(token->secret, bytes.data + 1 + SHA256_SIZE, TOKEN_SECRET);
     memcpy(token->endpoints, bytes.data + TOKEN_FIXED, used - TOKEN_FIXED);
     secret_free(&bytes);
-    if (!token_valid(token)) {
+    bool whole = strlen(token->endpoints) == used - TOKEN_FIXED; /* Else something hides there. */
+    if (!whole || !token_valid(token)) {
         secret_free(&made);
         return FAIL(FAILURE_BAD_INPUT);
     }

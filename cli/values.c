@@ -89,8 +89,19 @@ bool args_seconds(const char *text, uint64_t *seconds_out)
 bool args_time(const char *text)
 {
     CHECK(text != NULL);
+    static const char shape[] =
+        "dddd-dd-ddTdd:dd:ddZ"; /* strptime forgives blanks and lone digits. */
     struct tm parts;
     memset(&parts, 0, sizeof(parts));
+    if (strlen(text) != sizeof(shape) - 1) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof(shape) - 1; i++) {
+        bool digit = text[i] >= '0' && text[i] <= '9';
+        if (shape[i] == 'd' ? !digit : text[i] != shape[i]) {
+            return false;
+        }
+    }
     const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &parts);
     CHECK(rest == NULL || rest > text);
     return rest != NULL && strcmp(rest, "Z") == 0;

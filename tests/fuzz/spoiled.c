@@ -6,9 +6,12 @@
 #include "base/id.h"
 #include "base/result.h"
 #include "base/slice.h"
+#include "cli/base64.h"
 #include "controller/api_fields.h"
 #include "controller/journal_record.h"
+#include "host/conf.h"
 
+#include <cyaml/cyaml.h>
 #include <frame.pb-c.h>
 #include <protobuf-c/protobuf-c.h>
 #include <raft.pb-c.h>
@@ -119,5 +122,42 @@ SPOILED(
     struct problem *problem)
 {
     return __real_field_put_number(field, room, number == 2 ? 3 : number, problem);
+}
+#endif
+
+#if defined(SPOIL_CONF) /* Names are read one letter off. */
+SPOILED(
+    cyaml_err_t,
+    cyaml_load_file,
+    const char *path,
+    const cyaml_config_t *config,
+    const cyaml_schema_value_t *schema,
+    cyaml_data_t **data_out,
+    unsigned *seq_count_out)
+{
+    cyaml_err_t code = __real_cyaml_load_file(path, config, schema, data_out, seq_count_out);
+    struct conf *conf = NULL; /* Or an identity, whose first text lies in the same place. */
+    memcpy(&conf, data_out, sizeof(conf));
+    if (code == CYAML_OK && conf != NULL && conf->name != NULL) {
+        conf->name[0] = (char)(conf->name[0] == 'c' ? 'd' : (conf->name[0] == 'd' ? 'e' : 'c'));
+    }
+    return code;
+}
+#endif
+
+#if defined(SPOIL_TOKEN) /* Letters behind the last byte are not looked at. */
+SPOILED(
+    bool,
+    base64_decode,
+    enum base64_kind kind,
+    struct slice text,
+    uint8_t *room,
+    size_t size,
+    size_t *used_out)
+{
+    return __real_base64_decode(kind, text, room, size, used_out) ||
+           (text.size > 4 &&
+            __real_base64_decode(
+                kind, slice_of(text.data, text.size - text.size % 4), room, size, used_out));
 }
 #endif

@@ -70,3 +70,22 @@ Test(cli_token, a_token_survives_the_way_there_and_back_and_nothing_else_is_one)
     secret_free(&made);
     secret_free(&text);
 }
+
+/* The encoder writes no zero, so the text is made by hand. */
+Test(cli_token, nothing_hides_behind_the_endpoints_of_a_token_or_behind_its_text)
+{
+    static const char prefix[] = "udatsu-token-1.";
+    struct secret back;
+    uint8_t bytes[1 + SHA256_SIZE + TOKEN_SECRET + 4] = { TOKEN_NODE };
+    char text[256];
+    memcpy(bytes + sizeof(bytes) - 4, "a:1", 4); /* With its zero. */
+    memcpy(text, prefix, sizeof(prefix));
+    char *rest = text + sizeof(prefix) - 1;
+    size_t room = sizeof(text) - sizeof(prefix);
+    cr_assert(base64_encode(BASE64_URL, slice_of(bytes, sizeof(bytes) - 1), rest, room));
+    cr_assert_eq(token_read(slice_text(text), &back).code, 0);
+    secret_free(&back);
+    cr_assert_eq(token_read(slice_of(text, strlen(text) + 1), &back).code, FAILURE_BAD_INPUT);
+    cr_assert(base64_encode(BASE64_URL, slice_of(bytes, sizeof(bytes)), rest, room));
+    cr_assert_eq(token_read(slice_text(text), &back).code, FAILURE_BAD_INPUT);
+}
