@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Records histories of the lab that runs now while it is broken at random, and has them judged.
 
-    run.py --build DIR --out DIR [--histories 1] [--seconds 60] [--seed S] [--clients 5]
+    run.py --build DIR --out DIR [--histories 1] [--seconds 60] [--seed S] [--clients 8]
            [--kinds kill,stop,cut,full]
 
 Needs root, a lab of three controllers (deploy/lab, by UDATSU_LAB_LABEL or the checkout's own) with
@@ -192,7 +192,8 @@ def agree():
 
 # ---- Faults ----
 
-KINDS = (("kill", 3), ("kill engine", 3), ("kill api", 1), ("stop engine", 3), ("cut", 3), ("full", 2))
+# A leader that stands still and comes back is what tells most: it may not know yet that others lead.
+KINDS = (("kill", 3), ("kill engine", 3), ("kill api", 1), ("stop engine", 6), ("cut", 3), ("full", 2))
 
 
 def leader():
@@ -218,15 +219,15 @@ def plan(seed, seconds, kinds):
             kind = chance.choices([k for k, _ in odds], [w for _, w in odds])[0]
             machine = chance.choice(free)
             lasts = {"kill": (0.5, 5), "kill engine": (0, 0), "kill api": (0, 0),
-                     "stop engine": (0.2, 4), "cut": (0.5, 6), "full": (2, 6)}[kind]
+                     "stop engine": (0.3, 2.5), "cut": (0.5, 6), "full": (2, 6)}[kind]
             lasting = min(chance.uniform(*lasts), seconds - 2 - at)
             first, *rest = kind.split()
             words = " ".join([first, machine, *rest])
             if kind == "cut":
                 words = f"cut {machine}->{chance.choice([c for c in CONTROLLERS if c != machine])}"
             faults.append((at, lasting, words, chance.random() < 0.5))
-            busy.append((at + lasting + 1.0, machine))
-        at += chance.expovariate(1 / 2.5)
+            busy.append((at + lasting + 0.7, machine))
+        at += chance.expovariate(1 / 1.5)
     return faults
 
 
@@ -399,7 +400,7 @@ def main():
     parser.add_argument("--out", required=True)
     parser.add_argument("--histories", type=int, default=1)
     parser.add_argument("--seconds", type=int, default=60)
-    parser.add_argument("--clients", type=int, default=5)
+    parser.add_argument("--clients", type=int, default=8)
     parser.add_argument("--pace", type=int, default=40)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--kinds", type=lambda text: text.split(","), default="kill,stop,cut,full")
