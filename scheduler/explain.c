@@ -9,7 +9,7 @@ const char *explain_why_name(enum explain_why why)
     static const char *const names[] = {
         [EXPLAIN_NO_NODE] = "no-node",       [EXPLAIN_ONLY] = "only-one",
         [EXPLAIN_SPREAD] = "rack-spread",    [EXPLAIN_BEST_FIT] = "best-fit",
-        [EXPLAIN_FIRST] = "first-of-equals",
+        [EXPLAIN_FIRST] = "first-of-equals", [EXPLAIN_POLICY] = "placement-policy",
     };
     _Static_assert(COUNT_OF(names) == EXPLAIN_WHY_END, "every reason has its word");
     CHECK(why >= EXPLAIN_NO_NODE && why < EXPLAIN_WHY_END);
@@ -68,6 +68,27 @@ void explain_place(
     CHECK(found == (explanation.passed > 0));         /* INV-SCH-2 */
     CHECK(!found || slot == explanation.winner.slot); /* INV-SCH-2 */
     *explanation_out = explanation;
+}
+
+bool explain_policy(
+    const struct scheduler_view *view,
+    const struct place_request *request,
+    place_policy *policy,
+    struct explanation *explanation_out,
+    uint32_t *slot_out)
+{
+    explain_place(view, request, explanation_out);
+    if (policy == NULL) {
+        *slot_out = explanation_out->winner.slot;
+        return explanation_out->passed > 0;
+    }
+    uint32_t slot = 0;
+    bool chosen = policy(view, request, &slot) && view_has(view, slot);
+    if (chosen) {
+        explanation_out->why = EXPLAIN_POLICY;
+        *slot_out = slot;
+    }
+    return chosen;
 }
 
 /* ---- Could this rack be lost? ---- */

@@ -11,6 +11,7 @@ enum explain_why {
     EXPLAIN_SPREAD = 3,   /* Its rack has fewer of the same group than the next best's. */
     EXPLAIN_BEST_FIT = 4, /* It leaves less unused than the next best. */
     EXPLAIN_FIRST = 5,    /* Equal to the next best; the lower slot wins. */
+    EXPLAIN_POLICY = 6,   /* Another policy than place() chose it. */
     EXPLAIN_WHY_END
 };
 
@@ -27,6 +28,15 @@ void explain_place(
     const struct scheduler_view *view,
     const struct place_request *request,
     struct explanation *explanation_out);
+
+/* The same, and the choice of `policy` (NULL: place) into `slot_out`. False: it chose none. Why is
+ * then EXPLAIN_POLICY; winner and runner-up stay what place() would have said. */
+bool explain_policy(
+    const struct scheduler_view *view,
+    const struct place_request *request,
+    place_policy *policy,
+    struct explanation *explanation_out,
+    uint32_t *slot_out);
 
 /* "only-one", "rack-spread" …: stable words. */
 const char *explain_why_name(enum explain_why why);

@@ -10,4 +10,10 @@
 bool place(
     const struct scheduler_view *view, const struct place_request *request, uint32_t *slot_out);
 
+/* Another way to choose, with place()'s contract. A pointer, because an experiment's own policy is
+ * not known here. What it names is believed no more than any plan is: apply asks filter_node of it.
+ * As pure as place(). */
+typedef bool place_policy(
+    const struct scheduler_view *view, const struct place_request *request, uint32_t *slot_out);
+
 #endif

@@ -141,7 +141,7 @@ static bool networks_resolve(
     return true;
 }
 
-/* The leader's choice of a node is held to every hard constraint again. */
+/* The leader's choice of a node is held to every hard constraint again. INV-SCH-3 */
 static bool node_holds(
     const struct apply *apply,
     struct outcome *outcome,

@@ -51,7 +51,7 @@ struct engine *engine_init(const struct engine_conf *conf, void *memory)
     state_init(
         &engine->state, conf->cell, &conf->capacity, cut(&at, state_memory(&conf->capacity)));
     uint32_t slots = engine->state.tables[TABLE_NODE].capacity;
-    nodes_init(&engine->nodes, slots, cut(&at, nodes_memory(slots)));
+    nodes_init(&engine->nodes, slots, conf->placement, cut(&at, nodes_memory(slots)));
     engine->ask_bytes =
         (uint8_t(*)[ENGINE_ASK_BYTES])cut(&at, (size_t)ENGINE_ASKS * ENGINE_ASK_BYTES);
     engine->words = (struct word *)(void *)cut(&at, sizeof(struct word) * ENGINE_WORDS);
@@ -85,9 +85,8 @@ bool engine_more(const struct engine *engine)
 
 bool engine_turn_due(const struct engine *engine)
 {
-    return engine->role == ENGINE_LEADING &&
-           (engine->words_count > 0 || engine->queue_first != 0 || engine->round_wanted ||
-            engine->round_open);
+    return engine->role == ENGINE_LEADING && (engine->words_count > 0 || engine->queue_first != 0 ||
+                                              engine->round_wanted || engine->round_open);
 }
 
 bool engine_diverged(const struct engine *engine)

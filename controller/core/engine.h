@@ -97,7 +97,8 @@ struct engine_conf {
     /* Asks are numbered from here: above every number that an earlier engine of this machine gave,
      * so that what was answered to it finds nobody. INV-SEC-35 */
     uint64_t asks_from;
-    uint32_t feature_level; /* That this program speaks for; 0: all that it understands. */
+    place_policy *placement; /* Of experiments; NULL: the scheduler's own, place(). */
+    uint32_t feature_level;  /* That this program speaks for; 0: all that it understands. */
 };
 
 struct engine;

@@ -20,7 +20,7 @@ size_t nodes_memory(uint32_t capacity)
            aligned(sizeof(uint32_t) * VIEW_RACKS_MAX) + 64;
 }
 
-void nodes_init(struct nodes *nodes, uint32_t capacity, void *memory)
+void nodes_init(struct nodes *nodes, uint32_t capacity, place_policy *placement, void *memory)
 {
     uint8_t *at = memory;
     memset(nodes, 0, sizeof(*nodes));
@@ -35,6 +35,7 @@ void nodes_init(struct nodes *nodes, uint32_t capacity, void *memory)
     at += aligned(sizeof(uint64_t) * view_set_words(capacity));
     nodes->group = (uint32_t *)(void *)at;
     nodes->racks_count = 1;
+    nodes->policy = placement;
 }
 
 static uint32_t slot_of(const struct state *state, const struct node_row *row)
@@ -176,15 +177,17 @@ uint64_t nodes_choose(
         request.group_in_rack = nodes->group;
         request.group_racks = nodes->racks_count;
     }
-    explain_place(&nodes->view, &request, why_out);
-    return why_out->passed == 0 ? 0 : id_at(state, why_out->winner.slot);
+    uint32_t slot = 0;
+    bool chosen = explain_policy(&nodes->view, &request, nodes->policy, why_out, &slot);
+    return chosen ? id_at(state, slot) : 0;
 }
 
 struct choice nodes_choice(const struct state *state, const struct explanation *why)
 {
-    CHECK(why->passed > 0);
+    bool by_policy = why->why == EXPLAIN_POLICY; /* It does not say who came next. */
+    CHECK(why->passed > 0 || by_policy);
     struct choice choice = { .why = why->why, .nodes = why->nodes, .passed = why->passed };
-    choice.runner_up.value = why->passed == 1 ? 0 : id_at(state, why->runner_up.slot);
+    choice.runner_up.value = by_policy || why->passed == 1 ? 0 : id_at(state, why->runner_up.slot);
     return choice;
 }
 

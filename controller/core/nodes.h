@@ -18,13 +18,14 @@ struct nodes {
     struct flight *flights;    /* Per slot. */
     char (*racks)[LIMIT_NAME]; /* Names by index; index 0 is the nameless rack. */
     uint32_t racks_count;
-    uint64_t *image_set; /* Scratch: nodes that have an image. */
-    uint32_t *group;     /* Scratch: members of a spread group per rack. */
-    bool ready;          /* The cell row has given the policy. */
+    uint64_t *image_set;  /* Scratch: nodes that have an image. */
+    uint32_t *group;      /* Scratch: members of a spread group per rack. */
+    place_policy *policy; /* NULL: the scheduler's own. */
+    bool ready;           /* The cell row has given its numbers. */
 };
 
 size_t nodes_memory(uint32_t capacity);
-void nodes_init(struct nodes *nodes, uint32_t capacity, void *memory);
+void nodes_init(struct nodes *nodes, uint32_t capacity, place_policy *policy, void *memory);
 /* Reads every node row anew: after a restore, on becoming leader, and when rows changed. */
 void nodes_sync(struct nodes *nodes, const struct state *state);
 void nodes_sync_one(struct nodes *nodes, const struct state *state, const struct node_row *row);

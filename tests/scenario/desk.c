@@ -65,7 +65,8 @@ struct desk_engine desk_engine_new(const struct desk *desk)
                                 .requests_per_second = desk->conf.requests_per_second,
                                 .tenant_requests_per_second = desk->conf.tenant_requests_per_second,
                                 .ca = slice_text("the authority"),
-                                .asks_from = desk->conf.asks_from };
+                                .asks_from = desk->conf.asks_from,
+                                .placement = desk->conf.placement };
     size_t size = engine_memory(&conf);
     struct desk_engine made = { .memory = calloc(1, size + 64) };
     CHECK(made.memory != NULL);

@@ -30,9 +30,10 @@ struct desk_conf {
     uint32_t members;             /* Voters: 1, or DESK_MEMBERS with two that the test plays. */
     uint32_t requests_per_second; /* Of one principal; 0: no limit. */
     uint32_t tenant_requests_per_second;
-    uint64_t asks_from; /* As engine_conf's. */
-    bool alone;         /* No second engine. */
-    bool blank;         /* Do not lead yet: no genesis. */
+    uint64_t asks_from;      /* As engine_conf's. */
+    place_policy *placement; /* As engine_conf's. */
+    bool alone;              /* No second engine. */
+    bool blank;              /* Do not lead yet: no genesis. */
 };
 
 struct desk_leaf {
