@@ -11,6 +11,7 @@
 #include "controller/api_routes.h"
 #include "controller/journal_record.h"
 #include "host/conf.h"
+#include "host/x509.h"
 
 #include <cyaml/cyaml.h>
 #include <frame.pb-c.h>
@@ -177,5 +178,16 @@ SPOILED(
         memmove(slots_out->text[0], slots_out->text[0] + 1, API_SLOT_SIZE - 1);
     }
     return route;
+}
+#endif
+
+#if defined(SPOIL_PAPERS) /* Epochs are read one too high. */
+SPOILED(bool, x509_uri_read, const char *uri, struct x509_identity *identity_out)
+{
+    bool read = __real_x509_uri_read(uri, identity_out);
+    if (read) {
+        identity_out->epoch++;
+    }
+    return read;
 }
 #endif
