@@ -69,6 +69,7 @@ for number in $wanted; do
     child=
     spent=$(($(date +%s) - began))
     what=$(sed -n '2s/^# //p' "$file")
+    sed -n 's/^shown: //p' "$log" # What the line wants to be seen besides its verdict.
     if [ $status = 0 ]; then
         passed=$((passed + 1))
         printf '%s passed: %s (%d s)\n' "${number#0}" "$what" $spent

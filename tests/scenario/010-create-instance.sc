@@ -1,5 +1,5 @@
 # An instance is asked for, placed, started by its node and seen to run; each step is recorded once.
-# INV-LED-1 INV-VM-1
+# INV-LED-1 INV-VM-1; and always: INV-LED-2 INV-REF-1 INV-AUD-1
 given   node n1 ; node n2
 given   tenant a quota instances=3 vcpus=8 memory=4GiB networks=1 ; network a/net 10.1.0.0/24
 when    a creates instance a/web vcpus=2 memory=128MiB network=net -> accepted

@@ -1,4 +1,4 @@
-# What was deleted stays charged until its node says that nothing is left of it. INV-LED-6
+# What was deleted stays charged until its node says that nothing is left of it. INV-LED-6 INV-SCH-1
 given   node n1
 given   tenant a quota instances=1 ; network a/net 10.1.0.0/29 ; instance a/web network=net
 when    n1 is cut off

@@ -4,6 +4,7 @@
  * Each mutant leaves out one guard that an invariant names; a story must then be found untrue. */
 #include "tests/scenario/mutant.h"
 
+#include "audit/leaf.h"
 #include "base/check.h"
 #include "controller/core/instance.h"
 #include "isolation/network.h"
@@ -20,6 +21,8 @@ enum mutant {
     MUTANT_LEAF,    /* Each write leaves two leaves. INV-AUD-1 */
     MUTANT_DRIFT,   /* A number that is not made of the entry. INV-REF-1 */
     MUTANT_ADDRESS, /* Addresses are not looked up before they are given. INV-NET-3 */
+    MUTANT_CHAIN,   /* Leaves do not go on from the one before. INV-AUD-4 */
+    MUTANT_FOLD,    /* Of refusals of one kind one is counted. INV-AUD-5 */
     MUTANT_DEAD,    /* An unheard node's instances are taken for dead. INV-VM-1 */
     MUTANTS
 };
@@ -28,7 +31,7 @@ static const char *const names[] = {
     [MUTANT_NONE] = "none",       [MUTANT_QUOTA] = "quota",   [MUTANT_FLOOR] = "floor",
     [MUTANT_FOREIGN] = "foreign", [MUTANT_MEMORY] = "memory", [MUTANT_EARLY] = "early",
     [MUTANT_LEAF] = "leaf",       [MUTANT_DRIFT] = "drift",   [MUTANT_ADDRESS] = "address",
-    [MUTANT_DEAD] = "dead",
+    [MUTANT_DEAD] = "dead",       [MUTANT_CHAIN] = "chain",   [MUTANT_FOLD] = "fold",
 };
 _Static_assert(COUNT_OF(names) == MUTANTS, "every mutant has its name");
 
@@ -159,6 +162,24 @@ WRAP(
         apply_leaf(apply, tenant, "twice", kind, resource, REJECT_NONE, "");
     }
     return __real_apply_operation(apply, outcome, tenant, kind, resource, name, done);
+}
+
+WRAP(
+    void,
+    audit_record,
+    struct audit_frontier *frontier,
+    struct audit_chain *chain,
+    Wire__Leaf *leaf,
+    struct audit_leaf *leaf_out)
+{
+    struct audit_chain begun = *chain;
+    Wire__Fold once = WIRE__FOLD__INIT;
+    if (chosen == MUTANT_FOLD && leaf->fold != NULL) {
+        once = *leaf->fold;
+        once.count = 1;
+        leaf->fold = &once;
+    }
+    __real_audit_record(frontier, chosen == MUTANT_CHAIN ? &begun : chain, leaf, leaf_out);
 }
 
 WRAP(uint32_t, network_vni, uint64_t network, uint32_t attempt)

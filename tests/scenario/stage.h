@@ -151,6 +151,7 @@ struct seen_leaf {
     char operation[STAGE_NAME];
     bool person; /* A person did it. */
     bool refused;
+    uint64_t times; /* Refusals of one kind may be one leaf. */
 };
 
 enum seen_count { SEEN_EVENTS = 1, SEEN_ALARMS, SEEN_INSTANCES, SEEN_NETWORKS };
@@ -227,6 +228,8 @@ uint64_t stage_feature_level(struct stage *stage);
 
 /* Leaves since the first deed, in order; they only become more. */
 uint32_t stage_leaves(struct stage *stage, const struct seen_leaf **leaves_out);
+/* What a tenant is given of the audit log proves itself complete; false: it does not, and why. */
+bool stage_audit(struct stage *stage, const char *tenant, char why[static STAGE_TEXT]);
 /* Accounts that are not what is there. False: nobody can say now. */
 bool stage_ledger(struct stage *stage, uint64_t *mismatches_out);
 /* False: two that applied the same entries differ, and which. */

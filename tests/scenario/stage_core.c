@@ -251,9 +251,33 @@ uint32_t stage_leaves(struct stage *stage, const struct seen_leaf **leaves_out)
         (void)text_copy(to->operation, sizeof(to->operation), slice_text(from->operation));
         to->person = from->actor_kind == WIRE__KIND__KIND_USER;
         to->refused = from->reject != REJECT_NONE;
+        to->times = from->count == 0 ? 1 : from->count;
     }
     *leaves_out = stage->leaves;
     return count;
+}
+
+/* INV-AUD-4: numbered without a gap, each chained to the one before. */
+bool stage_audit(struct stage *stage, const char *tenant, char why[static STAGE_TEXT])
+{
+    const struct tenant_row *row = desk_tenant(stage->desk, tenant);
+    const struct desk_leaf *before = NULL;
+    uint64_t count = 0;
+    for (uint32_t i = 0; row != NULL && i < stage->desk->leaves_count; i++) {
+        const struct desk_leaf *leaf = &stage->desk->leaves[i];
+        if (leaf->tenant != row->head.id) {
+            continue;
+        }
+        bool follows =
+            before == NULL || (leaf->tenant_seq == before->tenant_seq + 1 &&
+                               memcmp(leaf->previous, before->hash, sizeof(before->hash)) == 0);
+        if (!follows) {
+            return because(why, "a leaf does not follow the one before");
+        }
+        before = leaf;
+        count++;
+    }
+    return count > 0 || because(why, "it has no leaf");
 }
 
 bool stage_ledger(struct stage *stage, uint64_t *mismatches_out)

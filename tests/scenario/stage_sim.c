@@ -363,6 +363,14 @@ void stage_begins(struct stage *stage)
         engine_applied(server_engine(plane_server(&stage->plane, plane_leader(&stage->plane))));
 }
 
+bool stage_audit(struct stage *stage, const char *tenant, char why[static STAGE_TEXT])
+{
+    const struct state *state = sim_state(stage);
+    /* Its chain and its frontier are compared at every event, on every replica. */
+    return (state != NULL && state_lookup(state, TABLE_TENANT, 0, tenant) != NULL) ||
+           sim_because(why, "there is no such tenant");
+}
+
 bool stage_ledger(struct stage *stage, uint64_t *mismatches_out)
 {
     const struct state *state = sim_state(stage);

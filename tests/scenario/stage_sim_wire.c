@@ -189,6 +189,7 @@ static void leaves_kept(struct stage *stage, struct sim_ask *ask, const Wire__An
         (void)text_copy(to->operation, sizeof(to->operation), slice_text(leaf->operation));
         to->person = leaf->actor_kind == WIRE__KIND__KIND_USER;
         to->refused = leaf->reject != REJECT_NONE;
+        to->times = leaf->fold == NULL ? 1 : leaf->fold->count;
     }
 }
 

@@ -189,7 +189,7 @@ static bool then_count(struct story *story, struct words *words, const char *wha
         uint32_t all = stage_leaves(story->stage, &leaves);
         for (uint32_t i = 0; i < all; i++) {
             bool counts = leaves[i].refused == refused && strcmp(leaves[i].operation, name) == 0;
-            count += counts ? 1 : 0;
+            count += counts ? leaves[i].times : 0;
         }
         return number_is(story, words, name, count);
     }
@@ -226,6 +226,16 @@ static bool then_account(struct story *story, struct words *words, bool project)
     return account_is(story, words, project ? name : tenant, &seen);
 }
 
+static bool then_audit(struct story *story, struct words *words)
+{
+    char why[STAGE_TEXT] = "";
+    const char *tenant = word_next(words);
+    if (!words_are(words, "is", "complete", NULL)) {
+        return story_wrong(story, "an audit log is complete, or is not asked about");
+    }
+    return stage_audit(story->stage, tenant, why) || story_untrue(story, "%s", why);
+}
+
 bool story_then(struct story *story, struct words *words)
 {
     static const char *const counts[] = { "leaves", "refusals",  "events",
@@ -244,6 +254,9 @@ bool story_then(struct story *story, struct words *words)
     }
     if (word_is(words, "operation")) {
         return then_operation(story, words);
+    }
+    if (words_are(words, "audit", "log", "of")) {
+        return then_audit(story, words);
     }
     if (words_are(words, "answer", "is", NULL)) {
         return story_answered(story, words);

@@ -28,32 +28,39 @@ verdict() { # program, story
 told=0
 excluded=0
 alike() { # story: the verdicts of those that tell it are one, and it is true
+    begun=$(date +%s)
+    row=
+    reasons=
+    : >"$work/verdicts"
     for program in scenario scenario-sim scenario-lab; do
         case $program in
         scenario) runner=core ;;
         *) runner=${program#scenario-} ;;
         esac
-        begun=$(date +%s)
         said=$(verdict $program "$1")
-        printf '%-34s %-4s %s (%d s)\n' "$1" $runner "$said" $(($(date +%s) - begun))
         case $said in
-        not:*) excluded=$((excluded + 1)) ;;
+        not:*)
+            excluded=$((excluded + 1))
+            reasons="$reasons; not on $runner: ${said#not: }"
+            said=-
+            ;;
         *)
             told=$((told + 1))
             printf '%s\n' "$said" >>"$work/verdicts"
             ;;
         esac
+        row="$row$(printf '%s %-7s' $runner "$said")"
     done
+    printf 'shown: %-34s %s %3d s%s\n' "$1" "$row" $(($(date +%s) - begun)) "$reasons"
     [ "$(sort -u "$work/verdicts")" = true ]
 }
 failed=
 for story in "$stories"/[0-9]*.sc; do
     story=$(basename "$story" .sc)
-    : >"$work/verdicts"
     alike "$story" || failed="$failed $story"
 done
-printf '%d times told, %d times not, with a reason\n' $told $excluded
-[ -z "$failed" ] || printf 'of several verdicts, or not true:%s\n' "$failed"
+printf 'shown: %d times told, %d times not, with a reason\n' $told $excluded
+[ -z "$failed" ] || printf 'shown: of several verdicts, or not true:%s\n' "$failed"
 must 'each story is true wherever it is told' test -z "$failed"
 
 # Caps are not looked at: the same fault in each of the three.
@@ -75,4 +82,5 @@ done
 must 'they run a build without the guard' within 60 controllers_agree
 unguarded=$(verdict scenario-lab $off)
 must "real machines without the guard: $off is untrue" test "$unguarded" = untrue
+echo "shown: $off without its guard: core untrue, sim untrue, lab untrue"
 deploy/lab/down.sh # What the unguarded ones have agreed upon is nobody's cell.

@@ -3,6 +3,7 @@
 # Decides nothing about stories. Processes are ended by their id, in this lab's own namespaces.
 #   images           the images story-1, story-2, story-3: on n1; on n1 and n2; on all three
 #   enroll PERSON    papers for a user that exists
+#   audit TENANT     its own export, verified where there is no network
 #   cut, heard NODE  nobody hears the node any more; it is heard again
 #   dark, light NODE it loses power, with its guests; it boots
 #   programs NODE    its agent and its host die
@@ -62,6 +63,11 @@ images)
     an_image story-3 n1 n2 n3
     ;;
 enroll) "$udatsu" user token "$subject" | "$udatsu" user enroll --out "$state/desk/$subject" ;;
+audit)
+    as "$subject" audit export "$state/desk/$subject/audit" >/dev/null
+    env -i unshare --net "$state/bin/udatsu-verify" "$state/desk/$subject/audit" \
+        --key "$state/desk/log.pub"
+    ;;
 cut) on "$subject" ip link set mg0 down ;;
 heard) on "$subject" ip link set mg0 up ;;
 dark) dark "$subject" ;;
