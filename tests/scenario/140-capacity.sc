@@ -1,5 +1,5 @@
 # A node's room less the reserve is never sold twice, whatever is in flight; a stopped instance
-# takes none.
+# takes none. INV-SCH-3
 given   cell reserve=50%
 given   nodes are played by hand
 given   node n1 rack=r1 vcpus=8 memory=8GiB
