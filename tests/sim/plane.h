@@ -39,10 +39,11 @@ enum {
     PLANE_CLIENTS = 256,       /* At most, with the operator, who is client 0. */
     PLANE_SEQUENCES = 1 << 22, /* Ids that one seed can give. */
     PLANE_INDEXES = 1 << 22,
-    PLANE_EVENTS = 1 << 20, /* Waiting at once. */
-    PLANE_INBOX = 128,      /* Letters waiting at one machine, and PLANE_INBOX_PEER more for */
-    PLANE_INBOX_PEER = 8,   /* each other machine: channels are not wider. */
-    PLANE_DOMAINS = 128,    /* Of one fake hypervisor. */
+    PLANE_EVENTS = 1 << 20,   /* Waiting at once. */
+    PLANE_INBOX = 128,        /* Letters waiting at one machine, and PLANE_INBOX_PEER more for */
+    PLANE_INBOX_PEER = 8,     /* each other machine: channels are not wider. */
+    PLANE_DOMAINS = 128,      /* Of one fake hypervisor. */
+    PLANE_INJECTED = 1 << 16, /* Commands and strikes of one seed that are remembered. */
     PLANE_CELL = 7,
     PLANE_KEY = 24,
     PLANE_NAME = 24,
@@ -301,8 +302,25 @@ struct plane_tally {
     uint64_t seconds_least;
     uint64_t struck; /* Faults that were struck by themselves, as against odds of calls. */
     uint64_t hash;
+    struct plane_conf conf; /* As the seed that ran last drew it. */
     bool failed;
+    uint64_t failed_ms;
+    uint64_t seed_events; /* Of the seed that ran last. */
+    uint32_t injected_count;
+    uint32_t injected[PLANE_INJECTED]; /* What was injected into it, in order: plane_inject.c. */
     char what[256];
+};
+
+/* What is injected: a command of a client, a strike, a change of weather. Each draws from a stream
+ * of its own, so that leaving one out changes no other. */
+enum plane_inject { PLANE_INJECT_COMMAND = 1, PLANE_INJECT_STRIKE, PLANE_INJECT_WEATHER };
+
+/* The least of a seed that still fails. */
+struct plane_kept {
+    bool off[PLANE_FAULTS]; /* Faults of calls and frames that do not happen. */
+    bool only;              /* Of what is injected only `ids` happen, ascending. */
+    uint32_t count;
+    uint32_t ids[PLANE_INJECTED];
 };
 
 struct plane {
@@ -314,8 +332,10 @@ struct plane {
     uint64_t now_ms;
     uint64_t until; /* Stop at this event; 0: never. */
     bool verbose;
-    const char *lie; /* NULL: none. */
-    bool trouble;    /* Faults may strike. */
+    const char *lie;               /* NULL: none. */
+    const struct plane_kept *kept; /* NULL: everything happens. */
+    struct prng prng_aside;        /* While something is injected. */
+    bool trouble;                  /* Faults may strike. */
     bool done;
     uint32_t machines_count;
     struct plane_weather weather;
@@ -327,6 +347,8 @@ struct plane {
     uint32_t queue_count;
     uint32_t queue_capacity;
     uint64_t event_order;
+    uint32_t strikes;       /* So far, */
+    uint32_t weathers;      /* and changes of weather. */
     uint64_t shelter_ms;    /* Until then nothing strikes controllers: one returns, set back. */
     uint64_t struck_before; /* Of the tally, when trouble began. */
     struct plane_tally *tally;
@@ -622,6 +644,14 @@ static inline uint32_t plane_tenant_of(const struct plane *plane, uint32_t clien
 void plane_fault(struct plane *plane);
 void plane_heal(struct plane *plane);
 void plane_mend(struct plane *plane, const struct plane_event *event);
+
+/* ---- plane_inject.c ---- */
+/* `who`: the client, else 0; `number`: counts per kind and client. True: it happens. Until
+ * plane_inject_end all draws are its own. */
+bool plane_inject_begin(struct plane *plane, enum plane_inject kind, uint32_t who, uint32_t number);
+void plane_inject_end(struct plane *plane);
+/* "command 3 of client 5" …; lives until the next call. */
+const char *plane_inject_name(uint32_t id);
 
 /* ---- plane_swarm.c ---- */
 void plane_swarm_draw(struct plane *plane);

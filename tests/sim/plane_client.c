@@ -23,10 +23,11 @@ struct attempt {
 
 struct client {
     bool busy;
-    bool calls;       /* A CLIENT event is on its way. */
-    uint32_t request; /* 0: none. */
-    uint32_t waiting; /* Attempts that may still be answered. */
-    uint64_t ask_ms;  /* Not before. */
+    bool calls;        /* A CLIENT event is on its way. */
+    uint32_t commands; /* Chosen so far. */
+    uint32_t request;  /* 0: none. */
+    uint32_t waiting;  /* Attempts that may still be answered. */
+    uint64_t ask_ms;   /* Not before. */
 };
 
 static struct client clients[PLANE_CLIENTS];
@@ -333,6 +334,16 @@ static void ask_somebody(struct plane *plane, uint32_t number)
     }
 }
 
+static void choose(struct plane *plane, uint32_t number)
+{
+    struct client *client = &clients[number];
+    bool happens = plane_inject_begin(plane, PLANE_INJECT_COMMAND, number, ++client->commands);
+    client->request = happens ? plane_request_choose(plane, number) : 0;
+    client->waiting = 0;
+    client->ask_ms = plane->now_ms + (happens ? 0 : plane_below(plane, plane->conf.think_ms));
+    plane_inject_end(plane);
+}
+
 void plane_client_event(struct plane *plane, const struct plane_event *event)
 {
     uint32_t number = (uint32_t)event->a;
@@ -353,10 +364,9 @@ void plane_client_event(struct plane *plane, const struct plane_event *event)
         return;
     }
     if (client->request == 0 && client->busy) {
-        client->request = plane_request_choose(plane, number);
-        client->waiting = 0;
+        choose(plane, number);
         if (client->request == 0 && !plane->done) { /* Nothing sensible to ask for now. */
-            client->ask_ms = plane->now_ms + 100;
+            client->ask_ms = client->ask_ms > plane->now_ms ? client->ask_ms : plane->now_ms + 100;
             call(plane, number, client->ask_ms);
         }
     }

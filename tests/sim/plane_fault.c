@@ -232,15 +232,8 @@ static void strike_at(struct plane *plane, enum plane_strike strike)
     }
 }
 
-void plane_fault(struct plane *plane)
+static void strike(struct plane *plane)
 {
-    if (!plane->trouble) {
-        return;
-    }
-    if (plane->now_ms < plane->shelter_ms) {
-        plane_after(plane, 1000, PLANE_FAULT, 0);
-        return;
-    }
     enum plane_strike strike = plane_swarm_strike(plane);
     plane->tally->struck++;
     switch ((int)strike) {
@@ -254,7 +247,24 @@ void plane_fault(struct plane *plane)
         break;
     default: strike_at(plane, strike); break;
     }
-    plane_after(plane, 50 + plane_below(plane, plane->swarm.rest_ms), PLANE_FAULT, 0);
+}
+
+void plane_fault(struct plane *plane)
+{
+    if (!plane->trouble) {
+        return;
+    }
+    if (plane->now_ms < plane->shelter_ms) {
+        plane_after(plane, 1000, PLANE_FAULT, 0);
+        return;
+    }
+    bool happens = plane_inject_begin(plane, PLANE_INJECT_STRIKE, 0, ++plane->strikes);
+    uint64_t rest_ms = 50 + plane_below(plane, plane->swarm.rest_ms);
+    if (happens) {
+        strike(plane);
+    }
+    plane_inject_end(plane);
+    plane_after(plane, rest_ms, PLANE_FAULT, 0);
 }
 
 void plane_heal(struct plane *plane)

@@ -172,7 +172,7 @@ static bool again(uint32_t reject)
 }
 
 /* What a sound request of ours may be refused with. */
-static bool fair(const struct plane *plane, const struct plane_request *request, uint32_t reject)
+static bool fair(const struct plane_request *request, uint32_t reject)
 {
     const struct plane_request *object = &plane_requests[request->object];
     switch (reject) {
@@ -184,7 +184,6 @@ static bool fair(const struct plane *plane, const struct plane_request *request,
     case REJECT_STATE:
         return request->act == PLANE_ACT_REMOVE ||
                (request->object != 0 && request->act != PLANE_ACT_CREATE);
-    case REJECT_IDEMPOTENCY_FULL: return plane->swarm.keys > 0;
     case REJECT_IN_USE: return request->act == PLANE_ACT_NETWORK_DELETE;
     case REJECT_NOT_FOUND:
         return request->act == PLANE_ACT_REMOVE || object->ending ||
@@ -232,8 +231,9 @@ static void resource_parse(
 static void refused(struct plane *plane, struct plane_request *request, const Wire__Answer *answer)
 {
     request->reject = answer->reject;
-    bool as_told = request->act == PLANE_ACT_ODD ? plane_odd_fair(request, answer->reject)
-                                                 : fair(plane, request, answer->reject);
+    bool full = answer->reject == REJECT_IDEMPOTENCY_FULL && plane->swarm.keys > 0;
+    bool as_told = full || (request->act == PLANE_ACT_ODD ? plane_odd_fair(request, answer->reject)
+                                                          : fair(request, answer->reject));
     if (!as_told) {
         plane_fail(
             plane,

@@ -58,6 +58,7 @@ void plane_fail(struct plane *plane, const char *format, ...)
     (void)vsnprintf(plane->tally->what, sizeof(plane->tally->what), format, arguments);
     va_end(arguments);
     plane->tally->failed = true;
+    plane->tally->failed_ms = plane->now_ms;
     plane_trace(plane, "VIOLATION %s", plane->tally->what);
     (void)fflush(stdout);
     _exit(10);

@@ -43,17 +43,19 @@ void plane_swarm_draw(struct plane *plane)
     struct plane_swarm *swarm = &plane->swarm;
     draw_cell(plane);
     for (uint32_t i = 0; i < PLANE_FAULTS; i++) {
-        swarm->on[i] = plane_odds(plane, 7500);
+        bool on = plane_odds(plane, 7500);
+        swarm->on[i] = on && (plane->kept == NULL || !plane->kept->off[i]);
     }
     for (uint32_t i = 1; i < STRIKES_END; i++) {
         CHECK(weights[i] > 0);
         uint32_t drawn = plane_odds(plane, 6500) ? 1 + (uint32_t)plane_below(plane, 4) : 0;
         swarm->weights[i] = weights[i] * drawn;
     }
+    plane->tally->conf = plane->conf;
     swarm->weights[STRIKE_PROCESS] += 1; /* Never nothing at all. */
     swarm->rest_ms = rests[plane_below(plane, COUNT_OF(rests))];
     swarm->rate = plane_odds(plane, 500) ? 2 : 0;
-    swarm->keys = plane_odds(plane, 500) ? 150 : 0;
+    swarm->keys = plane_odds(plane, 800) ? 100 : 0;
     swarm->old_builds = plane_odds(plane, 3000);
     swarm->core_only = plane_odds(plane, 3000);
 }

@@ -85,17 +85,9 @@ static uint32_t somebody(struct plane *plane)
                                                     : PLANE_CONTROLLERS + (uint32_t)chosen % nodes;
 }
 
-void plane_weather(struct plane *plane)
+static void change(struct plane *plane)
 {
     static const uint64_t delays[] = { 1000, 2000, 4000, 20000, 90000 };
-    plane_weather_fair(plane);
-    if (!plane->trouble) {
-        return;
-    }
-    if (plane->now_ms < plane->shelter_ms) {
-        plane_after(plane, 1000, PLANE_WEATHER, 0);
-        return;
-    }
     plane->weather.delay_max_us = delays[plane_below(plane, COUNT_OF(delays))];
     plane->weather.drop = plane_odds(plane, 3000) ? plane_below(plane, 200) : 0;
     plane->weather.straggler = plane_odds(plane, 3000) ? plane_below(plane, 200) : 0;
@@ -113,5 +105,23 @@ void plane_weather(struct plane *plane)
     default: break;
     }
     break_cuts(plane);
-    plane_after(plane, 300 + plane_below(plane, 2500), PLANE_WEATHER, 0);
+}
+
+void plane_weather(struct plane *plane)
+{
+    plane_weather_fair(plane);
+    if (!plane->trouble) {
+        return;
+    }
+    if (plane->now_ms < plane->shelter_ms) {
+        plane_after(plane, 1000, PLANE_WEATHER, 0);
+        return;
+    }
+    bool happens = plane_inject_begin(plane, PLANE_INJECT_WEATHER, 0, ++plane->weathers);
+    uint64_t lasts_ms = 300 + plane_below(plane, 2500);
+    if (happens) {
+        change(plane);
+    }
+    plane_inject_end(plane);
+    plane_after(plane, lasts_ms, PLANE_WEATHER, 0);
 }

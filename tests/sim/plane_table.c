@@ -1,0 +1,132 @@
+/* The table of a run: what struck, what was refused, what was checked. Decides which rows must
+ * never be zero; never whether a seed was good. */
+#include "base/check.h"
+#include "tests/sim/plane_seed.h"
+
+#include <stdio.h>
+
+enum { WIDTH = 26 };
+
+static const char *const fault_names[PLANE_FAULTS] = {
+    "controller killed",
+    "leader killed",
+    "power lost",
+    "torn write",
+    "death in disk call",
+    "disk call failed",
+    "all controllers down",
+    "half a sector",
+    "write astray",
+    "bit rot",
+    "sync that lied",
+    "directory set back",
+    "refused to start",
+    "disk slow",
+    "disk full",
+    "space back",
+    "store broken",
+    "flushed unasked",
+    "machine cut off",
+    "one-way cuts",
+    "network split",
+    "stream lost its tail",
+    "frame dropped",
+    "frame delayed",
+    "frame overtaken",
+    "asked twice at once",
+    "flood of reads",
+    "answer lost",
+    "wall clock jumps",
+    "clock drifts",
+    "clock stands",
+    "machine stands still",
+    "machine slow",
+    "link flaps",
+    "old build",
+    "members changed",
+    "left for dead",
+    "keys late",
+    "keys died",
+    "node crash",
+    "node wiped",
+    "agent restart",
+    "host restart",
+    "libvirt away",
+    "guest crash",
+    "guest's end untold",
+    "start failed",
+    "stop ignored",
+    "stop lied about",
+    "verb late",
+    "told twice",
+    "domain lost",
+    "snapshot fetched",
+    "snapshot damaged",
+    "mirror started over",
+    "narrow wire",
+    "inbox full",
+    "election",
+    "ask forwarded",
+};
+static const char *const checker_names[PLANE_CHECKERS] = {
+    "equal index, digest", "a majority agrees", "ledger = inventory",
+    "drawn within cap",    "acknowledged kept", "answered once",
+    "nothing invented",    "reads are fresh",   "one owner",
+    "generation forward",  "no stale start",    "leaves chained",
+    "leaves = frontier",   "bounded",           "converged",
+    "inventory as told",
+};
+
+const char *plane_fault_name(enum plane_fault fault)
+{
+    CHECK(fault < PLANE_FAULTS);
+    return fault_names[fault];
+}
+
+/* Rows that never came up. */
+static uint64_t print_rows(
+    const char *title, const char *const *names, const uint64_t *counts, uint64_t rows)
+{
+    uint64_t zero = 0;
+    printf("%s\n", title);
+    for (uint64_t i = 0; i < rows; i++) {
+        CHECK(names[i] != NULL);
+        printf("  %-*s %12llu\n", WIDTH, names[i], (unsigned long long)counts[i]);
+        zero += counts[i] == 0 ? 1 : 0;
+    }
+    return zero;
+}
+
+/* What never is an answer to a client of the simulator: conflicts are planned again, stale words
+ * and levels are the machines' own business, and the last three are said at a door, before a
+ * request. */
+static bool no_answer(enum reject reject)
+{
+    return reject == REJECT_NONE || reject == REJECT_CONFLICT || reject == REJECT_STALE ||
+           reject == REJECT_FEATURE_LEVEL || reject >= REJECT_NO_CERTIFICATE;
+}
+
+static uint64_t print_rejects(const struct plane_tally *tally)
+{
+    uint64_t zero = 0;
+    printf("rejects\n");
+    for (enum reject reject = REJECT_NONE; reject < REJECTS_END; reject++) {
+        if (!no_answer(reject)) {
+            printf(
+                "  %-*s %12llu\n",
+                WIDTH,
+                reject_name(reject),
+                (unsigned long long)tally->rejects[reject]);
+            zero += tally->rejects[reject] == 0 ? 1 : 0;
+        }
+    }
+    return zero;
+}
+
+uint64_t plane_table_print(const struct plane_tally *tally)
+{
+    uint64_t zero = print_rows("faults", fault_names, tally->faults, PLANE_FAULTS);
+    zero += print_rejects(tally);
+    zero += print_rows("checks", checker_names, tally->checks, PLANE_CHECKERS);
+    return zero;
+}
