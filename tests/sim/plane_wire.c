@@ -69,6 +69,25 @@ static ProtobufCBinaryData secret_of(const struct plane_request *request)
     return secret;
 }
 
+static void wire_tenant_new(const struct plane *plane, const struct plane_request *request)
+{
+    made.request.body_case = WIRE__REQUEST__BODY_TENANT_CREATE;
+    made.request.tenant_create = &made.body.tenant;
+    wire__tenant_create__init(&made.body.tenant);
+    wire__quantities__init(&made.cap);
+    made.cap = (Wire__Quantities)WIRE__QUANTITIES__INIT;
+    made.cap.vcpus = made.instances + made.instances / 4;
+    made.cap.memory_bytes = (made.instances * 4) << 26;
+    made.cap.instances = made.instances;
+    made.cap.networks = 3;
+    if (request->tenant == plane->conf.tenants) { /* Whose requests no node can hold. */
+        made.cap.vcpus = 1000000;
+        made.cap.memory_bytes = UINT64_C(1) << 50;
+    }
+    made.body.tenant.name = plane_tenant_name(request->tenant);
+    made.body.tenant.cap = &made.cap;
+}
+
 /* What the story asks as the first operator, and machines as strangers. */
 static void wire_story(const struct plane *plane, const struct plane_request *request)
 {
@@ -83,23 +102,7 @@ static void wire_story(const struct plane *plane, const struct plane_request *re
         made.body.image.kernel_sha256 = bytes_of(made.kernel, 32, 7);
         made.body.image.initramfs_sha256 = bytes_of(made.initramfs, 32, 8);
         return;
-    case PLANE_ACT_TENANT:
-        made.request.body_case = WIRE__REQUEST__BODY_TENANT_CREATE;
-        made.request.tenant_create = &made.body.tenant;
-        wire__tenant_create__init(&made.body.tenant);
-        wire__quantities__init(&made.cap);
-        made.cap = (Wire__Quantities)WIRE__QUANTITIES__INIT;
-        made.cap.vcpus = made.instances + made.instances / 4;
-        made.cap.memory_bytes = (made.instances * 4) << 26;
-        made.cap.instances = made.instances;
-        made.cap.networks = 3;
-        if (request->tenant == plane->conf.tenants) { /* Whose requests no node can hold. */
-            made.cap.vcpus = 1000000;
-            made.cap.memory_bytes = UINT64_C(1) << 50;
-        }
-        made.body.tenant.name = plane_tenant_name(request->tenant);
-        made.body.tenant.cap = &made.cap;
-        return;
+    case PLANE_ACT_TENANT: wire_tenant_new(plane, request); return;
     case PLANE_ACT_USER:
         made.request.body_case = WIRE__REQUEST__BODY_USER_CREATE;
         made.request.user_create = &made.body.user;
