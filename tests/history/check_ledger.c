@@ -163,6 +163,20 @@ struct bounds {
     uint64_t most[HISTORY_AMOUNTS];
 };
 
+/* The account's first; they stand together. */
+static size_t lives_of(const struct ledger *ledger, uint32_t account)
+{
+    size_t low = 0;
+    size_t high = ledger->lives_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        bool below = ledger->lives[middle].account < account;
+        low = below ? middle + 1 : low;
+        high = below ? high : middle;
+    }
+    return low;
+}
+
 static bool same_name(const struct life *a, const struct life *b)
 {
     return a->account == b->account && a->kind == b->kind && a->object == b->object;
@@ -173,10 +187,10 @@ static void bounds_of(
 {
     memset(bounds_out, 0, sizeof(*bounds_out));
     uint64_t most[HISTORY_AMOUNTS] = { 0 }; /* Of one name. */
-    for (size_t i = 0; i < ledger->lives_count; i++) {
+    for (size_t i = lives_of(ledger, event->account); i < ledger->lives_count; i++) {
         const struct life *life = &ledger->lives[i];
         if (life->account != event->account) {
-            continue;
+            return;
         }
         bool may = life->begins_ns <= event->told.at_ns && life->gone_ns >= event->invoke_ns;
         bool surely = life->there_ns < event->invoke_ns && life->doubtful_ns > event->told.at_ns;

@@ -61,10 +61,11 @@ static uint32_t leaves_take(
             continue;
         }
         uint32_t at = record->leaves_count[tenant]++;
-        const struct record_operation *next = &record->operations[tenant][at];
+        const struct record_operation *next =
+            at < record->operations_count[tenant] ? &record->operations[tenant][at] : NULL;
         uint64_t resource = (uint64_t)json_integer_value(json_object_get(leaf, "resource"));
-        bool fits = at < record->operations_count[tenant] && strcmp(operation, next->kind) == 0 &&
-                    resource == next->resource;
+        bool fits =
+            next != NULL && strcmp(operation, next->kind) == 0 && resource == next->resource;
         if (!fits) {
             (void)fprintf(
                 stderr,
@@ -73,8 +74,8 @@ static uint32_t leaves_take(
                 record->tenants[tenant],
                 operation,
                 resource,
-                at < record->operations_count[tenant] ? next->kind : "none",
-                at < record->operations_count[tenant] ? next->resource : 0);
+                next == NULL ? "none" : next->kind,
+                next == NULL ? 0 : next->resource);
         }
         elements[count++] = fits ? next->id : 1;
     }
