@@ -296,6 +296,7 @@ struct plane_tally {
     uint64_t acknowledged;
     uint64_t refused;
     uint64_t entries;
+    uint64_t instances_most; /* Of one state. */
     uint64_t queued_most;    /* Longest inbox of a machine. */
     uint64_t commands_least; /* Of a seed that was lived to its end. */
     uint64_t struck_least;
@@ -427,8 +428,8 @@ const Wire__Frame *plane_decode(struct plane *plane, struct slice bytes);
 
 /* ---- plane_story.c ---- */
 void plane_live(struct plane *plane);
-/* The cell that plane->conf says in full, complete and without trouble (stories are told in it); and
- * its memory given back. */
+/* The cell that plane->conf says in full, complete and without trouble (stories are told in it);
+ * and its memory given back. */
 void plane_begin(struct plane *plane);
 void plane_end(struct plane *plane);
 

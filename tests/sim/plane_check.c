@@ -246,6 +246,8 @@ void plane_check_machine(struct plane *plane, uint32_t machine)
     check_digest(plane, machine, index, state);
     check_acknowledged(plane, machine, index, state);
     uint32_t rows = state_count(state, TABLE_INSTANCE);
+    uint64_t *most = &plane->tally->instances_most;
+    *most = rows > *most ? rows : *most;
     if (index - seen->whole >= 1 + rows / ROWS_EACH_TIME) {
         seen->whole = index;
         check_whole(plane, machine, state);

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 
 enum { TABLE_SEEDS = 200 };
 
@@ -29,9 +30,9 @@ struct options {
     uint64_t life_s;
     uint64_t think_ms;
     uint64_t fill;
-    bool twice;
-    const char *shrink; /* Where the least of a failing seed is written. */
-    const char *replay; /* A file that was. */
+    uint64_t twice_every; /* Every so many-th seed is lived twice; 0: none. */
+    const char *shrink;   /* Where the least of a failing seed is written. */
+    const char *replay;   /* A file that was. */
     struct plane_life life;
 };
 
@@ -67,6 +68,7 @@ static uint64_t *takes_number(struct options *options, const char *word)
         { "--life", offsetof(struct options, life_s) },
         { "--think", offsetof(struct options, think_ms) },
         { "--fill", offsetof(struct options, fill) },
+        { "--twice-every", offsetof(struct options, twice_every) },
     };
     for (size_t i = 0; i < COUNT_OF(words); i++) {
         if (strcmp(words[i].word, word) == 0) {
@@ -99,7 +101,7 @@ static bool parse(int count, char **words, struct options *options)
         } else if (strcmp(words[i], "--verbose") == 0) {
             options->life.verbose = true;
         } else if (strcmp(words[i], "--twice") == 0) {
-            options->twice = true;
+            options->twice_every = 1;
         } else {
             return false;
         }
@@ -136,9 +138,10 @@ static bool run_seed(const struct options *options, uint64_t seed, struct plane_
 
 static bool run_twice(const struct options *options, uint64_t seed, struct plane_tally *tally)
 {
+    bool again = options->twice_every > 0 && seed % options->twice_every == 0;
     bool good = run_seed(options, seed, tally);
     uint64_t hash = tally->hash;
-    if (good && options->twice) {
+    if (good && again) {
         good = run_seed(options, seed, tally);
         if (tally->hash != hash) {
             printf("seed %llu: the second run went another way\n", (unsigned long long)seed);
@@ -172,7 +175,8 @@ int main(int count, char **words)
         (void)fprintf(
             stderr,
             "usage: udatsu-sim [--seeds N] [--first-seed S] [--seed S] [--fresh N]"
-            " [--until EVENT] [--twice] [--verbose] [--lie NAME]"
+            " [--until EVENT] [--twice] [--twice-every N] [--verbose]"
+            " [--lie NAME]"
             " [--controllers N] [--nodes N] [--tenants N] [--clients N] [--instances N]"
             " [--fill PERCENT] [--life SECONDS] [--think MS] [--shrink FILE] [--case FILE]\n");
         return 2;
@@ -211,11 +215,15 @@ int main(int count, char **words)
         printf("nobody noticed\n");
         return 1;
     }
+    struct rusage children;
+    int asked = getrusage(RUSAGE_CHILDREN, &children);
+    CHECK(asked == 0);
     uint64_t zero = plane_table_print(tally);
     printf(
         "%llu seeds, %llu bad, %llu events, %llu virtual s, %llu entries, %llu acknowledged, "
         "%llu refused, trace %016llx\n"
-        "each seed: at least %llu virtual s, %llu commands, %llu strikes; longest inbox %llu\n",
+        "each seed: at least %llu virtual s, %llu commands, %llu strikes; longest inbox %llu\n"
+        "most instances %llu, most memory of a seed %lld MiB, twice %llu\n",
         (unsigned long long)tally->seeds,
         (unsigned long long)bad,
         (unsigned long long)tally->events,
@@ -227,7 +235,10 @@ int main(int count, char **words)
         (unsigned long long)tally->seconds_least,
         (unsigned long long)tally->commands_least,
         (unsigned long long)tally->struck_least,
-        (unsigned long long)tally->queued_most);
+        (unsigned long long)tally->queued_most,
+        (unsigned long long)tally->instances_most,
+        (long long)children.ru_maxrss / 1024,
+        (unsigned long long)(tally->seeds - options.count));
     bool table = options.count >= TABLE_SEEDS;
     if (table && zero > 0) {
         printf("%llu rows never came up\n", (unsigned long long)zero);

@@ -24,8 +24,8 @@ static void draw_cell(struct plane *plane)
     uint64_t think_ms = thinks[plane_below(plane, COUNT_OF(thinks))];
     conf->controllers = conf->controllers > 0 ? conf->controllers : controllers;
     conf->nodes = conf->nodes > 0 ? conf->nodes : nodes;
-    conf->tenants = conf->tenants > 0 ? conf->tenants : 2;
-    conf->clients = conf->clients > 0 ? conf->clients : 8;
+    conf->tenants = conf->tenants > 0 ? conf->tenants : conf->nodes > 6 ? 4 : 2;
+    conf->clients = conf->clients > 0 ? conf->clients : 9;
     conf->instances = conf->instances > 0 ? conf->instances : 8;
     conf->life_ms = conf->life_ms > 0 ? conf->life_ms : 200000;
     conf->think_ms = conf->think_ms > 0 ? conf->think_ms : think_ms;
