@@ -83,10 +83,18 @@ void snapshot_init(
     snapshot->context = context;
 }
 
+/* As the store names its files; what is named otherwise it would not even throw away. */
+static bool name_plain(const char *name)
+{
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+    size_t size = strlen(name);
+    return size > 0 && size < SNAPSHOT_NAME && name[0] != '.' && strspn(name, allowed) == size;
+}
+
 static bool file_of(const char *directory, const char *name, char path[static STORE_PATH_MAX])
 {
-    bool plain = name[0] != '\0' && name[0] != '.' && strchr(name, '/') == NULL &&
-                 strlen(name) < SNAPSHOT_NAME;
+    bool plain = name_plain(name);
     int size = plain ? snprintf(path, STORE_PATH_MAX, "%s/%s", directory, name) : 0;
     return size > 0 && size < STORE_PATH_MAX;
 }
@@ -154,9 +162,11 @@ static bool begin(struct snapshot *snapshot, uint64_t peer, uint64_t index, stru
     snapshot->files_count = 0;
     for (size_t i = 0; i < list->n_files; i++) {
         struct snapshot_file *file = &snapshot->files[snapshot->files_count++];
-        if (!text_copy(file->name, sizeof(file->name), slice_text(list->files[i]->name))) {
+        if (!name_plain(list->files[i]->name)) {
             return false;
         }
+        bool kept = text_copy(file->name, sizeof(file->name), slice_text(list->files[i]->name));
+        CHECK(kept);
         file->size = list->files[i]->size;
     }
     snapshot->index = index;

@@ -10,6 +10,7 @@
 #include "controller/api_fields.h"
 #include "controller/api_routes.h"
 #include "controller/journal_record.h"
+#include "controller/store.h"
 #include "host/conf.h"
 #include "host/x509.h"
 
@@ -189,5 +190,13 @@ SPOILED(bool, x509_uri_read, const char *uri, struct x509_identity *identity_out
         identity_out->epoch++;
     }
     return read;
+}
+#endif
+
+#if defined(SPOIL_SNAPSHOT) /* What was fetched is taken as it came. */
+SPOILED(RESULT, store_verify, const char *directory, struct slice manifest, struct arena *arena)
+{
+    struct result verified = __real_store_verify(directory, manifest, arena);
+    return verified.code == FAILURE_CORRUPT ? OK : verified;
 }
 #endif
