@@ -47,7 +47,8 @@ struct stage *stage_open(const struct stage_conf *conf, const char **why_out)
     sim_stage = calloc(1, sizeof(*sim_stage));
     CHECK(sim_stage != NULL);
     struct plane *plane = &sim_stage->plane;
-    plane->seed = 1;
+    const char *seed = getenv("UDATSU_STORY_SEED");
+    plane->seed = seed == NULL ? 1 : strtoull(seed, NULL, 10);
     plane->verbose = getenv("UDATSU_STORY_TRACE") != NULL;
     plane->tally = tally;
     plane->conf = (struct plane_conf){ .controllers = 3,
@@ -61,7 +62,7 @@ struct stage *stage_open(const struct stage_conf *conf, const char **why_out)
 
 void stage_close(struct stage *stage)
 {
-    if (stage->over) {
+    if (stage->begun && plane_clients_idle(&stage->plane)) {
         plane_end(&stage->plane);
     }
     free(stage);

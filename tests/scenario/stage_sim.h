@@ -53,7 +53,6 @@ struct stage {
     struct plane plane;
     bool begun; /* The cell is there. */
     bool dead;
-    bool over;
     uint32_t nodes_count;
     bool dark[SIM_NODES];
     bool cut[SIM_NODES];

@@ -163,6 +163,5 @@ bool stage_end(struct stage *stage, char why[static STAGE_TEXT])
         return sim_because(why, plane_check_why());
     }
     plane_check_end(plane);
-    stage->over = true;
     return true;
 }
