@@ -16,5 +16,5 @@ when    a creates instance a/four stopped -> reject idempotency-table-full
 when    time passes 2h
 when    a creates instance a/four stopped -> accepted
 always  ledger = inventory ; each accepted write has exactly one leaf ; replicas have the same digest
-not on sim: a day of every machine's work takes too long there
+not on sim: the bound of keys is not the story's to choose there, and a day takes half a minute
 not on lab: a day does not pass, and the bound of keys is the lab's own
