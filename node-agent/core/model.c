@@ -268,8 +268,9 @@ Wire__Observed model_observed(const struct model_instance *instance)
     if (instance->assigned && instance->want.desired == WIRE__DESIRED__DESIRED_RUNNING) {
         return observed_running(instance);
     }
-    return instance->presence == PRESENCE_RUNNING ? WIRE__OBSERVED__OBSERVED_RUNNING
-                                                  : WIRE__OBSERVED__OBSERVED_STOPPED;
+    /* INV-LED-6: a paused domain is there, too. */
+    return instance->presence == PRESENCE_ABSENT ? WIRE__OBSERVED__OBSERVED_STOPPED
+                                                 : WIRE__OBSERVED__OBSERVED_RUNNING;
 }
 
 void model_digest(const struct model *model, uint64_t *count_out, uint64_t *digest_out)

@@ -213,3 +213,43 @@ Test(agent_guest, a_restarted_host_is_observed_before_anything_else)
     cr_assert_eq(world.starts, 3U);
     cr_assert_eq(world.doubles, 0U);
 }
+
+static bool said_to_rest(uint64_t instance)
+{
+    const struct world_report *last = world_last(&world, instance);
+    return last != NULL && last->observed == WIRE__OBSERVED__OBSERVED_STOPPED;
+}
+
+/* INV-LED-6: what is said to have stopped gives its room back, and may start elsewhere. */
+Test(agent_guest, while_a_start_is_under_way_nothing_is_said_to_have_stopped)
+{
+    ready();
+    one(order(20, 1, RUNNING), false);
+    while (world_waiting(&world, WIRE__VERB__VERB_START) == NULL) {
+        cr_assert(world_answer(&world, 0), "its segment comes first");
+    }
+    one(order(20, 2, STOPPED), false);
+    world_tick(&world, 2 * LIMIT_NODE_RENEW_MS);
+    cr_assert_not(said_to_rest(20), "host may start it any moment");
+    world_settle(&world);
+    cr_assert_not(world_domain(&world, 20)->running);
+    cr_assert(said_to_rest(20));
+}
+
+Test(agent_guest, a_paused_domain_is_not_said_to_have_stopped)
+{
+    ready();
+    running_instance(20);
+    one(order(20, 2, STOPPED), false);
+    while (world_answer(&world, 0)) {
+    }
+    world_ended(&world, 20, 2);
+    world_domain(&world, 20)->paused = true; /* The event was not the whole truth. */
+    for (uint32_t i = 0; i < 50 && world_domain(&world, 20)->paused; i++) {
+        cr_assert_not(said_to_rest(20), "it is there, and takes its room");
+        world_answer(&world, 0);
+        world_tick(&world, 100);
+    }
+    world_settle(&world);
+    cr_assert(said_to_rest(20));
+}
