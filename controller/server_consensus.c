@@ -3,6 +3,7 @@
 #include "controller/server_inner.h"
 
 #include "base/check.h"
+#include "base/mutant.h"
 #include "wire/wire.h"
 
 #include <string.h>
@@ -98,9 +99,11 @@ static void on_role(void *context, enum replica_role role, uint64_t term)
 {
     struct server *server = context;
     struct engine_event event = { .kind = ENGINE_ROLE, .term = term };
-    event.role = role == REPLICA_LEADING    ? ENGINE_LEADING
-                 : role == REPLICA_ELECTING ? ENGINE_ELECTING
-                                            : ENGINE_FOLLOWER;
+    bool elected = role == REPLICA_ELECTING;
+    event.role = role == REPLICA_LEADING || (elected && MUTANT(READ_BEFORE_THE_BARRIER))
+                     ? ENGINE_LEADING
+                 : elected ? ENGINE_ELECTING
+                           : ENGINE_FOLLOWER;
     server->role = role;
     server->term = term;
     if (server->replica != NULL) {

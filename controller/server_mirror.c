@@ -1,6 +1,7 @@
 /* Decides how rows lie in the store: key = table tag (1 byte), id (8 bytes, big-endian), and when
  * they and the leaves beside them (leaves.h) are committed. Never decides what a row says. */
 #include "base/check.h"
+#include "base/mutant.h"
 #include "controller/core/rows.h"
 #include "controller/server_inner.h"
 #include "wire/wire.h"
@@ -34,6 +35,9 @@ static void on_row(void *context, enum state_table table, uint64_t id, struct sl
     uint8_t room[MIRROR_KEY_SIZE];
     struct slice key = mirror_key((uint8_t)table, id, room);
     if (server->store_unfit) {
+        return;
+    }
+    if (bytes.size == 0 && MUTANT(MIRROR_KEEPS_REMOVED)) {
         return;
     }
     if (bytes.size == 0) {
@@ -90,7 +94,8 @@ RESULT mirror_restore(struct server *server)
 static struct result commit(struct server *server, uint64_t index)
 {
     mirror_step_end(server); /* INV-AUD-1: no index without the leaves of its step. */
-    struct result committed = store_commit(server->store, index);
+    bool late = MUTANT(MIRROR_INDEX_OF_BEFORE) && server->mirrored_index != 0;
+    struct result committed = store_commit(server->store, late ? server->mirrored_index : index);
     if (committed.code == FAILURE_BUSY) {
         return committed; /* The batch is kept; the next commit takes it along. */
     }
@@ -153,7 +158,9 @@ bool mirror_again(struct server *server)
         return false;
     }
     server->reopen_ms = server->now_ms;
-    return store_reopen(server->store).code == 0;
+    bool writes = store_reopen(server->store).code == 0;
+    server->store_unfit = !(writes && MUTANT(MIRROR_GOES_ON_WITH_A_GAP));
+    return writes && server->store_unfit;
 }
 
 struct store *server_flush_begin(struct server *server)

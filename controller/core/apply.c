@@ -3,6 +3,7 @@
 #include "controller/core/apply.h"
 
 #include "base/check.h"
+#include "base/mutant.h"
 #include "controller/core/feature.h"
 
 #include <string.h>
@@ -198,7 +199,8 @@ static void dispatch(struct apply *apply, const Wire__Request *request, struct o
 static void apply_asked(struct apply *apply, const Wire__Asked *asked, struct outcome *outcome)
 {
     bool joins = apply_certifies(asked->request);
-    if (who_asks(apply, asked, outcome) && (joins || !seen_before(apply, outcome)) &&
+    bool looks = !joins && (apply->dry || !MUTANT(IDEM_AT_THE_DOOR_ONLY));
+    if (who_asks(apply, asked, outcome) && (!looks || !seen_before(apply, outcome)) &&
         !apply_disputed(apply, asked->request, outcome)) {
         dispatch(apply, asked->request, outcome);
     }

@@ -1,6 +1,7 @@
 /* Decides what a request for an instance does: create, start, stop, reboot, delete. What its node
  * says of it afterwards is apply_reports.c's. */
 #include "base/check.h"
+#include "base/mutant.h"
 #include "controller/core/instance.h"
 #include "isolation/network.h"
 
@@ -362,7 +363,7 @@ static void ordered(
         row->name.text,
         done);
     row->operation.value = done ? 0 : operation->head.id;
-    row->generation++; /* INV-VM-2: an older order is never obeyed again. */
+    row->generation += MUTANT(GENERATION_NOT_RAISED) ? 0 : 1; /* INV-VM-2: none older is obeyed. */
     row->revision++;
     row->reason[0] = '\0';
     state_touch(apply->state, TABLE_INSTANCE, row);

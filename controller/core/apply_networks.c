@@ -1,5 +1,6 @@
 /* Decides about networks and images. */
 #include "base/check.h"
+#include "base/mutant.h"
 #include "controller/core/apply.h"
 #include "isolation/network.h"
 
@@ -109,7 +110,9 @@ static void network_delete(
         row->head.id,
         row->name.text,
         true);
-    ledger_release_used(&project->account, &one_network);
+    if (!MUTANT(LEDGER_NETWORK_KEPT)) {
+        ledger_release_used(&project->account, &one_network);
+    }
     CHECK(project->children > 0);
     project->children--;
     state_touch(apply->state, TABLE_PROJECT, project);

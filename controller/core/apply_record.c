@@ -3,6 +3,7 @@
 #include "audit/leaf.h"
 #include "audit/sha256.h"
 #include "base/check.h"
+#include "base/mutant.h"
 #include "controller/core/apply.h"
 
 #include <string.h>
@@ -169,10 +170,11 @@ void apply_leaf_made(struct apply *apply, struct tenant_row *owner, Wire__Leaf *
     struct audit_leaf *made = arena_take(apply->effects->arena, sizeof(*made));
     CHECK(made != NULL);
     uint64_t seq = cell->frontier.size;
-    audit_record(&cell->frontier, owner == NULL ? &cell->chain : &owner->chain, leaf, made);
+    bool provider = owner == NULL || MUTANT(AUDIT_CHAIN_OF_THE_CELL);
+    audit_record(&cell->frontier, provider ? &cell->chain : &owner->chain, leaf, made);
     CHECK(cell->frontier.size == seq + 1); /* INV-AUD-1 */
     state_touch(apply->state, TABLE_CELL, cell);
-    if (owner != NULL) {
+    if (owner != NULL && !MUTANT(AUDIT_TENANT_UNTOUCHED)) {
         state_touch(apply->state, TABLE_TENANT, owner);
     }
     struct effect *effect = effects_add(apply->effects, EFFECT_LEAF);

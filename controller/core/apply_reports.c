@@ -2,6 +2,7 @@
  * its instances. A word about another's instance, an older order or an older placement does
  * nothing. */
 #include "base/check.h"
+#include "base/mutant.h"
 #include "controller/core/instance.h"
 
 #include <frame.pb-c.h>
@@ -201,8 +202,16 @@ static void changed(
     (void)text_copy(row->reason, sizeof(row->reason), slice_text(why));
     row->revision++;
     state_touch(apply->state, TABLE_INSTANCE, row);
-    apply_leaf(
-        apply, row->tenant.value, word, WIRE__KIND__KIND_INSTANCE, row->head.id, REJECT_NONE, why);
+    if (!MUTANT(AUDIT_LEAF_FOR_REASONS_ONLY) || why[0] != '\0') {
+        apply_leaf(
+            apply,
+            row->tenant.value,
+            word,
+            WIRE__KIND__KIND_INSTANCE,
+            row->head.id,
+            REJECT_NONE,
+            why);
+    }
     apply_event(
         apply, row->tenant.value, word, WIRE__KIND__KIND_INSTANCE, row->head.id, row->reason);
 }

@@ -1,6 +1,7 @@
 /* Decides what a leader does by itself: begin the cell, keep time, sign the audit log, keep
  * consensus members in step with the controllers' rows. */
 #include "base/check.h"
+#include "base/mutant.h"
 #include "controller/core/engine_inner.h"
 #include "controller/core/feature.h"
 #include "wire/wire.h"
@@ -331,7 +332,8 @@ void lead_note_told(struct engine *engine, const Wire__NoteTold *told)
     }
     note[end] = '\0';
     Wire__Checkpointed checkpointed = WIRE__CHECKPOINTED__INIT;
-    checkpointed.size = engine->note_size;
+    checkpointed.size =
+        MUTANT(AUDIT_SIZE_OF_NOW) ? state_cell(&engine->state)->frontier.size : engine->note_size;
     checkpointed.note = note;
     Wire__Command command;
     lead_word_of(&command, WIRE__COMMAND__BODY_CHECKPOINTED);

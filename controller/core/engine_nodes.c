@@ -1,6 +1,7 @@
 /* Decides what the plane makes of a node's words. Words become commands only where they would
  * change a row; what a node is told is engine_orders.c's. */
 #include "base/check.h"
+#include "base/mutant.h"
 #include "controller/core/engine_inner.h"
 
 #include <frame.pb-c.h>
@@ -212,7 +213,7 @@ static void renew(struct engine *engine, const struct node_row *row, const Wire_
     desired(engine, row->head.id, &count, &digest);
     bool agrees = count == renew->desired_count && digest == renew->desired_digest;
     soft->mismatches = agrees ? 0 : soft->mismatches + 1;
-    if (soft->resend || soft->mismatches >= MISMATCHES_MAX) {
+    if (soft->resend || (soft->mismatches >= MISMATCHES_MAX && !MUTANT(ORDERS_LOST_FOR_GOOD))) {
         nodes_send_whole(engine, row->head.id); /* Something was lost: rows say it again. */
     }
 }

@@ -3,6 +3,7 @@
 #include "controller/core/instance.h"
 
 #include "base/check.h"
+#include "base/mutant.h"
 
 #include <string.h>
 
@@ -143,7 +144,7 @@ void instance_unplace(struct apply *apply, struct instance_row *row)
     CHECK(node->vcpus_placed >= row->vcpus);
     CHECK(node->memory_bytes_placed >= row->memory_bytes);
     node->vcpus_placed -= row->vcpus;
-    node->memory_bytes_placed -= row->memory_bytes;
+    node->memory_bytes_placed -= MUTANT(LEDGER_ROOM_KEPT) ? 0 : row->memory_bytes;
     node->instances--;
     row->node.value = 0;
     state_touch(apply->state, TABLE_NODE, node);
@@ -154,7 +155,9 @@ static struct project_row *project_of(struct apply *apply, const struct instance
 {
     struct project_row *project = state_find(apply->state, TABLE_PROJECT, row->project.value);
     CHECK(project != NULL);
-    state_touch(apply->state, TABLE_PROJECT, project);
+    if (!MUTANT(LEDGER_PROJECT_UNTOUCHED)) {
+        state_touch(apply->state, TABLE_PROJECT, project);
+    }
     state_touch(
         apply->state, TABLE_TENANT, state_find(apply->state, TABLE_TENANT, row->tenant.value));
     return project;

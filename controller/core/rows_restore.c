@@ -3,6 +3,7 @@
 #include "controller/core/rows.h"
 
 #include "base/check.h"
+#include "base/mutant.h"
 #include "wire/wire.h"
 
 #include <row.pb-c.h>
@@ -94,6 +95,9 @@ static void account_in(
     }
     struct quota_amounts used = quantities_in(in, from->used);
     struct quota_amounts held = quantities_in(in, from->held);
+    if (MUTANT(LEDGER_HELD_NOT_READ)) {
+        held = (struct quota_amounts){ { 0 } };
+    }
     to->floor = quantities_in(in, from->floor);
     to->cap = quantities_in(in, from->cap);
     for (uint32_t d = 0; d < QUOTA_DIMENSIONS; d++) { /* INV-LED-1: else no account could be so. */
@@ -470,7 +474,7 @@ RESULT rows_restore(
         state->hash_key = ((struct cell_row *)row)->hash_key;
     }
     bool gone = table == TABLE_TENANT && ((struct tenant_row *)row)->gone;
-    if (!gone) {
+    if (!gone && !(table == TABLE_OPERATION && MUTANT(IDEM_NOT_FOUND_AGAIN))) {
         state_index(state, table, row, true);
     }
     return OK;

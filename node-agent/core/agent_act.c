@@ -1,5 +1,6 @@
 /* Decides which verbs host is given now: Observe and Survey before all others (INV-VM-3), segments
  * before starts, a bounded number at once. Never interprets an answer (agent.c). */
+#include "base/mutant.h"
 #include "isolation/network.h"
 #include "node-agent/core/agent_parts.h"
 
@@ -48,7 +49,8 @@ static void act_survey(struct agent *agent, struct agent_effects *effects)
 
 static bool observe_due(const struct agent *agent)
 {
-    return !agent->observed || agent->now_ms >= agent->observe_at_ms;
+    bool again = agent->observe_again || !MUTANT(AGENT_TRUSTS_EVENTS);
+    return !agent->observed || (again && agent->now_ms >= agent->observe_at_ms);
 }
 
 static void act_observe(struct agent *agent, struct agent_effects *effects)

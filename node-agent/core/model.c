@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/hash.h"
+#include "base/mutant.h"
 
 #include <string.h>
 
@@ -251,13 +252,15 @@ static Wire__Observed observed_running(const struct model_instance *instance)
 Wire__Observed model_observed(const struct model_instance *instance)
 {
     CHECK(instance->id != 0);
-    if (instance->erased) {
+    bool ends = instance->want.desired == WIRE__DESIRED__DESIRED_GONE &&
+                instance->presence == PRESENCE_ABSENT;
+    if (instance->erased || (ends && MUTANT(GONE_BEFORE_IT_IS_ERASED))) {
         return WIRE__OBSERVED__OBSERVED_GONE;
     }
     if (instance->presence == PRESENCE_UNKNOWN) {
         return WIRE__OBSERVED__OBSERVED_UNSET;
     }
-    if (instance->busy == OPERATION_START) {
+    if (instance->busy == OPERATION_START && !MUTANT(RESTS_WHILE_IT_STARTS)) {
         /* INV-VM-1: whatever is wanted by now, it may come to be at any moment; who were told that
          * it rests would start it elsewhere. */
         return WIRE__OBSERVED__OBSERVED_STARTING;
@@ -269,8 +272,9 @@ Wire__Observed model_observed(const struct model_instance *instance)
         return observed_running(instance);
     }
     /* INV-LED-6: a paused domain is there, too. */
-    return instance->presence == PRESENCE_ABSENT ? WIRE__OBSERVED__OBSERVED_STOPPED
-                                                 : WIRE__OBSERVED__OBSERVED_RUNNING;
+    bool paused = instance->presence == PRESENCE_PAUSED && MUTANT(PAUSED_TAKEN_FOR_STOPPED);
+    return instance->presence == PRESENCE_ABSENT || paused ? WIRE__OBSERVED__OBSERVED_STOPPED
+                                                           : WIRE__OBSERVED__OBSERVED_RUNNING;
 }
 
 void model_digest(const struct model *model, uint64_t *count_out, uint64_t *digest_out)

@@ -3,6 +3,7 @@
 #include "node-agent/core/reconcile.h"
 
 #include "base/check.h"
+#include "base/mutant.h"
 #include "base/result.h"
 #include "node-agent/core/agent.h"
 
@@ -317,7 +318,7 @@ void reconcile_end(
     } else if (operation == OPERATION_DESTROY) {
         /* Its end frees its room, and it may then start elsewhere: what libvirt answers is looked
          * at before it is believed (INV-VM-1). */
-        instance->presence = PRESENCE_UNKNOWN;
+        instance->presence = MUTANT(AGENT_BELIEVES_A_STOP) ? PRESENCE_ABSENT : PRESENCE_UNKNOWN;
         instance->stop_deadline_ms = 0;
     } else if (operation == OPERATION_ERASE) {
         instance->presence = PRESENCE_ABSENT;

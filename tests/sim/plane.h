@@ -28,6 +28,7 @@
 #include "base/reject.h"
 #include "base/slice.h"
 
+#include <audit.pb-c.h>
 #include <frame.pb-c.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -174,6 +175,12 @@ enum plane_checker {
     PLANE_CHECK_BOUNDS,
     PLANE_CHECK_CONVERGED,
     PLANE_CHECK_INVENTORY,
+    PLANE_CHECK_ROOMS,
+    PLANE_CHECK_LET_GO,
+    PLANE_CHECK_WANTED,
+    PLANE_CHECK_NOTE,
+    PLANE_CHECK_LEAF_OF_CHANGE,
+    PLANE_CHECK_LEAF_OF_WRITE,
     PLANE_CHECKERS
 };
 
@@ -689,6 +696,26 @@ void plane_leaves_wiped(uint32_t machine);   /* Its store begins anew. */
 void plane_leaves_flushed(uint32_t machine); /* What was seen of them survives a crash. */
 /* What was seen of the chain, else of the tree, is spoilt. */
 void plane_leaves_forge(uint32_t machine, bool chain);
+
+/* ---- plane_check_change.c, plane_check_audit.c, plane_check_rooms.c ---- */
+struct state;
+struct cell_row;
+void plane_change_begin(void);
+void plane_change_over(void);
+/* Somebody has applied so much; what it makes others do is not to be held against an older state.
+ */
+void plane_change_applied(uint64_t index);
+void plane_change_look(struct plane *plane, uint64_t index, const struct state *state);
+/* Somebody ends this domain by a verb. */
+void plane_change_end(struct plane *plane, uint32_t machine, const struct plane_domain *domain);
+void plane_audit_over(void);
+void plane_audit_leaf(uint64_t seq, const Wire__Leaf *leaf, const uint8_t hash[static 32]);
+void plane_audit_change(uint64_t resource, uint64_t after, uint64_t until);
+void plane_audit_note(struct plane *plane, const struct cell_row *cell);
+void plane_audit_end(struct plane *plane);
+void plane_rooms_begin(void);
+void plane_rooms_over(void);
+void plane_rooms_check(struct plane *plane, uint32_t machine, const struct state *state);
 
 /* ---- plane_lie.c ---- */
 const char *plane_lie_word(const char *lie);          /* NULL: no such lie. */

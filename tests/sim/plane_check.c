@@ -43,6 +43,8 @@ void plane_check_begin(struct plane *plane)
         seen_of[i].rows = plane_zeroed(PLANE_SEQUENCES, sizeof(*seen_of[i].rows));
     }
     plane_leaves_begin(plane);
+    plane_change_begin();
+    plane_rooms_begin();
 }
 
 void plane_check_over(void)
@@ -55,6 +57,9 @@ void plane_check_over(void)
     free(runs_on);
     free(told);
     plane_leaves_end();
+    plane_change_over();
+    plane_audit_over();
+    plane_rooms_over();
 }
 
 void plane_check_forget(struct plane *plane, uint32_t machine)
@@ -211,6 +216,7 @@ static void check_generation(struct plane *plane, uint32_t machine, const struct
 static void check_whole(struct plane *plane, uint32_t machine, const struct state *state)
 {
     check_ledger(plane, machine, state);
+    plane_rooms_check(plane, machine, state);
     for (const struct instance_row *row = state_first(state, TABLE_INSTANCE); row != NULL;
          row = state_next(state, TABLE_INSTANCE, row)) {
         check_maker(plane, machine, row->name.text, row->head.id, PLANE_ACT_CREATE);
@@ -243,6 +249,7 @@ void plane_check_machine(struct plane *plane, uint32_t machine)
         plane_fail(plane, "BACK m%u applied %llu after more", machine, (unsigned long long)index);
     }
     seen->applied = index;
+    plane_change_applied(index);
     check_digest(plane, machine, index, state);
     check_acknowledged(plane, machine, index, state);
     uint32_t rows = state_count(state, TABLE_INSTANCE);
@@ -251,6 +258,7 @@ void plane_check_machine(struct plane *plane, uint32_t machine)
     if (index - seen->whole >= 1 + rows / ROWS_EACH_TIME) {
         seen->whole = index;
         check_whole(plane, machine, state);
+        plane_change_look(plane, index, state);
     }
 }
 
@@ -263,6 +271,7 @@ void plane_check_all(struct plane *plane)
         }
         const struct state *state = engine_state(server_engine(server));
         check_whole(plane, i, state);
+        plane_change_look(plane, engine_applied(server_engine(server)), state);
         for (uint32_t k = 0; k < seen_of[i].told; k++) {
             look_up(plane, i, &plane_requests[told[k]], state);
         }

@@ -5,6 +5,7 @@
 #include "tests/sim/plane.h"
 #include "wire/frame.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -250,6 +251,11 @@ void plane_client_answer(
     plane->tally->rejects[answer->reject]++;
     if (attempts[handle].answered) {
         plane_fail(plane, "ANSWER m%u answers the same ask twice", machine);
+    }
+    char asked[32];
+    (void)snprintf(asked, sizeof(asked), "attempt-%llu", (unsigned long long)handle);
+    if (strcmp(answer->request_id, asked) != 0) { /* INV-SEC-35 */
+        plane_fail(plane, "ANSWER m%u answers %s with %s", machine, asked, answer->request_id);
     }
     attempts[handle].answered = true;
     told.handle = handle;

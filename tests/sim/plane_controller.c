@@ -25,6 +25,9 @@ static void host_send(void *context, Wire__Frame *frame)
 {
     struct plane_controller *self = context;
     if (!self->disk.dead && !self->dying) {
+        if (frame->body_case == WIRE__FRAME__BODY_NODE_ORDERS) {
+            plane_change_applied(engine_applied(server_engine(self->server)));
+        }
         plane_send(self->plane, self->machine, frame);
     }
 }

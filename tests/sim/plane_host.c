@@ -222,6 +222,7 @@ static uint32_t verb_stop(struct plane *plane, uint32_t machine, uint64_t instan
     if (domain->clings) {
         return FAILURE_NONE;
     }
+    plane_change_end(plane, machine, domain);
     if (!force) {
         if (!plane_strikes(plane, PLANE_STOP_IGNORED, 2500)) {
             plane_post(
@@ -251,6 +252,7 @@ static uint32_t verb_erase(struct plane *plane, uint32_t machine, uint64_t insta
 {
     struct plane_domain *domain = domain_of(host_of(machine), instance);
     if (domain != NULL && !domain->clings) {
+        plane_change_end(plane, machine, domain);
         plane_trace(plane, "m%u erases %llx", machine, (unsigned long long)instance);
         *domain = (struct plane_domain){ .instance = 0 };
     }

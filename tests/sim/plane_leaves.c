@@ -101,7 +101,14 @@ static bool leaf_look(void *context, uint64_t seq, struct slice value)
     Wire__Leaf *leaf = NULL;
     uint8_t hash[AUDIT_HASH];
     uint64_t at = look->auditor->frontier.size;
-    CHECK(seq == at);
+    if (seq != at) { /* INV-AUD-1 */
+        plane_fail(
+            look->plane,
+            "LEAF m%u: %llu follows %llu",
+            look->machine,
+            (unsigned long long)seq,
+            (unsigned long long)at);
+    }
     arena_init(&arena, scratch_memory, sizeof(scratch_memory));
     if (wire_decode(&wire__leaf__descriptor, value, &arena, &leaf).code != 0 ||
         !audit_leaf_valid(leaf)) {
@@ -110,6 +117,7 @@ static bool leaf_look(void *context, uint64_t seq, struct slice value)
     plane_checked(look->plane, PLANE_CHECK_LEAVES);
     leaf_chained(look, leaf);
     audit_leaf_hash(value, hash);
+    plane_audit_leaf(at, leaf, hash);
     CHECK(at < LEAVES);
     if (at >= leaves_count) {
         memcpy(leaves[at], hash, sizeof(hash));

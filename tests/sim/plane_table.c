@@ -69,12 +69,28 @@ static const char *const fault_names[PLANE_FAULTS] = {
     "ask forwarded",
 };
 static const char *const checker_names[PLANE_CHECKERS] = {
-    "equal index, digest", "a majority agrees", "ledger = inventory",
-    "drawn within cap",    "acknowledged kept", "answered once",
-    "nothing invented",    "reads are fresh",   "one owner",
-    "generation forward",  "no stale start",    "leaves chained",
-    "leaves = frontier",   "bounded",           "converged",
+    "equal index, digest",
+    "a majority agrees",
+    "ledger = inventory",
+    "drawn within cap",
+    "acknowledged kept",
+    "answered once",
+    "nothing invented",
+    "reads are fresh",
+    "one owner",
+    "generation forward",
+    "no stale start",
+    "leaves chained",
+    "leaves = frontier",
+    "bounded",
+    "converged",
     "inventory as told",
+    "rooms and addresses",
+    "let go, runs nowhere",
+    "nobody ends the wanted",
+    "notes sign what was",
+    "a leaf for each change",
+    "a leaf for each write",
 };
 
 const char *plane_fault_name(enum plane_fault fault)

@@ -6,6 +6,7 @@
  *   sim_machine the state machine; the engine's core takes its place later
  *   sim_net    messages, and what happens to them on the way
  *   sim_fault  when crashes, cuts, operators and clients strike
+ *   sim_mix    how often, in which mix
  *   sim_check  what must hold after every event
  *   sim_main   options, many seeds, the table */
 #ifndef TESTS_SIM_SIM_H
@@ -15,6 +16,7 @@
 #include "controller/replica.h"
 #include "tests/sim/sim_disk.h"
 #include "tests/sim/sim_machine.h"
+#include "tests/sim/sim_mix.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -34,6 +36,7 @@ enum sim_kind {
     SIM_DELIVER,
     SIM_CLIENT,
     SIM_CRASH,
+    SIM_DIE, /* The one that this is posted to. */
     SIM_RESTART,
     SIM_OPERATE,
     SIM_WEATHER, /* The network changes. */
@@ -83,6 +86,7 @@ enum sim_checker {
     CHECKER_ONCE,
     CHECKER_ACKNOWLEDGED,
     CHECKER_LIVENESS,
+    CHECKER_SNAPSHOT,
     CHECKERS
 };
 
@@ -156,6 +160,7 @@ struct sim {
     uint64_t limit_ms; /* Of patience after it. */
     uint64_t until;    /* Stop at this event; 0: never. */
     bool verbose;
+    const struct sim_mix *mix;
     bool healed;
     uint32_t voters; /* To begin with. */
     uint64_t load_ms;

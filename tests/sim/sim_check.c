@@ -33,6 +33,8 @@ struct sim_oracle {
         uint64_t by; /* Term of the first who saw it committed. */
     } committed[SIM_INDEXES];
     uint64_t committed_last;
+    bool change[SIM_INDEXES]; /* Committed, and a configuration. */
+    uint64_t snapshot_seen[SIM_NODES + 1];
     uint32_t order[SIM_INDEXES]; /* Commands as applied first. */
     uint64_t order_hash[SIM_INDEXES];
     uint64_t order_count;
@@ -65,6 +67,7 @@ void sim_check_forget(struct sim *sim, uint32_t id)
     CHECK(id >= 1 && id <= SIM_NODES);
     sim->oracle->shadow_last[id] = 0;
     sim->oracle->commit_seen[id] = 0;
+    sim->oracle->snapshot_seen[id] = 0;
     memset(sim->oracle->shadow[id], 0, sizeof(sim->oracle->shadow[id]));
 }
 
@@ -166,10 +169,36 @@ static void check_commit(
             sim_fail(sim, "READ n%u index %llu", node->id, (unsigned long long)index);
         }
         CHECK(entry.index == index);
+        sim->oracle->change[index] = entry.type == JOURNAL_CHANGE;
         check_committed(
             sim, node->id, index, entry.term, hash_of(entry.type, entry.bytes), status->term);
     }
     *seen = status->commit > *seen ? status->commit : *seen;
+}
+
+/* A snapshot's members are those of its index: of a change behind it nobody knows how it ends. */
+static void check_snapshot(struct sim *sim, const struct sim_node *node)
+{
+    const struct journal_state *state = journal_state(node->replica->journal);
+    const struct journal_snapshot *snapshot = &state->snapshot;
+    bool sound = snapshot->members_index <= snapshot->index;
+    if (!state->snapshot_present || sim->oracle->snapshot_seen[node->id] == snapshot->index) {
+        return;
+    }
+    CHECK(snapshot->index < SIM_INDEXES);
+    counted(sim, CHECKER_SNAPSHOT);
+    sim->oracle->snapshot_seen[node->id] = snapshot->index;
+    for (uint64_t index = snapshot->members_index + 1; index <= snapshot->index; index++) {
+        sound = sound && !sim->oracle->change[index];
+    }
+    if (!sound) {
+        sim_fail(
+            sim,
+            "MEMBERS n%u has a snapshot of %llu with the members of %llu",
+            node->id,
+            (unsigned long long)snapshot->index,
+            (unsigned long long)snapshot->members_index);
+    }
 }
 
 static void check_completeness(
@@ -232,6 +261,7 @@ void sim_check_node(struct sim *sim, struct sim_node *node)
         check_leader(sim, node, &status);
     }
     check_commit(sim, node, &status);
+    check_snapshot(sim, node);
 }
 
 static void check_vote(struct sim *sim, uint32_t from, uint32_t to, uint64_t term)

@@ -6,13 +6,18 @@
 
 void sim_fault_begin(struct sim *sim)
 {
+    const struct sim_mix *mix = sim->mix;
     sim->load_ms = 2 + sim_below(sim, 40);
     sim->heavy = sim_odds(sim, 3000);
     sim->churn_ms = 80 + sim_below(sim, 900);
+    sim->load_ms = mix->load_ms != 0 ? mix->load_ms : sim->load_ms;
+    sim->churn_ms = mix->churn_ms != 0 ? mix->churn_ms : sim->churn_ms;
     sim_after(sim, 75, SIM_CLIENT, 0);
     sim_after(sim, 225, SIM_CRASH, 0);
     sim_after(sim, 375, SIM_WEATHER, 0);
-    sim_after(sim, 450, SIM_OPERATE, 0);
+    if (mix->operate_ms != 0) {
+        sim_after(sim, 450, SIM_OPERATE, 0);
+    }
     uint64_t die = sim_odds(sim, 6000) ? 2000 : 0;
     uint64_t fail = sim_odds(sim, 3000) ? 500 : 0;
     for (uint32_t id = 1; id <= SIM_NODES; id++) {
@@ -54,6 +59,10 @@ static void submit(struct sim *sim, struct sim_node *node)
             sim->marker = command;
         }
     }
+    if (result.code == 0 && !sim->healed && node->up &&
+        sim_odds(sim, sim->mix->crash_after_entry)) {
+        sim_after(sim, 1 + sim_below(sim, 6), SIM_DIE, node->id);
+    }
     sim_node_settle(sim, node);
 }
 
@@ -81,7 +90,8 @@ void sim_fault_crash(struct sim *sim)
     for (uint32_t i = 0; i < count; i++) {
         uint32_t id = all ? i + 1 : 1 + (uint32_t)sim_below(sim, SIM_NODES);
         struct sim_node *node = &sim->nodes[id];
-        struct sim_node *leader = !all && sim_odds(sim, 3300) ? sim_leader(sim) : NULL;
+        struct sim_node *leader =
+            !all && sim_odds(sim, sim->mix->crash_leader) ? sim_leader(sim) : NULL;
         node = leader != NULL ? leader : node;
         CHECK(node->id >= 1);
         if (node->up) {
@@ -107,6 +117,16 @@ static void add(struct sim *sim, struct sim_node *leader, struct sim_node *node)
     }
 }
 
+static uint32_t voters_of(const struct replica_status *status)
+{
+    uint32_t voters = 0;
+    CHECK(status->member_count <= SIM_NODES);
+    for (uint32_t i = 0; i < status->member_count; i++) {
+        voters += status->members[i].role == REPLICA_VOTER ? 1 : 0;
+    }
+    return voters;
+}
+
 void sim_fault_operate(struct sim *sim)
 {
     struct sim_node *leader = sim_leader(sim);
@@ -116,7 +136,7 @@ void sim_fault_operate(struct sim *sim)
     if (sim->healed) {
         return;
     }
-    sim_after(sim, 15 + sim_below(sim, 450), SIM_OPERATE, 0);
+    sim_after(sim, 15 + sim_below(sim, sim->mix->operate_ms), SIM_OPERATE, 0);
     if (sim_odds(sim, sim->heavy ? 2000 : 600)) {
         sim->refuse_until_ms = sim->now_ms + sim_below(sim, 5000);
     }
@@ -125,15 +145,15 @@ void sim_fault_operate(struct sim *sim)
     }
     CHECK(leader->up);
     replica_status(leader->replica, &status);
-    if (what < 3) {
+    if (what < sim->mix->transfers) {
         struct result result =
             replica_transfer(leader->replica, sim->now_ms, sim_odds(sim, 5000) ? 0 : node->id);
         if (result.code == 0) {
             sim_seen(sim, FAULT_TRANSFER);
         }
-    } else if (what < 7) {
+    } else if (what < sim->mix->transfers + sim->mix->additions) {
         add(sim, leader, node);
-    } else if (status.member_count > 3) {
+    } else if (status.member_count > 3 && voters_of(&status) > sim->mix->voters_kept) {
         struct result result = replica_remove(leader->replica, sim->now_ms, node->id);
         sim_trace(sim, "n%u removes n%u: %s", leader->id, node->id, result_name(result));
         if (result.code == 0) {

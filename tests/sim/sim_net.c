@@ -125,7 +125,7 @@ void sim_net_weather(struct sim *sim, bool calm)
     }
     sim->weather.loss = sim_odds(sim, 6000) ? sim_below(sim, 3000) : 0;
     sim->weather.duplicate = sim_odds(sim, 6000) ? sim_below(sim, 3000) : 0;
-    sim->weather.straggler = sim_odds(sim, 5000) ? sim_below(sim, 300) : 0;
+    sim->weather.straggler = sim_odds(sim, 5000) ? sim_below(sim, sim->mix->straggle) : 0;
     sim->weather.delay_max_ms = delays[sim_below(sim, COUNT_OF(delays))];
     CHECK(sim->weather.delay_max_ms >= sim->weather.delay_min_ms);
     switch (sim_below(sim, 7)) {

@@ -29,8 +29,8 @@ static struct replica_conf conf_of(struct sim *sim, const struct sim_node *node)
         .segment_count = 4,
         .entry_max = SIM_ENTRY_MAX,
         .message_max = 1600,
-        .snapshot_every = 64,
-        .snapshot_keep = 16,
+        .snapshot_every = sim->mix->snapshot_every,
+        .snapshot_keep = sim->mix->snapshot_keep,
     };
 }
 
@@ -258,7 +258,8 @@ void sim_node_crash(struct sim *sim, struct sim_node *node, bool power)
     if (node->disk.torn != torn) {
         sim_seen(sim, FAULT_TORN_WRITE);
     }
-    sim_after(sim, 3 + sim_below(sim, sim->healed ? 20 : 600), SIM_RESTART, node->id);
+    sim_after(
+        sim, 3 + sim_below(sim, sim->healed ? 20 : sim->mix->restart_ms), SIM_RESTART, node->id);
 }
 
 void sim_node_settle(struct sim *sim, struct sim_node *node)

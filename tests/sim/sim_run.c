@@ -139,12 +139,13 @@ static void happen(struct sim *sim, const struct sim_event *event)
     case SIM_DELIVER: sim_net_deliver(sim, event->letter); return;
     case SIM_CLIENT: sim_fault_client(sim); return;
     case SIM_CRASH: sim_fault_crash(sim); return;
+    case SIM_DIE: sim_node_crash(sim, node, sim_odds(sim, 5000)); return;
     case SIM_RESTART: sim_node_start(sim, node); return;
     case SIM_OPERATE: sim_fault_operate(sim); return;
     case SIM_WEATHER:
         if (!sim->healed) {
             sim_net_weather(sim, false);
-            sim_after(sim, 30 + sim_below(sim, 750), SIM_WEATHER, 0);
+            sim_after(sim, 30 + sim_below(sim, sim->mix->weather_ms), SIM_WEATHER, 0);
         }
         return;
     case SIM_FETCHED: fetched(sim, node); return;
@@ -160,6 +161,7 @@ static void begin(struct sim *sim)
 {
     prng_seed(&sim->prng, sim->seed);
     sim->voters = sim_odds(sim, 5000) ? 3 : 5;
+    sim->voters = sim->mix->voters != 0 ? sim->mix->voters : sim->voters;
     sim->now_ms = 1000;
     sim->end_ms = sim->now_ms + SIM_RUN_MS;
     sim->limit_ms = sim->end_ms + SIM_HEAL_MS;

@@ -67,6 +67,8 @@ BANNED_ANYWHERE_BUT_TESTS = {"sleep", "usleep", "random", "time", "popen", "syst
 CLOCK = re.compile(r"\b(clock_gettime|gettimeofday)\s*\(")
 CLOCK_OWNER = "host/clock.c"
 
+MUTANTS = "base/mutant.h"  # Every line of its list: X(NAME, "group", "what was done wrong").
+
 FILE_LINES_MAX = 800
 FUNCTION_LINES_MAX = 70
 
@@ -323,6 +325,29 @@ def rule_heads(tree):
     for folder in sorted(tree.folders):
         if folder and not folder.startswith(".") and folder + "/README.md" not in tree.text:
             yield folder, 1, "a folder without README.md"
+
+
+def rule_mutants(tree):
+    """Each mistake of base/mutant.h is made in one place of the product, and none besides."""
+    listed, used = {}, {}
+    for match in re.finditer(r'^    X\((\w+), "(\w+)", "([^"]+)"\)', tree.text.get(MUTANTS, ""), re.M):
+        line = line_of(tree.text[MUTANTS], match.start())
+        if match.group(1) in listed:
+            yield MUTANTS, line, f"{match.group(1)} is listed twice"
+        listed[match.group(1)] = line
+    for path in tree.code:
+        if path == MUTANTS or path.split("/")[0] not in FLOORS:
+            continue
+        for match in re.finditer(r"\bMUTANT\((\w+)\)", tree.code[path]):
+            used.setdefault(match.group(1), []).append((path, line_of(tree.code[path], match.start())))
+    for name, places in sorted(used.items()):
+        if name not in listed:
+            yield (*places[0], f"{name} is not in {MUTANTS}")
+        for place in places[1:]:
+            yield (*place, f"{name} is made in {places[0][0]} already: one change each")
+    for name, line in sorted(listed.items()):
+        if name not in used:
+            yield MUTANTS, line, f"{name} is made nowhere"
 
 
 RULES = {name[5:]: rule for name, rule in sorted(globals().items()) if name.startswith("rule_")}
