@@ -16,10 +16,15 @@ mkdir -p "$results"
 seconds_max=9000 # For a line that hangs; fuzzing takes an hour and a half, no other half of that.
 
 wanted=
+if [ "${1:-}" = --bug ]; then # Line 4 of the simulator, with a bug of one's own.
+    UDATSU_BUG=$(realpath -- "${2:?./lab accept simulator --bug FILE.patch}")
+    export UDATSU_BUG
+    set -- 4
+fi
 for number in $(printf '%s ' "$@" | tr ',' ' '); do
     case $number in
     [0-9] | [0-9][0-9]) wanted="$wanted $(printf '%02d' "${number#0}")" ;;
-    *) fail 'usage: ./lab accept NAME [LINE]...' ;;
+    *) fail 'usage: ./lab accept NAME [LINE]... | simulator --bug FILE.patch' ;;
     esac
 done
 [ -n "$wanted" ] || wanted=$(find "$directory" -name '[0-9][0-9]-*.sh' -printf '%f\n' | sort | cut -c1-2)
