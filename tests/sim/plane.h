@@ -92,6 +92,7 @@ enum plane_kind {
     PLANE_MEND,    /* machine; a, b: what ends (plane_fault.c). */
     PLANE_OPERATE, /* The operator looks. */
     PLANE_ROOM,    /* machine: its disk has room again. */
+    PLANE_TRIAL,   /* a, b: what an experiment's file says (trial.h). */
 };
 
 /* Rows of the table; every one must be seen in a run of 200 seeds. */
@@ -287,8 +288,9 @@ struct plane_machine {
 };
 
 struct plane_weather {
-    uint64_t drop; /* Per ten thousand frames. */
-    uint64_t delay_max_us;
+    uint64_t drop;         /* Per ten thousand frames. */
+    uint64_t delay_min_us; /* At least; */
+    uint64_t delay_max_us; /* and so much more. */
     uint64_t straggler;    /* Per ten thousand frames: half a second late, and all behind it. */
     uint64_t bytes_per_ms; /* Of each direction of a link; 0: no bound. */
 };
@@ -360,6 +362,7 @@ struct plane {
     uint64_t shelter_ms;    /* Until then nothing strikes controllers: one returns, set back. */
     uint64_t struck_before; /* Of the tally, when trouble began. */
     struct plane_tally *tally;
+    struct trial *trial; /* NULL: no experiment is run (trial.h). */
 };
 
 /* ---- plane_run.c ---- */
@@ -412,7 +415,8 @@ enum plane_cost {
     PLANE_COST_LOOK, /* Observe, survey, console. */
     PLANE_COSTS_END
 };
-uint64_t plane_cost(enum plane_cost cost);                        /* Microseconds, as measured. */
+uint64_t plane_cost(enum plane_cost cost);                        /* Microseconds. */
+void plane_cost_is(enum plane_cost cost, uint64_t us);            /* Another than was measured. */
 uint64_t plane_now(const struct plane *plane, uint32_t machine);  /* CLOCK_BOOTTIME, ms. */
 uint64_t plane_wall(const struct plane *plane, uint32_t machine); /* 1970 UTC, ms. */
 void plane_clock_rate(struct plane *plane, uint32_t machine, uint64_t rate_ppm);
@@ -455,6 +459,7 @@ void plane_machine_is(struct plane *plane, uint32_t machine, uint64_t id);
 struct plane_link *plane_link_of(struct plane *plane, uint32_t one, uint32_t other);
 void plane_weather(struct plane *plane);
 void plane_weather_fair(struct plane *plane); /* For now. */
+void plane_cuts_break(struct plane *plane);   /* Streams through a cut will end. */
 void plane_cut_off(struct plane *plane, uint32_t machine);
 void plane_cut_machine(struct plane *plane, uint32_t machine, bool cut);
 

@@ -2,7 +2,7 @@
  * again; an ask is answered once, by the controller that took it, unless that one dies. */
 #include "base/check.h"
 #include "base/id.h"
-#include "tests/sim/plane.h"
+#include "tests/sim/trial.h"
 #include "wire/frame.h"
 
 #include <stdio.h>
@@ -311,6 +311,7 @@ static void answered(struct plane *plane, const struct plane_event *event)
         answer->reject,
         (unsigned long long)answer->index);
     if (over) {
+        trial_answered(plane, (uint32_t)event->a, request->state == PLANE_ACKNOWLEDGED);
         newest_index = answer->index > newest_index ? answer->index : newest_index;
         client->request = 0;
         client->waiting = 0;
@@ -344,7 +345,7 @@ static void choose(struct plane *plane, uint32_t number)
 {
     struct client *client = &clients[number];
     bool happens = plane_inject_begin(plane, PLANE_INJECT_COMMAND, number, ++client->commands);
-    client->request = happens ? plane_request_choose(plane, number) : 0;
+    client->request = happens ? trial_choose(plane, number) : 0;
     client->waiting = 0;
     client->ask_ms = plane->now_ms + (happens ? 0 : plane_below(plane, plane->conf.think_ms));
     plane_inject_end(plane);
@@ -371,8 +372,11 @@ void plane_client_event(struct plane *plane, const struct plane_event *event)
     }
     if (client->request == 0 && client->busy) {
         choose(plane, number);
-        if (client->request == 0 && !plane->done) { /* Nothing sensible to ask for now. */
-            client->ask_ms = client->ask_ms > plane->now_ms ? client->ask_ms : plane->now_ms + 100;
+        if (client->request != 0) {
+            trial_asked(plane, number);
+        } else if (!plane->done) { /* Nothing sensible to ask for now. */
+            uint64_t later_ms = plane->now_ms + trial_rest_ms(plane, number);
+            client->ask_ms = client->ask_ms > plane->now_ms ? client->ask_ms : later_ms;
             call(plane, number, client->ask_ms);
         }
     }

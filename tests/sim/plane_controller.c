@@ -5,6 +5,7 @@
 #include "base/id.h"
 #include "controller/core/feature.h"
 #include "tests/sim/sim_store.h"
+#include "tests/sim/trial.h"
 #include "wire/frame.h"
 
 #include <stdio.h>
@@ -165,6 +166,7 @@ static struct result open_server(struct plane *plane, struct plane_controller *s
                     .capacity = capacity(&plane->conf),
                     .ca = { ca, sizeof(ca) },
                     .requests_per_second = plane->swarm.rate,
+                    .placement = trial_placement(plane),
                     .feature_level = self->old_build ? FEATURE_FIRST : 0 },
         .replica = { .self = plane->machines[self->machine].id,
                      .address = self->address,

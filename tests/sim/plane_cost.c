@@ -4,7 +4,7 @@
 #include "base/check.h"
 #include "tests/sim/plane.h"
 
-static const uint64_t costs_us[PLANE_COSTS_END] = {
+static uint64_t costs_us[PLANE_COSTS_END] = {
     [PLANE_COST_LETTER] = 6,     [PLANE_COST_ASK] = 15,     [PLANE_COST_TICK] = 4,
     [PLANE_COST_APPLY] = 25,     [PLANE_COST_SYNC] = 400,   [PLANE_COST_AGENT] = 10,
     [PLANE_COST_START] = 350000, [PLANE_COST_STOP] = 60000, [PLANE_COST_ERASE] = 20000,
@@ -16,4 +16,11 @@ uint64_t plane_cost(enum plane_cost cost)
     CHECK(cost > 0 && cost < PLANE_COSTS_END);
     CHECK(costs_us[cost] > 0);
     return costs_us[cost];
+}
+
+void plane_cost_is(enum plane_cost cost, uint64_t us)
+{
+    CHECK(cost > 0 && cost < PLANE_COSTS_END);
+    CHECK(us > 0);
+    costs_us[cost] = us;
 }

@@ -3,7 +3,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/result.h"
-#include "tests/sim/plane.h"
+#include "tests/sim/trial.h"
 #include "wire/frame.h"
 
 #include <stdlib.h>
@@ -200,6 +200,9 @@ static uint32_t verb_start(struct plane *plane, uint32_t machine, const Wire__As
                                      .boots = order->boots };
     if (fails && plane_odds(plane, 3000)) {
         domain->running = !domain->paused; /* It works; the answer says otherwise. */
+    }
+    if (!fails) {
+        trial_started(plane, machine, order->instance);
     }
     plane_trace(
         plane,

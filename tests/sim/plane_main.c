@@ -7,6 +7,7 @@
  *              [--shrink FILE] [--case FILE] */
 #include "base/check.h"
 #include "tests/sim/plane_seed.h"
+#include "tests/sim/trial_out.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -168,18 +169,27 @@ static int replay(struct options *options)
     return good ? 0 : 1;
 }
 
+static int usage(void)
+{
+    (void)fprintf(
+        stderr,
+        "usage: udatsu-sim run FILE ...\n"
+        "       udatsu-sim [--seeds N] [--first-seed S] [--seed S] [--fresh N]"
+        " [--until EVENT] [--twice] [--twice-every N] [--verbose]"
+        " [--lie NAME]"
+        " [--controllers N] [--nodes N] [--tenants N] [--clients N] [--instances N]"
+        " [--fill PERCENT] [--life SECONDS] [--think MS] [--shrink FILE] [--case FILE]\n");
+    return 2;
+}
+
 int main(int count, char **words)
 {
     struct options options = { .first = 1, .count = TABLE_SEEDS };
+    if (count > 1 && strcmp(words[1], "run") == 0) {
+        return trial_main(count - 1, words + 1);
+    }
     if (!parse(count, words, &options)) {
-        (void)fprintf(
-            stderr,
-            "usage: udatsu-sim [--seeds N] [--first-seed S] [--seed S] [--fresh N]"
-            " [--until EVENT] [--twice] [--twice-every N] [--verbose]"
-            " [--lie NAME]"
-            " [--controllers N] [--nodes N] [--tenants N] [--clients N] [--instances N]"
-            " [--fill PERCENT] [--life SECONDS] [--think MS] [--shrink FILE] [--case FILE]\n");
-        return 2;
+        return usage();
     }
     if (options.fresh > 0) {
         options.count = options.fresh;

@@ -63,7 +63,8 @@ static uint64_t arrives_us(struct plane *plane, uint32_t from, uint32_t to, size
         *wire_us = leaves_us;
         plane_seen(plane, PLANE_NARROW);
     }
-    uint64_t at_us = leaves_us + 50 + plane_below(plane, plane->weather.delay_max_us);
+    uint64_t at_us = leaves_us + 50 + plane->weather.delay_min_us +
+                     plane_below(plane, plane->weather.delay_max_us);
     if (plane_strikes(plane, PLANE_DELAYED, plane->weather.straggler)) {
         at_us += plane_below(plane, 600000);
     }

@@ -3,7 +3,7 @@
 #include "base/check.h"
 #include "base/id.h"
 #include "base/reject.h"
-#include "tests/sim/plane.h"
+#include "tests/sim/trial.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -105,7 +105,8 @@ static enum plane_act choose_act(struct plane *plane, uint32_t tenant)
     if (instances[tenant].count * UINT64_C(100) < plane->conf.instances * plane->conf.fill) {
         return PLANE_ACT_CREATE;
     }
-    return acts[plane_below(plane, COUNT_OF(acts))];
+    enum plane_act mixed = trial_act(plane);
+    return mixed != 0 ? mixed : acts[plane_below(plane, COUNT_OF(acts))];
 }
 
 uint32_t plane_request_done(struct plane *plane, uint32_t client, bool instance)
@@ -127,7 +128,7 @@ uint32_t plane_request_done(struct plane *plane, uint32_t client, bool instance)
 uint32_t plane_request_choose(struct plane *plane, uint32_t client)
 {
     uint32_t tenant = plane_tenant_of(plane, client);
-    if (plane_odds(plane, 300)) {
+    if (!trial_is_calm(plane) && plane_odds(plane, 300)) {
         return plane_odd_choose(plane, client);
     }
     enum plane_act act = choose_act(plane, tenant);

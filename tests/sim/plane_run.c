@@ -3,7 +3,7 @@
 #include "base/check.h"
 #include "base/hash.h"
 #include "base/limits.h"
-#include "tests/sim/plane.h"
+#include "tests/sim/trial.h"
 #include "wire/frame.h"
 #include "wire/wire.h"
 
@@ -40,10 +40,15 @@ bool plane_strikes(struct plane *plane, enum plane_fault fault, uint64_t per_ten
 void plane_trace(struct plane *plane, const char *format, ...)
 {
     CHECK(format != NULL);
+    va_list arguments;
+    if (plane->trial != NULL) {
+        va_start(arguments, format);
+        trial_says(plane, format, arguments);
+        va_end(arguments);
+    }
     if (!plane->verbose) {
         return;
     }
-    va_list arguments;
     va_start(arguments, format);
     (void)printf("%6llu ", (unsigned long long)plane->now_ms);
     (void)vprintf(format, arguments);
@@ -60,6 +65,7 @@ void plane_fail(struct plane *plane, const char *format, ...)
     plane->tally->failed = true;
     plane->tally->failed_ms = plane->now_ms;
     plane_trace(plane, "VIOLATION %s", plane->tally->what);
+    trial_flush(plane);
     (void)fflush(stdout);
     _exit(10);
 }
@@ -241,6 +247,7 @@ static void dispatch(struct plane *plane, const struct plane_event *event)
     case PLANE_CUT_OFF: plane_cut_off(plane, event->machine); return;
     case PLANE_MEND: plane_mend(plane, event); return;
     case PLANE_OPERATE: plane_operator_event(plane); return;
+    case PLANE_TRIAL: trial_event(plane, event); return;
     case PLANE_FREE: break;
     }
     UNREACHABLE();
@@ -256,6 +263,7 @@ static void happen(struct plane *plane, struct plane_event *event)
     if (event->size > 0) {
         plane_hash(plane, hash_bytes(key, slice_of(event->bytes, event->size)));
     }
+    trial_happens(plane, event);
     dispatch(plane, event);
     free(event->bytes);
 }

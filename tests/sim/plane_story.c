@@ -5,6 +5,7 @@
 #include "controller/server.h"
 #include "tests/sim/plane.h"
 #include "tests/sim/plane_snapshot.h"
+#include "tests/sim/trial.h"
 
 #include <stdlib.h>
 
@@ -197,16 +198,22 @@ void plane_live(struct plane *plane)
     begin(plane);
     plane->trouble = true;
     plane_clients_busy(plane, true);
-    plane_after(plane, 100, PLANE_WEATHER, 0);
-    plane_after(plane, 200, PLANE_FAULT, 0);
+    if (!trial_is_calm(plane) && !trial_has_weather(plane)) {
+        plane_after(plane, 100, PLANE_WEATHER, 0);
+    }
+    if (!trial_is_calm(plane)) {
+        plane_after(plane, 200, PLANE_FAULT, 0);
+    }
     plane_after(plane, 300, PLANE_OPERATE, 0);
     plane->struck_before = plane->tally->struck;
+    trial_begin(plane);
     uint64_t left_ms =
         plane->conf.life_ms > plane->now_ms ? plane->conf.life_ms - plane->now_ms : 0;
     (void)plane_until(plane, left_ms, NULL);
     for (uint32_t i = 0; i < 100 && plane->lie != NULL && !plane_lie(plane, plane->lie); i++) {
         (void)plane_until(plane, 50, NULL);
     }
+    trial_over(plane);
     (void)plane_until(plane, 2000, NULL);
     plane_clients_busy(plane, false);
     plane_heal(plane);

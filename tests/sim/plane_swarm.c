@@ -2,7 +2,7 @@
  * knows and how often they strike. A seed that knows every fault hides what only few of them find.
  */
 #include "base/check.h"
-#include "tests/sim/plane.h"
+#include "tests/sim/trial.h"
 
 /* Out of all strikes, before the seed's own mix. */
 static const uint32_t weights[STRIKES_END] = {
@@ -42,6 +42,9 @@ void plane_swarm_draw(struct plane *plane)
     static const uint64_t rests[] = { 1500, 3000, 6000, 9000 };
     struct plane_swarm *swarm = &plane->swarm;
     draw_cell(plane);
+    if (trial_is_calm(plane)) {
+        return; /* Nothing strikes but what the experiment says. */
+    }
     for (uint32_t i = 0; i < PLANE_FAULTS; i++) {
         bool on = plane_odds(plane, 7500);
         swarm->on[i] = on && (plane->kept == NULL || !plane->kept->off[i]);

@@ -1,7 +1,7 @@
 /* Decides what time it is on each machine, and when a machine that is busy or stands still takes
  * what arrived meanwhile: in the order in which it came, and no more than a channel holds. */
 #include "base/check.h"
-#include "tests/sim/plane.h"
+#include "tests/sim/trial.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -102,6 +102,7 @@ static bool takes_turns(const struct plane_event *event)
     case PLANE_CUT_OFF:
     case PLANE_MEND:
     case PLANE_OPERATE:
+    case PLANE_TRIAL:
     case PLANE_ROOM: return false;
     }
     UNREACHABLE();
@@ -150,6 +151,7 @@ bool plane_wait(struct plane *plane, const struct plane_event *event)
     inbox->ring[(inbox->first + inbox->count++) % inbox->capacity] = *event;
     uint64_t *most = &plane->tally->queued_most;
     *most = inbox->count > *most ? inbox->count : *most;
+    trial_queued(plane, inbox->count);
     free_later(plane, event->machine);
     return true;
 }

@@ -2,10 +2,9 @@
  * changes by itself every few seconds, and is fair once there is no trouble. Decides nothing about
  * what a cut does to a stream (plane_net.c). */
 #include "base/check.h"
-#include "tests/sim/plane.h"
+#include "tests/sim/trial.h"
 
-/* Streams through a cut will end. */
-static void break_cuts(struct plane *plane)
+void plane_cuts_break(struct plane *plane)
 {
     for (uint32_t one = 0; one < PLANE_CONTROLLERS; one++) {
         for (uint32_t other = one + 1; other < plane->machines_count; other++) {
@@ -33,7 +32,7 @@ void plane_cut_machine(struct plane *plane, uint32_t machine, bool cut)
             link->cut[1] = cut;
         }
     }
-    break_cuts(plane);
+    plane_cuts_break(plane);
 }
 
 static void cut_one(struct plane *plane, uint32_t machine)
@@ -104,7 +103,7 @@ static void change(struct plane *plane)
         break;
     default: break;
     }
-    break_cuts(plane);
+    plane_cuts_break(plane);
 }
 
 void plane_weather(struct plane *plane)
@@ -123,5 +122,6 @@ void plane_weather(struct plane *plane)
         change(plane);
     }
     plane_inject_end(plane);
+    trial_recut(plane);
     plane_after(plane, lasts_ms, PLANE_WEATHER, 0);
 }

@@ -28,6 +28,15 @@ for how in stale lost twice revived charged cut; do
     must 'and is then refused' refused
 done
 rm -f "$out/spoilt"
+cat >"$out/replay.exp" <<EXPERIMENT
+topology controllers=3 nodes=3 tenants=2 instances=12
+trace    ${one##*/}
+faults   $(basename "${one%.history}").faults
+EXPERIMENT
 must 'one of them is replayed in the simulator from its schedule' \
-    build/tests/sim/udatsu-sim --replay "$one" --faults "${one%.history}.faults"
+    build/tests/sim/udatsu-sim run "$out/replay.exp" --out "$out/replay.jsonl"
+must 'with its requests, and each of its faults' jq -e --argjson faults \
+    "$(wc -l <"${one%.history}.faults")" \
+    '.verdict == "clean" and .acknowledged > 100 and .faults_struck + .faults_missed == $faults
+        and .faults_missed <= 2' "$out/replay.jsonl"
 must 'the replicas agree' within 60 controllers_agree
