@@ -18,6 +18,7 @@
  *   plane_disk       what the disks of controllers do
  *   plane_operator   replaces, adds and removes controllers
  *   plane_check      what must hold after every event (rows); plane_leaves: of the audit log
+ *   plane_history    what clients were told, judged at the end
  *   plane_lie        spoils what a checker looks at, so that it is seen to refuse
  *   plane_main       options, many seeds, the table */
 #ifndef TESTS_SIM_PLANE_H
@@ -182,6 +183,7 @@ enum plane_checker {
     PLANE_CHECK_NOTE,
     PLANE_CHECK_LEAF_OF_CHANGE,
     PLANE_CHECK_LEAF_OF_WRITE,
+    PLANE_CHECK_LINEAR,
     PLANE_CHECKERS
 };
 
@@ -220,6 +222,7 @@ struct plane_swarm {
     bool on[PLANE_FAULTS]; /* What calls and frames may suffer. */
     uint32_t weights[STRIKES_END];
     uint64_t rest_ms; /* Most between two strikes. */
+    uint64_t starts;  /* A start lasts so many times as long: guests may be emulated. */
     uint32_t keys;    /* Remembered of a tenant; 0: the product's bound. */
     uint32_t rate;    /* Requests per second of a principal; 0: no limit. */
     bool old_builds;  /* Some controllers begin as programs of the first feature level. */
@@ -721,6 +724,22 @@ void plane_audit_end(struct plane *plane);
 void plane_rooms_begin(void);
 void plane_rooms_over(void);
 void plane_rooms_check(struct plane *plane, uint32_t machine, const struct state *state);
+
+/* ---- plane_history.c ---- */
+void plane_history_begin(struct plane *plane);
+void plane_history_end(void);
+/* The number of the event; UINT32_MAX: nothing that the checkers judge. */
+uint32_t plane_history_asked(
+    const struct plane *plane, const struct plane_request *request, uint32_t attempt);
+/* `answer` NULL: nobody will ever know. */
+void plane_history_told(
+    const struct plane *plane,
+    uint32_t event,
+    const struct plane_request *request,
+    const Wire__Answer *answer);
+/* Somebody was told that this is not there. */
+void plane_history_lie(const struct plane *plane, const struct plane_request *request);
+void plane_history_check(struct plane *plane);
 
 /* ---- plane_lie.c ---- */
 const char *plane_lie_word(const char *lie);          /* NULL: no such lie. */

@@ -19,6 +19,7 @@ struct attempt {
     bool given_up;
     uint64_t since_ms;
     uint64_t stood_us; /* What its machine had stood still by then. */
+    uint32_t event;    /* Of the history. */
     uint64_t index;    /* The newest that was acknowledged to anybody before. */
 };
 
@@ -132,6 +133,7 @@ static void ask(struct plane *plane, uint32_t number, uint32_t machine)
                                           .since_ms = plane->now_ms,
                                           .stood_us = stood_us(plane, machine),
                                           .index = newest_index };
+    attempts[attempt].event = plane_history_asked(plane, request, attempt);
     clients[number].waiting++;
     request->attempts++;
     plane_trace(
@@ -291,11 +293,12 @@ static void answered(struct plane *plane, const struct plane_event *event)
         return;
     }
     attempt_over(plane, (uint32_t)event->a, number);
+    const Wire__Frame *frame = plane_decode(plane, slice_of(event->bytes, event->size));
+    const Wire__Answer *answer = frame->tolds->tolds[0]->answer;
+    plane_history_told(plane, attempts[number].event, request, answer);
     if (client->request != attempts[number].request) {
         return; /* Its twin was answered first. */
     }
-    const Wire__Frame *frame = plane_decode(plane, slice_of(event->bytes, event->size));
-    const Wire__Answer *answer = frame->tolds->tolds[0]->answer;
     if (request->act == PLANE_ACT_READ) {
         request->index = attempts[number].index;
     }

@@ -143,10 +143,10 @@ static bool is_act(const Wire__Verb *verb)
            verb->verb_case != WIRE__VERB__VERB_READ_CONSOLE;
 }
 
-static uint64_t verb_cost(const Wire__Verb *verb)
+static uint64_t verb_cost(const Wire__Verb *verb, uint64_t starts)
 {
     switch ((int)verb->verb_case) {
-    case WIRE__VERB__VERB_START: return plane_cost(PLANE_COST_START);
+    case WIRE__VERB__VERB_START: return plane_cost(PLANE_COST_START) * (starts == 0 ? 1 : starts);
     case WIRE__VERB__VERB_STOP: return plane_cost(PLANE_COST_STOP);
     case WIRE__VERB__VERB_ERASE: return plane_cost(PLANE_COST_ERASE);
     case WIRE__VERB__VERB_ENSURE_SEGMENT:
@@ -164,7 +164,7 @@ void plane_host_verb(struct plane *plane, uint32_t machine, const Wire__Frame *f
         return;
     }
     bool late = plane_strikes(plane, PLANE_VERB_LATE, 300);
-    uint64_t lasts_us = verb_cost(frame->verb);
+    uint64_t lasts_us = verb_cost(frame->verb, plane->swarm.starts);
     sent.format = FRAME_FORMAT;
     host->acts += is_act(frame->verb) ? 1 : 0;
     if (host->acts > PLANE_ACTS_MAX) {

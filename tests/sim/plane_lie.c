@@ -17,7 +17,7 @@ static const struct {
     { "answer", "ANSWER" },         { "read", "READ" },         { "owner", "TWO OWNERS" },
     { "generation", "GENERATION" }, { "start", "STALE" },       { "leaf", "LEAF" },
     { "frontier", "FRONTIER" },     { "converge", "CONVERGE" }, { "inventory", "INVENTORY" },
-    { "split", "SPLIT" },
+    { "split", "SPLIT" },           { "linear", "LINEAR" },
 };
 
 const char *plane_lie_word(const char *lie)
@@ -82,7 +82,9 @@ static bool lie_clients(struct plane *plane, const char *lie)
     if (create == NULL) {
         return false;
     }
-    if (strcmp(lie, "acknowledged") == 0) {
+    if (strcmp(lie, "linear") == 0) {
+        plane_history_lie(plane, create);
+    } else if (strcmp(lie, "acknowledged") == 0) {
         user->operation ^= 1;
     } else if (strcmp(lie, "invented") == 0) {
         create->state = PLANE_REFUSED;

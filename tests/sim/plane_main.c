@@ -182,6 +182,41 @@ static int usage(void)
     return 2;
 }
 
+/* Prints what a run came to; 0 when it was good. */
+static int report(
+    const struct options *options, const struct plane_tally *tally, uint64_t bad, uint64_t hash)
+{
+    struct rusage children;
+    int asked = getrusage(RUSAGE_CHILDREN, &children);
+    CHECK(asked == 0);
+    uint64_t zero = plane_table_print(tally);
+    printf(
+        "%llu seeds, %llu bad, %llu events, %llu virtual s, %llu entries, %llu acknowledged, "
+        "%llu refused, trace %016llx\n"
+        "each seed: at least %llu virtual s, %llu commands, %llu strikes; longest inbox %llu\n"
+        "most instances %llu, most memory of a seed %lld MiB, twice %llu\n",
+        (unsigned long long)tally->seeds,
+        (unsigned long long)bad,
+        (unsigned long long)tally->events,
+        (unsigned long long)(tally->virtual_ms / 1000),
+        (unsigned long long)tally->entries,
+        (unsigned long long)tally->acknowledged,
+        (unsigned long long)tally->refused,
+        (unsigned long long)hash,
+        (unsigned long long)tally->seconds_least,
+        (unsigned long long)tally->commands_least,
+        (unsigned long long)tally->struck_least,
+        (unsigned long long)tally->queued_most,
+        (unsigned long long)tally->instances_most,
+        (long long)children.ru_maxrss / 1024,
+        (unsigned long long)(tally->seeds - options->count));
+    bool table = options->count >= TABLE_SEEDS;
+    if (table && zero > 0) {
+        printf("%llu rows never came up\n", (unsigned long long)zero);
+    }
+    return bad == 0 && !(table && zero > 0) ? 0 : 1;
+}
+
 int main(int count, char **words)
 {
     struct options options = { .first = 1, .count = TABLE_SEEDS };
@@ -225,33 +260,5 @@ int main(int count, char **words)
         printf("nobody noticed\n");
         return 1;
     }
-    struct rusage children;
-    int asked = getrusage(RUSAGE_CHILDREN, &children);
-    CHECK(asked == 0);
-    uint64_t zero = plane_table_print(tally);
-    printf(
-        "%llu seeds, %llu bad, %llu events, %llu virtual s, %llu entries, %llu acknowledged, "
-        "%llu refused, trace %016llx\n"
-        "each seed: at least %llu virtual s, %llu commands, %llu strikes; longest inbox %llu\n"
-        "most instances %llu, most memory of a seed %lld MiB, twice %llu\n",
-        (unsigned long long)tally->seeds,
-        (unsigned long long)bad,
-        (unsigned long long)tally->events,
-        (unsigned long long)(tally->virtual_ms / 1000),
-        (unsigned long long)tally->entries,
-        (unsigned long long)tally->acknowledged,
-        (unsigned long long)tally->refused,
-        (unsigned long long)hash,
-        (unsigned long long)tally->seconds_least,
-        (unsigned long long)tally->commands_least,
-        (unsigned long long)tally->struck_least,
-        (unsigned long long)tally->queued_most,
-        (unsigned long long)tally->instances_most,
-        (long long)children.ru_maxrss / 1024,
-        (unsigned long long)(tally->seeds - options.count));
-    bool table = options.count >= TABLE_SEEDS;
-    if (table && zero > 0) {
-        printf("%llu rows never came up\n", (unsigned long long)zero);
-    }
-    return bad == 0 && !(table && zero > 0) ? 0 : 1;
+    return report(&options, tally, bad, hash);
 }

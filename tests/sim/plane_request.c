@@ -90,7 +90,11 @@ void plane_request_list(struct plane *plane, uint32_t number, bool listed)
 
 static uint32_t choose_object(struct plane *plane, const struct choices *among)
 {
-    return among->count == 0 ? 0 : among->numbers[plane_below(plane, among->count)];
+    if (among->count == 0) {
+        return 0;
+    }
+    bool newest = plane_odds(plane, 3000); /* What is still under way is the most interesting. */
+    return among->numbers[newest ? among->count - 1 : plane_below(plane, among->count)];
 }
 
 static enum plane_act choose_act(struct plane *plane, uint32_t tenant)

@@ -134,6 +134,7 @@ static void finish(struct plane *plane)
         }
     }
     plane_check_end(plane);
+    plane_history_check(plane);
     plane->tally->faults[PLANE_SNAPSHOT_FETCHED] += plane_snapshots_fetched;
     plane->tally->faults[PLANE_SNAPSHOT_DAMAGED] += plane_snapshots_damaged;
     plane->tally->virtual_ms += plane->now_ms;
@@ -156,6 +157,7 @@ static void build(struct plane *plane)
     plane_controllers_begin(plane);
     plane_nodes_begin(plane);
     plane_clients_begin(plane);
+    plane_history_begin(plane);
     plane_old_builds(plane);
 }
 
@@ -165,6 +167,7 @@ void plane_end(struct plane *plane)
     plane_snapshots_end();
     plane_nodes_end(plane);
     plane_clients_end(plane);
+    plane_history_end();
     plane_check_over();
     while (plane->queue_count > 0) {
         free(plane->queue[--plane->queue_count].bytes);

@@ -59,6 +59,7 @@ void plane_swarm_draw(struct plane *plane)
     swarm->rest_ms = rests[plane_below(plane, COUNT_OF(rests))];
     swarm->rate = plane_odds(plane, 500) ? 2 : 0;
     swarm->keys = plane_odds(plane, 800) ? 100 : 0;
+    swarm->starts = plane_odds(plane, 4000) ? 8 : 1;
     swarm->old_builds = plane_odds(plane, 3000);
     swarm->core_only = plane_odds(plane, 3000);
 }

@@ -91,6 +91,7 @@ static const char *const checker_names[PLANE_CHECKERS] = {
     "notes sign what was",
     "a leaf for each change",
     "a leaf for each write",
+    "linearizable",
 };
 
 const char *plane_fault_name(enum plane_fault fault)
