@@ -55,8 +55,8 @@ static enum history_kind kind_of(enum plane_act act)
 uint32_t plane_history_asked(
     const struct plane *plane, const struct plane_request *request, uint32_t attempt)
 {
-    if (f_of(request->act) == HISTORY_F_END) {
-        return UINT32_MAX;
+    if (memory == NULL || f_of(request->act) == HISTORY_F_END) {
+        return UINT32_MAX; /* A story keeps none. */
     }
     bool reads = request->act == PLANE_ACT_READ;
     const struct history_asked asked = { .client = attempt, /* Each is heard of on its own. */
