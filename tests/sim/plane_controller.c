@@ -120,14 +120,14 @@ static struct state_capacity capacity(const struct plane_conf *conf)
                                               [TABLE_NODE] = conf->nodes + 8,
                                               [TABLE_TENANT] = conf->tenants + 8,
                                               [TABLE_PROJECT] = conf->tenants + 8,
-                                              [TABLE_USER] = conf->clients + 64,
+                                              [TABLE_USER] = conf->clients + 128,
                                               [TABLE_IMAGE] = PLANE_IMAGES,
                                               [TABLE_NETWORK] = conf->tenants * 8 + 64,
                                               [TABLE_INSTANCE] =
                                                   conf->tenants * (conf->instances + 8) + 64,
                                               [TABLE_OPERATION] = conf->requests + 1024,
                                               [TABLE_ALARM] = conf->nodes + 64,
-                                              [TABLE_TOKEN] = conf->nodes + 64 } };
+                                              [TABLE_TOKEN] = conf->nodes + 512 } };
 }
 
 static void genesis_fill(const struct plane_controller *self, Wire__Genesis *genesis)
