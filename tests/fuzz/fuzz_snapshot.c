@@ -205,7 +205,7 @@ static size_t seed_crowd(uint32_t number, uint8_t *room)
     enum { MOST = 1100 };
     static Wire__SnapshotFile files[MOST];
     static Wire__SnapshotFile *list[MOST];
-    static char names[MOST][8];
+    static char names[MOST][24];
     static uint8_t digest[SHA256_SIZE];
     static uint8_t packed[FUZZ_PART_MAX];
     Wire__SnapshotManifest manifest = WIRE__SNAPSHOT_MANIFEST__INIT;
