@@ -4,9 +4,10 @@
  * The happy path: add → SPARE, committed → the leader of the day raises it to STANDBY, then, once
  * it has caught up, to VOTER. Any leader goes on where the one before stopped: every member is
  * meant to vote.
- * What can go wrong: the own barrier is not applied, another change runs, a voter is missing →
- * FAILURE_BUSY; the leader itself would go → FAILURE_DENIED (hand over first); leadership is lost
- * in the middle → the change may or may not be there, the status tells. */
+ * What can go wrong: the own barrier is not applied, another change runs, a voter is missing that
+ * is not the one to go → FAILURE_BUSY; the leader itself would go → FAILURE_DENIED (hand over
+ * first); leadership is lost in the middle → the change may or may not be there, the status tells.
+ */
 #include "base/check.h"
 #include "controller/replica_inner.h"
 
@@ -39,25 +40,50 @@ static uint64_t match_of(const struct replica *replica, uint64_t id)
     return 0;
 }
 
-/* Rule 10: nobody is missing but the one who is to go, and every voter holds the configuration that
- * made it one: a server whose own log does not say so refuses to vote, and two changes in a row
- * could leave a majority of such. */
-static bool rule_10_all_here(const struct replica *replica, uint64_t except)
+/* It answers, and its own log has the configuration that made it a voter: a server whose own log
+ * does not say so refuses to vote. */
+static bool here(const struct replica *replica, const struct raft_server *server)
+{
+    return server->id == replica->conf.self ||
+           (replica_heard_ms(replica, server->id) <= REPLICA_HEARD_MS &&
+            match_of(replica, server->id) >= replica->object.raft.configuration_index);
+}
+
+struct voters {
+    unsigned int all;
+    unsigned int here;
+};
+
+static struct voters voters_but(const struct replica *replica, uint64_t except)
 {
     const struct raft_configuration *members = &replica->object.raft.configuration;
+    struct voters voters = { 0 };
     CHECK(members->n <= LIMIT_CONTROLLERS);
-    for (unsigned int i = 0; i < members->n && RULE(MEMBERS); i++) {
-        const struct raft_server *server = &members->servers[i];
-        if (server->role != RAFT_VOTER || server->id == replica->conf.self ||
-            server->id == except) {
-            continue;
-        }
-        if (replica_heard_ms(replica, server->id) > REPLICA_HEARD_MS ||
-            match_of(replica, server->id) < replica->object.raft.configuration_index) {
-            return false;
+    for (unsigned int i = 0; i < members->n; i++) {
+        if (members->servers[i].role == RAFT_VOTER && members->servers[i].id != except) {
+            voters.all++;
+            voters.here += here(replica, &members->servers[i]) ? 1 : 0;
         }
     }
-    return true;
+    CHECK(voters.here <= voters.all);
+    return voters;
+}
+
+/* Rule 10: nobody is missing but the one who is to go. Two changes in a row could leave a majority
+ * of voters that do not know that they are. */
+static bool rule_10_all_here(const struct replica *replica, uint64_t except)
+{
+    struct voters voters = voters_but(replica, except);
+    return voters.here == voters.all || !RULE(MEMBERS);
+}
+
+/* Rule 10: one of several that are missing may go, one by one, while a majority of those who stay
+ * is here: no vote is asked of anybody new, and what decides afterwards decides now. */
+static bool rule_10_may_go(const struct replica *replica, const struct raft_server *leaver)
+{
+    struct voters voters = voters_but(replica, leaver->id);
+    bool decides = leaver->role == RAFT_VOTER && here(replica, leaver);
+    return rule_10_all_here(replica, leaver->id) || (!decides && voters.here > voters.all / 2);
 }
 
 /* Rule 4: only after the own barrier, and one thing at a time. */
@@ -151,13 +177,14 @@ RESULT replica_add(struct replica *replica, uint64_t now_ms, uint64_t id, const 
 RESULT replica_remove(struct replica *replica, uint64_t now_ms, uint64_t id)
 {
     TRY(rule_4_settled(replica));
-    if (id == 0 || server_of(replica, id) == NULL) {
+    const struct raft_server *leaver = id == 0 ? NULL : server_of(replica, id);
+    if (leaver == NULL) {
         return FAIL(FAILURE_NOT_FOUND);
     }
     if (RULE(MEMBERS) && id == replica->conf.self) {
         return FAIL(FAILURE_DENIED); /* Rule 10: never the leader itself. */
     }
-    if (!rule_10_all_here(replica, id)) {
+    if (!rule_10_may_go(replica, leaver)) {
         return FAIL(FAILURE_BUSY);
     }
     if (!room_for_change(replica)) {

@@ -94,6 +94,11 @@ bool engine_diverged(const struct engine *engine)
     return engine->diverged;
 }
 
+bool engine_fit(const struct engine *engine)
+{
+    return engine->fit;
+}
+
 bool engine_outgrown(const struct engine *engine)
 {
     const struct cell_row *cell = state_cell(&engine->state);

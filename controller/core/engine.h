@@ -126,6 +126,8 @@ uint32_t engine_asks_under_way(const struct engine *engine);
 uint64_t *engine_ticket_slot(struct engine *engine, uint64_t handle);
 /* Is there somebody now who could answer ENGINE_RENEW? */
 bool engine_may_renew(struct engine *engine, bool late);
+/* There is room on the disk and the mirror is sound, as MEMBERS said last. */
+bool engine_fit(const struct engine *engine);
 /* This replica holds another state than an agreeing majority: it must stop. INV-REF-1 */
 bool engine_diverged(const struct engine *engine);
 /* The cell has a feature level that this build does not know: it must stop. */

@@ -42,12 +42,19 @@ def skip_reason(entry):
     return lines[-1] if lines else "no reason given"
 
 
+def last_words(label, entry):
+    """What a program that failed said last: what prints this page may keep only its end."""
+    lines = (entry.get("stdout", "") + entry.get("stderr", "")).strip().splitlines()
+    telling = [line for line in lines if line.startswith("seed ")] or lines
+    return [f"{label}: {line}" for line in telling[-4:]]
+
+
 def main(arguments):
     required = set()
     if arguments[:1] == ["--require"]:
         required = set(arguments[1].split())
         arguments = arguments[2:]
-    passed, failed, skipped = 0, [], []
+    passed, failed, skipped, words = 0, [], [], []
     for directory in arguments:
         try:
             by_name, listed = checks(directory), list(programs(directory))
@@ -64,13 +71,16 @@ def main(arguments):
                 reasons.append(f"{label}: {skip_reason(entry)}")
             elif result in ("OK", "EXPECTEDFAIL"):
                 good = good if name in by_name else 1
-            elif not bad:
-                bad = [result.lower()]
+            else:
+                bad = bad or [result.lower()]
+                words += last_words(label, entry)
             passed += good
             failed += [f"{label}: {check}" for check in bad]
             (failed if strict else skipped).extend(reasons)
     for line in skipped:
         print("skipped", line)
+    for line in words:
+        print("said   ", line)
     for line in failed:
         print("failed ", line)
     tail = f", {len(skipped)} skipped" if skipped else ""

@@ -69,11 +69,23 @@ static uint32_t members(const struct plane *plane)
     return count;
 }
 
+static uint32_t hurt_one(const struct plane *plane)
+{
+    for (uint32_t i = 0; i < PLANE_CONTROLLERS; i++) {
+        if (plane->machines[i].exists && plane_controller_hurt(i)) {
+            return i;
+        }
+    }
+    return PLANE_NONE;
+}
+
+/* Nobody is added or exchanged while one is hurt: a newcomer is raised to voter only when every
+ * voter is there, so the two would wait for each other. */
 void plane_operator_wish(struct plane *plane)
 {
     uint32_t count = members(plane);
     uint32_t machine = (uint32_t)plane_below(plane, PLANE_CONTROLLERS);
-    if (job.phase != IDLE || !plane->trouble) {
+    if (job.phase != IDLE || !plane->trouble || hurt_one(plane) != PLANE_NONE) {
         return;
     }
     bool exists = plane->machines[machine].exists;
@@ -97,16 +109,28 @@ bool plane_operator_rejoins(struct plane *plane, uint32_t node)
     return true;
 }
 
+static void replace_hurt(struct plane *plane)
+{
+    uint32_t hurt = hurt_one(plane);
+    if (hurt != PLANE_NONE) {
+        begin(plane, REMOVING, hurt, true);
+    }
+}
+
+static bool all_vote(struct plane *plane)
+{
+    bool all = true;
+    for (uint32_t i = 0; i < PLANE_CONTROLLERS; i++) {
+        all = all && (!plane->machines[i].exists || listed(plane, plane->machines[i].id, true));
+    }
+    return all;
+}
+
 static void look(struct plane *plane)
 {
     switch (job.phase) {
     case IDLE:
-        for (uint32_t i = 0; i < PLANE_CONTROLLERS; i++) {
-            if (plane->machines[i].exists && plane_controller_hurt(i)) {
-                begin(plane, REMOVING, i, true);
-                return;
-            }
-        }
+        replace_hurt(plane);
         return;
     case REMOVING: ask(plane, PLANE_ACT_REMOVE); return;
     case REMOVED:
@@ -118,8 +142,11 @@ static void look(struct plane *plane)
     case TOKEN: ask(plane, PLANE_ACT_TOKEN); return;
     case JOIN: ask(plane, PLANE_ACT_JOIN); return;
     case JOINING:
-        if (listed(plane, plane->machines[job.machine].id, true)) {
+        if (all_vote(plane)) {
             job.phase = IDLE;
+        } else if (hurt_one(plane) != PLANE_NONE) {
+            job.phase = IDLE; /* It is never raised while that one is missing. */
+            replace_hurt(plane);
         }
         return;
     }

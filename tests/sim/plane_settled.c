@@ -61,6 +61,12 @@ static bool replicas_equal(struct plane *plane, uint32_t leader)
             engine_state(engine)->digest != engine_state(best)->digest) {
             return not_yet("behind", i, engine_applied(engine));
         }
+        if (!engine_fit(engine)) { /* Its disk has room again, and it is about to start over. */
+            return not_yet("unfit", i, engine_applied(engine));
+        }
+        if (status.leader != leading.leader) { /* It was started a moment ago. */
+            return not_yet("does not know who leads", i, status.leader);
+        }
         if (engine_asks_under_way(engine) != 0) {
             return not_yet("asks under way", i, engine_asks_under_way(engine));
         }

@@ -110,7 +110,8 @@ static void host_halt(void *context, struct result why)
 
 struct replica_conf bench_conf(const struct bench *bench, uint32_t id, uint64_t restored_index)
 {
-    static const char *const addresses[BENCH_NODES + 1] = { "", "n1:1", "n2:1", "n3:1" };
+    static const char *const addresses[BENCH_NODES + 1] = { "",     "n1:1", "n2:1",
+                                                            "n3:1", "n4:1", "n5:1" };
     CHECK(id >= 1 && id <= BENCH_NODES);
     return (struct replica_conf){
         .self = id,

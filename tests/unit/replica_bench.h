@@ -6,7 +6,7 @@
 #include "controller/replica_inner.h"
 #include "tests/sim/sim_disk.h"
 
-enum { BENCH_NODES = 3, BENCH_LETTERS = 512, BENCH_APPLIED = 256 };
+enum { BENCH_NODES = 5, BENCH_LETTERS = 512, BENCH_APPLIED = 256 };
 
 struct bench_letter {
     uint32_t from;

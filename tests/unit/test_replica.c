@@ -469,6 +469,30 @@ Test(replica, rule_10_a_member_climbs_step_by_step_and_the_leader_never_removes_
     bench_end(bench);
 }
 
+Test(replica, rule_10_of_two_that_are_missing_one_goes_after_the_other_and_nobody_sound)
+{
+    struct bench *bench = bench_begin(5, 64);
+    uint32_t leader = bench_elect(bench);
+    uint32_t gone[2] = { leader % 5 + 1, (leader + 1) % 5 + 1 };
+    uint32_t sound = (leader + 2) % 5 + 1;
+    struct replica *replica = bench->nodes[leader].replica;
+    bench_pass(bench, 300);
+    bench->nodes[gone[0]].cut = true;
+    bench->nodes[gone[1]].cut = true;
+    bench_pass(bench, REPLICA_HEARD_MS + 2 * LIMIT_TICK_MS);
+    cr_assert_eq(bench_status(bench, leader).role, REPLICA_LEADING);
+    cr_assert_eq(replica_remove(replica, bench->now_ms, sound).code, FAILURE_BUSY);
+    cr_assert_eq(replica_remove(replica, bench->now_ms, gone[0]).code, 0);
+    bench_pass(bench, 300);
+    cr_assert_eq(bench_status(bench, leader).member_count, 4);
+    cr_assert_eq(replica_remove(replica, bench->now_ms, gone[1]).code, 0);
+    bench_pass(bench, 300);
+    cr_assert_eq(bench_status(bench, leader).member_count, 3);
+    cr_assert_eq(
+        replica_remove(replica, bench->now_ms, sound).code, 0); /* Nobody is missing now. */
+    bench_end(bench);
+}
+
 Test(replica, rule_10_a_follower_that_only_refuses_makes_the_leader_start_anew)
 {
     struct bench *bench = bench_begin(3, 64);
