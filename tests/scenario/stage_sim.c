@@ -2,6 +2,8 @@
  * hypervisors, in virtual time and without accidents of their own; what befalls them is the
  * story's. The plane's checkers end the story at the event that breaks something. */
 #include "tests/scenario/stage_sim.h"
+#include "tests/sim/plane_machine.h"
+#include "tests/sim/plane_people.h"
 
 #include "base/check.h"
 #include "base/id.h"

@@ -5,6 +5,7 @@
 #include "base/id.h"
 #include "base/reject.h"
 #include "tests/scenario/stage_sim.h"
+#include "tests/sim/plane_people.h"
 #include "wire/wire.h"
 
 #include <audit.pb-c.h>

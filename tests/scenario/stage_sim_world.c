@@ -2,6 +2,9 @@
  * together in the end. */
 #include "base/check.h"
 #include "tests/scenario/stage_sim.h"
+#include "tests/sim/plane_check.h"
+#include "tests/sim/plane_machine.h"
+#include "tests/sim/plane_net.h"
 
 #include <string.h>
 

@@ -5,7 +5,8 @@
 #ifndef TESTS_SIM_EXPERIMENT_H
 #define TESTS_SIM_EXPERIMENT_H
 
-#include "tests/sim/plane.h"
+#include "tests/sim/plane_people.h"
+#include "tests/sim/plane_time.h"
 #include "tests/sim/policy.h"
 
 enum {

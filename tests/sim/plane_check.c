@@ -1,10 +1,12 @@
 /* What must hold of every controller's state after every event, and of all hypervisors together.
  * Decides nothing else; looks only at what changed. */
+#include "tests/sim/plane_check.h"
 #include "base/check.h"
 #include "base/id.h"
 #include "controller/core/read.h"
 #include "controller/server.h"
-#include "tests/sim/plane.h"
+#include "tests/sim/plane_machine.h"
+#include "tests/sim/plane_people.h"
 
 #include <stdlib.h>
 #include <string.h>

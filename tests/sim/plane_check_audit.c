@@ -4,7 +4,8 @@
 #include "audit/note.h"
 #include "base/check.h"
 #include "controller/core/state.h"
-#include "tests/sim/plane.h"
+#include "tests/sim/plane_check.h"
+#include "tests/sim/plane_people.h"
 
 #include <stdlib.h>
 #include <string.h>

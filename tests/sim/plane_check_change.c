@@ -5,7 +5,9 @@
 #include "base/id.h"
 #include "controller/core/instance.h"
 #include "controller/server.h"
-#include "tests/sim/plane.h"
+#include "tests/sim/plane_check.h"
+#include "tests/sim/plane_machine.h"
+#include "tests/sim/plane_net.h"
 
 #include <stdlib.h>
 #include <string.h>

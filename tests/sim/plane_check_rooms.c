@@ -3,7 +3,7 @@
 #include "base/check.h"
 #include "base/id.h"
 #include "controller/core/state.h"
-#include "tests/sim/plane.h"
+#include "tests/sim/plane_check.h"
 
 #include <stdlib.h>
 

@@ -2,6 +2,8 @@
  * again; an ask is answered once, by the controller that took it, unless that one dies. */
 #include "base/check.h"
 #include "base/id.h"
+#include "tests/sim/plane_check.h"
+#include "tests/sim/plane_fault.h"
 #include "tests/sim/trial.h"
 #include "wire/frame.h"
 

@@ -1,5 +1,6 @@
 /* A controller's machine in the simulator, for the files that are it: plane_controller.c (its
- * process) and plane_disk.c (what its disk does to it). */
+ * process), plane_server.c (what it is given, and wants) and plane_disk.c (what its disk does to
+ * it). */
 #ifndef TESTS_SIM_PLANE_CONTROLLER_H
 #define TESTS_SIM_PLANE_CONTROLLER_H
 
@@ -35,6 +36,8 @@ struct plane_controller {
 };
 
 struct plane_controller *plane_controller_of(uint32_t machine);
+/* The server itself, over its disk; what it wants done is done by plane_server.c. */
+struct result plane_server_open(struct plane *plane, struct plane_controller *self);
 void plane_disk_begin(struct plane *plane, struct plane_controller *self);
 void plane_disk_end(struct plane_controller *self);
 void plane_disk_wipe(struct plane *plane, struct plane_controller *self);

@@ -2,7 +2,7 @@
  * machine (tests/bench, deploy/lab: the median of each, rounded); an experiment may load another
  * table. Decides nothing else. */
 #include "base/check.h"
-#include "tests/sim/plane.h"
+#include "tests/sim/plane_time.h"
 
 static uint64_t costs_us[PLANE_COSTS_END] = {
     [PLANE_COST_LETTER] = 6,     [PLANE_COST_ASK] = 15,     [PLANE_COST_TICK] = 4,

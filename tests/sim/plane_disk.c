@@ -2,8 +2,13 @@
  * write astray, come back as they were long ago. What can lose synced bytes strikes so few machines
  * at once that a majority stays sound: those must go on, and the hurt one must refuse, not lie. */
 #include "base/check.h"
+#include "tests/sim/plane_check.h"
 #include "tests/sim/plane_controller.h"
+#include "tests/sim/plane_machine.h"
+#include "tests/sim/plane_net.h"
+#include "tests/sim/plane_people.h"
 #include "tests/sim/plane_snapshot.h"
+#include "tests/sim/plane_time.h"
 #include "tests/sim/sim_store.h"
 
 #include <stdio.h>

@@ -1,8 +1,13 @@
 /* Decides when machines, disks, clocks and guests fail, and that they stop failing. Each seed draws
  * its own mix (plane_swarm.c); what can lose synced bytes is bounded by plane_disk.c. */
+#include "tests/sim/plane_fault.h"
 #include "base/check.h"
-#include "tests/sim/plane.h"
+#include "tests/sim/plane_host.h"
+#include "tests/sim/plane_machine.h"
+#include "tests/sim/plane_net.h"
+#include "tests/sim/plane_people.h"
 #include "tests/sim/plane_snapshot.h"
+#include "tests/sim/plane_time.h"
 
 enum { TEN_YEARS_S = 315360000, DRIFT_PPM = 50000, MILLION = 1000000 };
 enum mend { MEND_SPEED = 1, MEND_CLOCK = 2, MEND_POWER = 3, MEND_FLAP = 4, MEND_DISK = 5 };

@@ -5,7 +5,8 @@
 #include "base/id.h"
 #include "base/reject.h"
 #include "tests/history/history.h"
-#include "tests/sim/plane.h"
+#include "tests/sim/plane_check.h"
+#include "tests/sim/plane_people.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,37 +1,25 @@
-/* The fake hypervisor of a node, with its host program. Decides what a verb does, when it answers,
- * and when it lies. It keeps its one promise: a domain is there until it ends. */
+/* The fake hypervisor of a node, with its host program. Decides when a verb is done, who hears of
+ * it, and what befalls its guests. It keeps its one promise: a domain is there until it ends. */
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/result.h"
+#include "tests/sim/plane_check.h"
+#include "tests/sim/plane_hypervisor.h"
+#include "tests/sim/plane_machine.h"
+#include "tests/sim/plane_net.h"
 #include "tests/sim/trial.h"
 #include "wire/frame.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { ENDED_SHUT_DOWN = 1, ENDED_CRASHED = 2, ENDED_BY_US = 3, BACK_HOST = 1, BACK_LIBVIRT = 2 };
+enum { BACK_HOST = 1, BACK_LIBVIRT = 2 };
 /* Of one agent LIMIT_NODE_VERBS; those of the one before may still be under way. */
 enum { PLANE_ACTS_MAX = 4 * LIMIT_NODE_VERBS };
 
-struct segment {
-    uint64_t network; /* 0: free. */
-    uint32_t vni;
-    uint64_t generation;
-};
-
-struct plane_host {
-    bool up;
-    bool libvirt;
-    uint32_t life;    /* Of the host program. */
-    uint32_t channel; /* To the agent; its death ends one. */
-    uint32_t acts;    /* Verbs under way that change something. */
-    struct plane_domain domains[PLANE_DOMAINS];
-    struct segment segments[PLANE_DOMAINS];
-};
-
 static struct plane_host *hosts; /* Owned. */
 
-static struct plane_host *host_of(uint32_t machine)
+struct plane_host *plane_host_of(uint32_t machine)
 {
     CHECK(plane_is_node(machine));
     return &hosts[machine - PLANE_CONTROLLERS];
@@ -60,21 +48,21 @@ void plane_hosts_end(void)
 
 bool plane_host_up(uint32_t machine)
 {
-    return host_of(machine)->up;
+    return plane_host_of(machine)->up;
 }
 
 const struct plane_domain *plane_host_domains(uint32_t machine)
 {
-    return host_of(machine)->domains;
+    return plane_host_of(machine)->domains;
 }
 
 void plane_host_agent_died(struct plane *plane, uint32_t machine)
 {
     CHECK(plane->machines[machine].exists);
-    host_of(machine)->channel++;
+    plane_host_of(machine)->channel++;
 }
 
-static struct plane_domain *domain_of(struct plane_host *host, uint64_t instance)
+struct plane_domain *plane_domain_of(struct plane_host *host, uint64_t instance)
 {
     for (uint32_t i = 0; i < PLANE_DOMAINS; i++) {
         if (host->domains[i].instance == instance) {
@@ -84,7 +72,7 @@ static struct plane_domain *domain_of(struct plane_host *host, uint64_t instance
     return NULL;
 }
 
-static void domain_end(struct plane_domain *domain)
+void plane_domain_end(struct plane_domain *domain)
 {
     domain->running = false;
     domain->paused = false;
@@ -102,16 +90,17 @@ static void tell(struct plane *plane, uint32_t machine, uint64_t delay_ms, Wire_
         PLANE_TOLD,
         machine,
         0,
-        life_of(host_of(machine)),
+        life_of(plane_host_of(machine)),
         plane_encode(plane, frame));
 }
 
-static void tell_ended(struct plane *plane, uint32_t machine, uint64_t instance, uint32_t why)
+void plane_host_tells_end(
+    struct plane *plane, uint32_t machine, uint64_t instance, enum plane_ended why)
 {
     Wire__Frame frame = WIRE__FRAME__INIT;
     Wire__HostEvent event = WIRE__HOST_EVENT__INIT;
     Wire__InstanceEnded ended = WIRE__INSTANCE_ENDED__INIT;
-    if (!host_of(machine)->libvirt || plane_strikes(plane, PLANE_END_UNTOLD, 2000)) {
+    if (!plane_host_of(machine)->libvirt || plane_strikes(plane, PLANE_END_UNTOLD, 2000)) {
         return;
     }
     ended.instance = instance;
@@ -157,7 +146,7 @@ static uint64_t verb_cost(const Wire__Verb *verb, uint64_t starts)
 
 void plane_host_verb(struct plane *plane, uint32_t machine, const Wire__Frame *frame)
 {
-    struct plane_host *host = host_of(machine);
+    struct plane_host *host = plane_host_of(machine);
     Wire__Frame sent = *frame;
     CHECK(frame->body_case == WIRE__FRAME__BODY_VERB);
     if (!host->up) {
@@ -180,206 +169,9 @@ void plane_host_verb(struct plane *plane, uint32_t machine, const Wire__Frame *f
         plane_encode(plane, &sent));
 }
 
-static uint32_t verb_start(struct plane *plane, uint32_t machine, const Wire__Assignment *order)
-{
-    struct plane_host *host = host_of(machine);
-    struct plane_domain *domain = domain_of(host, order->instance);
-    if (domain != NULL && (domain->running || domain->paused)) {
-        return FAILURE_EXISTS;
-    }
-    plane_check_start(plane, machine, order);
-    domain = domain != NULL ? domain : domain_of(host, 0);
-    CHECK(domain != NULL);
-    bool fails = plane_strikes(plane, PLANE_START_FAILED, 400);
-    *domain = (struct plane_domain){ .instance = order->instance,
-                                     .running = !fails,
-                                     .leftovers = fails,
-                                     .paused = fails && plane_odds(plane, 5000),
-                                     .generation = order->generation,
-                                     .epoch = order->epoch,
-                                     .boots = order->boots };
-    if (fails && plane_odds(plane, 3000)) {
-        domain->running = !domain->paused; /* It works; the answer says otherwise. */
-    }
-    if (!fails) {
-        trial_started(plane, machine, order->instance);
-    }
-    plane_trace(
-        plane,
-        "m%u starts %llx generation %llu epoch %llu%s",
-        machine,
-        (unsigned long long)order->instance,
-        (unsigned long long)order->generation,
-        (unsigned long long)order->epoch,
-        fails ? ": fails" : "");
-    return fails ? FAILURE_TIMEOUT : FAILURE_NONE;
-}
-
-static uint32_t verb_stop(struct plane *plane, uint32_t machine, uint64_t instance, bool force)
-{
-    struct plane_host *host = host_of(machine);
-    struct plane_domain *domain = domain_of(host, instance);
-    if (domain == NULL || (!domain->running && !domain->paused)) {
-        return FAILURE_NOT_FOUND;
-    }
-    if (domain->clings) {
-        return FAILURE_NONE;
-    }
-    plane_change_end(plane, machine, domain);
-    if (!force) {
-        if (!plane_strikes(plane, PLANE_STOP_IGNORED, 2500)) {
-            plane_post(
-                plane,
-                10 + plane_below(plane, 2000),
-                PLANE_GUEST_ENDS,
-                machine,
-                instance,
-                domain->boots,
-                SLICE_EMPTY);
-        }
-        return FAILURE_NONE;
-    }
-    if (plane_strikes(plane, PLANE_STOP_LIED, 1500)) {
-        if (plane_odds(plane, 5000)) { /* A lie is worst where nobody can ask again. */
-            plane_after(plane, 50 + plane_below(plane, 200), PLANE_CUT_OFF, machine);
-        }
-        return plane_odds(plane, 7000) ? FAILURE_NONE : FAILURE_TIMEOUT; /* It still runs. */
-    }
-    plane_trace(plane, "m%u destroys %llx", machine, (unsigned long long)instance);
-    domain_end(domain);
-    tell_ended(plane, machine, instance, ENDED_BY_US);
-    return FAILURE_NONE;
-}
-
-static uint32_t verb_erase(struct plane *plane, uint32_t machine, uint64_t instance)
-{
-    struct plane_domain *domain = domain_of(host_of(machine), instance);
-    if (domain != NULL && !domain->clings) {
-        plane_change_end(plane, machine, domain);
-        plane_trace(plane, "m%u erases %llx", machine, (unsigned long long)instance);
-        *domain = (struct plane_domain){ .instance = 0 };
-    }
-    return FAILURE_NONE;
-}
-
-static void observe_fill(const struct plane_host *host, Wire__VerbTold *told)
-{
-    static Wire__HostInstance lines[PLANE_DOMAINS];
-    static Wire__HostInstance *list[PLANE_DOMAINS];
-    static Wire__HostSegment segment_lines[PLANE_DOMAINS];
-    static Wire__HostSegment *segment_list[PLANE_DOMAINS];
-    told->instances = list;
-    told->segments = segment_list;
-    for (uint32_t i = 0; i < PLANE_DOMAINS; i++) {
-        const struct plane_domain *domain = &host->domains[i];
-        const struct segment *segment = &host->segments[i];
-        if (domain->instance != 0) {
-            Wire__HostInstance *line = &lines[told->n_instances];
-            wire__host_instance__init(line);
-            line->instance = domain->instance;
-            line->running = domain->running;
-            line->paused = domain->paused;
-            line->leftovers = domain->leftovers;
-            line->generation = domain->generation;
-            line->epoch = domain->epoch;
-            line->boots = domain->boots;
-            list[told->n_instances++] = line;
-        }
-        if (segment->network != 0) {
-            Wire__HostSegment *line = &segment_lines[told->n_segments];
-            wire__host_segment__init(line);
-            line->network = segment->network;
-            line->vni = segment->vni;
-            line->generation = segment->generation;
-            segment_list[told->n_segments++] = line;
-        }
-    }
-}
-
-static void survey_fill(Wire__NodeHello *survey)
-{
-    static uint8_t kernel[32] = { 7 };
-    static uint8_t initramfs[32] = { 8 };
-    static ProtobufCBinaryData images[2] = { { 32, kernel }, { 32, initramfs } };
-    wire__node_hello__init(survey);
-    survey->vcpus = 16;
-    survey->memory_bytes = UINT64_C(8) << 30;
-    survey->virtualization = "tcg";
-    survey->n_images = COUNT_OF(images);
-    survey->images = images;
-}
-
-/* `order` NULL: the segment goes. */
-static void verb_segment(
-    struct plane_host *host, uint64_t network, const Wire__Segment *order, Wire__VerbTold *told)
-{
-    static Wire__HostSegment line;
-    static Wire__HostSegment *list[1] = { &line };
-    struct segment *segment = NULL;
-    for (uint32_t i = 0; i < PLANE_DOMAINS; i++) {
-        bool free_one = segment == NULL && host->segments[i].network == 0;
-        if (free_one || host->segments[i].network == network) {
-            segment = &host->segments[i];
-        }
-        if (host->segments[i].network == network) {
-            break;
-        }
-    }
-    CHECK(segment != NULL);
-    *segment = (struct segment){ .network = 0 };
-    if (order != NULL) {
-        *segment = (struct segment){ network, order->vni, order->generation };
-        wire__host_segment__init(&line);
-        line.network = network;
-        line.vni = order->vni;
-        line.generation = order->generation;
-        told->n_segments = 1;
-        told->segments = list;
-    }
-}
-
-static void act(struct plane *plane, uint32_t machine, const Wire__Verb *verb, Wire__VerbTold *told)
-{
-    static Wire__NodeHello survey;
-    static Wire__NodeConsoleTold console;
-    struct plane_host *host = host_of(machine);
-    if (!host->libvirt && verb->verb_case != WIRE__VERB__VERB_SURVEY) {
-        told->failure = FAILURE_CLOSED;
-        return;
-    }
-    switch ((int)verb->verb_case) {
-    case WIRE__VERB__VERB_OBSERVE: observe_fill(host, told); return;
-    case WIRE__VERB__VERB_ENSURE_SEGMENT:
-        verb_segment(
-            host, verb->ensure_segment->segment->network, verb->ensure_segment->segment, told);
-        return;
-    case WIRE__VERB__VERB_DROP_SEGMENT:
-        verb_segment(host, verb->drop_segment->network, NULL, told);
-        return;
-    case WIRE__VERB__VERB_START:
-        told->failure = verb_start(plane, machine, verb->start->assignment);
-        return;
-    case WIRE__VERB__VERB_STOP:
-        told->failure = verb_stop(plane, machine, verb->stop->instance, verb->stop->force);
-        return;
-    case WIRE__VERB__VERB_ERASE:
-        told->failure = verb_erase(plane, machine, verb->erase->instance);
-        return;
-    case WIRE__VERB__VERB_READ_CONSOLE:
-        wire__node_console_told__init(&console);
-        told->console = &console;
-        return;
-    case WIRE__VERB__VERB_SURVEY:
-        survey_fill(&survey);
-        told->survey = &survey;
-        return;
-    default: plane_fail(plane, "VERB m%u: none", machine);
-    }
-}
-
 static void verb_done(struct plane *plane, const struct plane_event *event)
 {
-    struct plane_host *host = host_of(event->machine);
+    struct plane_host *host = plane_host_of(event->machine);
     Wire__Frame frame = WIRE__FRAME__INIT;
     Wire__VerbTold told = WIRE__VERB_TOLD__INIT;
     const Wire__Frame *asked = plane_decode(plane, slice_of(event->bytes, event->size));
@@ -398,7 +190,7 @@ static void verb_done(struct plane *plane, const struct plane_event *event)
                    slice_of(event->bytes, event->size));
         return;
     }
-    act(plane, event->machine, asked->verb, &told);
+    plane_verb_act(plane, event->machine, asked->verb, &told);
     frame.body_case = WIRE__FRAME__BODY_VERB_TOLD;
     frame.verb_told = &told;
     /* An answer is late too: what it says may be old by then. */
@@ -411,12 +203,12 @@ static void verb_done(struct plane *plane, const struct plane_event *event)
 
 void plane_host_event(struct plane *plane, const struct plane_event *event)
 {
-    struct plane_host *host = host_of(event->machine);
+    struct plane_host *host = plane_host_of(event->machine);
     if (event->kind == PLANE_GUEST_ENDS) {
-        struct plane_domain *domain = domain_of(host, event->a);
+        struct plane_domain *domain = plane_domain_of(host, event->a);
         if (domain != NULL && domain->running && domain->boots == event->b) {
-            domain_end(domain);
-            tell_ended(plane, event->machine, event->a, ENDED_SHUT_DOWN);
+            plane_domain_end(domain);
+            plane_host_tells_end(plane, event->machine, event->a, PLANE_ENDED_SHUT_DOWN);
         }
         return;
     }
@@ -444,7 +236,7 @@ void plane_host_event(struct plane *plane, const struct plane_event *event)
 
 void plane_host_power(struct plane *plane, uint32_t machine)
 {
-    struct plane_host *host = host_of(machine);
+    struct plane_host *host = plane_host_of(machine);
     host->life++;
     host->acts = 0;
     host->up = true; /* With the agent, when the node is back. */
@@ -452,7 +244,7 @@ void plane_host_power(struct plane *plane, uint32_t machine)
     memset(host->segments, 0, sizeof(host->segments));
     for (uint32_t i = 0; i < PLANE_DOMAINS; i++) {
         if (host->domains[i].instance != 0) {
-            domain_end(&host->domains[i]);
+            plane_domain_end(&host->domains[i]);
         }
     }
     plane_trace(plane, "m%u: every guest is gone", machine);
@@ -460,12 +252,12 @@ void plane_host_power(struct plane *plane, uint32_t machine)
 
 void plane_host_wiped(uint32_t machine)
 {
-    memset(host_of(machine)->domains, 0, sizeof(host_of(machine)->domains));
+    memset(plane_host_of(machine)->domains, 0, sizeof(plane_host_of(machine)->domains));
 }
 
 void plane_host_restart(struct plane *plane, uint32_t machine)
 {
-    struct plane_host *host = host_of(machine);
+    struct plane_host *host = plane_host_of(machine);
     if (!host->up || !plane->machines[machine].up) {
         return;
     }
@@ -487,7 +279,7 @@ void plane_host_restart(struct plane *plane, uint32_t machine)
 
 void plane_host_libvirt(struct plane *plane, uint32_t machine)
 {
-    struct plane_host *host = host_of(machine);
+    struct plane_host *host = plane_host_of(machine);
     if (!host->up || !host->libvirt) {
         return;
     }
@@ -507,7 +299,7 @@ void plane_host_libvirt(struct plane *plane, uint32_t machine)
 
 static struct plane_domain *some_guest(struct plane *plane, uint32_t machine)
 {
-    struct plane_host *host = host_of(machine);
+    struct plane_host *host = plane_host_of(machine);
     struct plane_domain *chosen = NULL;
     uint64_t running = 0;
     for (uint32_t i = 0; i < PLANE_DOMAINS; i++) {
@@ -534,8 +326,8 @@ void plane_host_guest(struct plane *plane, uint32_t machine)
     if (chosen != NULL) {
         plane_seen(plane, PLANE_GUEST_CRASH);
         plane_trace(plane, "m%u: guest %llx dies", machine, (unsigned long long)chosen->instance);
-        domain_end(chosen);
-        tell_ended(plane, machine, chosen->instance, ENDED_CRASHED);
+        plane_domain_end(chosen);
+        plane_host_tells_end(plane, machine, chosen->instance, PLANE_ENDED_CRASHED);
     }
 }
 
@@ -548,7 +340,7 @@ bool plane_host_forge(struct plane *plane, uint64_t instance, uint64_t node)
         machine++;
     }
     struct plane_domain *domain =
-        machine == plane->machines_count ? NULL : domain_of(host_of(machine), 0);
+        machine == plane->machines_count ? NULL : plane_domain_of(plane_host_of(machine), 0);
     if (domain == NULL) {
         return false;
     }

@@ -1,7 +1,7 @@
 /* Gives everything that is injected a number and a stream of draws of its own, and keeps out what a
  * shrunk case leaves out. Decides nothing about what is injected. */
 #include "base/check.h"
-#include "tests/sim/plane.h"
+#include "tests/sim/plane_fault.h"
 
 #include <stdio.h>
 

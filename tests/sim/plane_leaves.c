@@ -4,7 +4,8 @@
 #include "base/check.h"
 #include "controller/leaves.h"
 #include "controller/server.h"
-#include "tests/sim/plane.h"
+#include "tests/sim/plane_check.h"
+#include "tests/sim/plane_machine.h"
 #include "wire/wire.h"
 
 #include <stdlib.h>

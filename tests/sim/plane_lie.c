@@ -4,7 +4,9 @@
 #include "base/check.h"
 #include "base/id.h"
 #include "controller/server.h"
-#include "tests/sim/plane.h"
+#include "tests/sim/plane_check.h"
+#include "tests/sim/plane_machine.h"
+#include "tests/sim/plane_people.h"
 
 #include <string.h>
 

@@ -6,6 +6,7 @@
  *              [--instances N] [--fill PERCENT] [--life SECONDS] [--think MS]
  *              [--shrink FILE] [--case FILE] */
 #include "base/check.h"
+#include "tests/sim/plane_check.h"
 #include "tests/sim/plane_seed.h"
 #include "tests/sim/trial_out.h"
 

@@ -4,9 +4,11 @@
  *
  * Within one stream nothing is repeated and nothing overtakes (TLS); a frame may be missing only
  * where its sender's channel was full. What comes from different machines overtakes as it likes. */
+#include "tests/sim/plane_net.h"
 #include "base/check.h"
 #include "base/id.h"
-#include "tests/sim/plane.h"
+#include "tests/sim/plane_machine.h"
+#include "tests/sim/plane_time.h"
 #include "wire/frame.h"
 
 #include <string.h>

@@ -2,7 +2,11 @@
  * its effects. Never decides what is right (plane_check.c). */
 #include "base/check.h"
 #include "node-agent/core/agent.h"
-#include "tests/sim/plane.h"
+#include "tests/sim/plane_host.h"
+#include "tests/sim/plane_machine.h"
+#include "tests/sim/plane_net.h"
+#include "tests/sim/plane_people.h"
+#include "tests/sim/plane_time.h"
 
 #include <string.h>
 #include <sys/mman.h>

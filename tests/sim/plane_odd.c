@@ -3,7 +3,7 @@
 #include "base/check.h"
 #include "base/id.h"
 #include "base/reject.h"
-#include "tests/sim/plane.h"
+#include "tests/sim/plane_people.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -5,6 +5,8 @@
 #include "base/reject.h"
 #include "controller/server.h"
 #include "tests/sim/plane_controller.h"
+#include "tests/sim/plane_machine.h"
+#include "tests/sim/plane_people.h"
 
 enum { LOOK_MS = 500, PATIENCE_MS = 3000, LEAST = 3, MOST = 5 };
 enum phase { IDLE = 0, REMOVING, REMOVED, TOKEN, JOIN, JOINING };

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/id.h"
 #include "base/reject.h"
+#include "tests/sim/plane_check.h"
 #include "tests/sim/trial.h"
 
 #include <stdio.h>

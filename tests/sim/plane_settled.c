@@ -2,7 +2,10 @@
  * Decides nothing while there is trouble. */
 #include "base/check.h"
 #include "controller/server.h"
-#include "tests/sim/plane.h"
+#include "tests/sim/plane_check.h"
+#include "tests/sim/plane_machine.h"
+#include "tests/sim/plane_net.h"
+#include "tests/sim/plane_people.h"
 
 #include <stdio.h>
 #include <stdlib.h>

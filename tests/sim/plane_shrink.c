@@ -2,6 +2,7 @@
  * strikes, as long as it still fails with the same word. Decides what is tried next; never what a
  * failure is. The result is a case: a file that replays it. */
 #include "base/check.h"
+#include "tests/sim/plane_fault.h"
 #include "tests/sim/plane_seed.h"
 
 #include <inttypes.h>

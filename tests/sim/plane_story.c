@@ -3,7 +3,9 @@
 #include "base/check.h"
 #include "base/id.h"
 #include "controller/server.h"
-#include "tests/sim/plane.h"
+#include "tests/sim/plane_check.h"
+#include "tests/sim/plane_fault.h"
+#include "tests/sim/plane_machine.h"
 #include "tests/sim/plane_snapshot.h"
 #include "tests/sim/trial.h"
 

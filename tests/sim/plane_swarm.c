@@ -2,6 +2,7 @@
  * knows and how often they strike. A seed that knows every fault hides what only few of them find.
  */
 #include "base/check.h"
+#include "tests/sim/plane_fault.h"
 #include "tests/sim/trial.h"
 
 /* Out of all strikes, before the seed's own mix. */

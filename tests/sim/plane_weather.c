@@ -2,6 +2,9 @@
  * changes by itself every few seconds, and is fair once there is no trouble. Decides nothing about
  * what a cut does to a stream (plane_net.c). */
 #include "base/check.h"
+#include "tests/sim/plane_fault.h"
+#include "tests/sim/plane_machine.h"
+#include "tests/sim/plane_net.h"
 #include "tests/sim/trial.h"
 
 void plane_cuts_break(struct plane *plane)

@@ -1,8 +1,9 @@
 /* The bytes of what clients, the operator and joining machines ask. Decides no more than how a
  * request of the list is written; the same at every attempt. */
 #include "base/check.h"
-#include "tests/sim/plane.h"
+#include "tests/sim/plane_people.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -29,7 +30,6 @@ static struct {
     uint8_t sealing[32];
     uint8_t kernel[32];
     uint8_t initramfs[32];
-    uint64_t instances;
     const char *networks[1];
     Wire__Quantities cap;
     Wire__Place place;
@@ -69,76 +69,112 @@ static ProtobufCBinaryData secret_of(const struct plane_request *request)
     return secret;
 }
 
-static void wire_tenant_new(const struct plane *plane, const struct plane_request *request)
+/* What each act is written as, and where in it are the tenant's name and its own: offsets of
+ * pointers; 0: it has none, for a message begins with something else. */
+static const struct shape {
+    Wire__Request__BodyCase body;
+    const ProtobufCMessageDescriptor *message;
+    size_t tenant_at;
+    size_t name_at;
+} shapes[PLANE_ACT_ODD] = {
+    [PLANE_ACT_IMAGE] = { WIRE__REQUEST__BODY_IMAGE_CREATE,
+                          &wire__image_create__descriptor,
+                          0,
+                          offsetof(Wire__ImageCreate, name) },
+    [PLANE_ACT_TENANT] = { WIRE__REQUEST__BODY_TENANT_CREATE,
+                           &wire__tenant_create__descriptor,
+                           offsetof(Wire__TenantCreate, name),
+                           0 },
+    [PLANE_ACT_USER] = { WIRE__REQUEST__BODY_USER_CREATE,
+                         &wire__user_create__descriptor,
+                         offsetof(Wire__UserCreate, tenant),
+                         offsetof(Wire__UserCreate, name) },
+    [PLANE_ACT_TOKEN] = { WIRE__REQUEST__BODY_TOKEN_CREATE, &wire__token_create__descriptor, 0, 0 },
+    [PLANE_ACT_REMOVE] = { WIRE__REQUEST__BODY_CONTROLLER_REMOVE,
+                           &wire__controller_remove__descriptor,
+                           0,
+                           0 },
+    [PLANE_ACT_REVOKE] = { WIRE__REQUEST__BODY_USER_REVOKE, &wire__user_revoke__descriptor, 0, 0 },
+    [PLANE_ACT_JOIN] = { WIRE__REQUEST__BODY_JOIN, &wire__join__descriptor, 0, 0 },
+    [PLANE_ACT_NETWORK] = { WIRE__REQUEST__BODY_NETWORK_CREATE,
+                            &wire__network_create__descriptor,
+                            offsetof(Wire__NetworkCreate, tenant),
+                            offsetof(Wire__NetworkCreate, name) },
+    [PLANE_ACT_NETWORK_DELETE] = { WIRE__REQUEST__BODY_NETWORK_DELETE,
+                                   &wire__network_delete__descriptor,
+                                   offsetof(Wire__NetworkDelete, tenant),
+                                   offsetof(Wire__NetworkDelete, network) },
+    [PLANE_ACT_CREATE] = { WIRE__REQUEST__BODY_INSTANCE_CREATE,
+                           &wire__instance_create__descriptor,
+                           offsetof(Wire__InstanceCreate, tenant),
+                           offsetof(Wire__InstanceCreate, name) },
+    [PLANE_ACT_START] = { WIRE__REQUEST__BODY_INSTANCE_START,
+                          &wire__instance_start__descriptor,
+                          offsetof(Wire__InstanceStart, tenant),
+                          offsetof(Wire__InstanceStart, instance) },
+    [PLANE_ACT_STOP] = { WIRE__REQUEST__BODY_INSTANCE_STOP,
+                         &wire__instance_stop__descriptor,
+                         offsetof(Wire__InstanceStop, tenant),
+                         offsetof(Wire__InstanceStop, instance) },
+    [PLANE_ACT_REBOOT] = { WIRE__REQUEST__BODY_INSTANCE_REBOOT,
+                           &wire__instance_reboot__descriptor,
+                           offsetof(Wire__InstanceReboot, tenant),
+                           offsetof(Wire__InstanceReboot, instance) },
+    [PLANE_ACT_DELETE] = { WIRE__REQUEST__BODY_INSTANCE_DELETE,
+                           &wire__instance_delete__descriptor,
+                           offsetof(Wire__InstanceDelete, tenant),
+                           offsetof(Wire__InstanceDelete, instance) },
+    [PLANE_ACT_READ] = { WIRE__REQUEST__BODY_GET,
+                         &wire__get__descriptor,
+                         offsetof(Wire__Get, tenant),
+                         offsetof(Wire__Get, name) },
+};
+
+static void name_at(size_t at, const char *name)
 {
-    made.request.body_case = WIRE__REQUEST__BODY_TENANT_CREATE;
-    made.request.tenant_create = &made.body.tenant;
-    wire__tenant_create__init(&made.body.tenant);
-    wire__quantities__init(&made.cap);
+    if (at > 0) {
+        memcpy((uint8_t *)&made.body + at, &name, sizeof(const char *));
+    }
+}
+
+static void fill_image(const struct plane_request *request)
+{
+    if (request->object == 0 || request->tenant == 0) {
+        made.body.image.name = "vm";
+    }
+    made.body.image.kernel_sha256 = bytes_of(made.kernel, 32, 7);
+    made.body.image.initramfs_sha256 = bytes_of(made.initramfs, 32, 8);
+}
+
+static void fill_tenant(const struct plane *plane, const struct plane_request *request)
+{
+    uint64_t instances = plane->conf.instances;
     made.cap = (Wire__Quantities)WIRE__QUANTITIES__INIT;
-    made.cap.vcpus = made.instances + made.instances / 4;
-    made.cap.memory_bytes = (made.instances * 4) << 26;
-    made.cap.instances = made.instances;
+    made.cap.vcpus = instances + instances / 4;
+    made.cap.memory_bytes = (instances * 4) << 26;
+    made.cap.instances = instances;
     made.cap.networks = 3;
     if (request->tenant == plane->conf.tenants) { /* Whose requests no node can hold. */
         made.cap.vcpus = 1000000;
         made.cap.memory_bytes = UINT64_C(1) << 50;
     }
-    made.body.tenant.name = plane_tenant_name(request->tenant);
     made.body.tenant.cap = &made.cap;
 }
 
-/* What the story asks as the first operator, and machines as strangers. */
-static void wire_story(const struct plane *plane, const struct plane_request *request)
+static void fill_token(const struct plane_request *request, Wire__Kind kind)
+{
+    wire__place__init(&made.place);
+    made.place.rack = request->machine % 2 == 0 ? "r1" : "r2";
+    made.body.token.kind = kind;
+    made.body.token.name = made.name;
+    made.body.token.place = &made.place;
+    made.body.token.secret_sha256 = secret_of(request);
+}
+
+/* A machine asks as a stranger. */
+static void fill_join(const struct plane_request *request, Wire__Kind kind)
 {
     bool node = plane_is_node(request->machine);
-    Wire__Kind kind = node ? WIRE__KIND__KIND_NODE : WIRE__KIND__KIND_CONTROLLER;
-    switch ((int)request->act) {
-    case PLANE_ACT_IMAGE:
-        made.request.body_case = WIRE__REQUEST__BODY_IMAGE_CREATE;
-        made.request.image_create = &made.body.image;
-        wire__image_create__init(&made.body.image);
-        made.body.image.name = request->object == 0 || request->tenant == 0 ? "vm" : request->name;
-        made.body.image.kernel_sha256 = bytes_of(made.kernel, 32, 7);
-        made.body.image.initramfs_sha256 = bytes_of(made.initramfs, 32, 8);
-        return;
-    case PLANE_ACT_TENANT: wire_tenant_new(plane, request); return;
-    case PLANE_ACT_USER:
-        made.request.body_case = WIRE__REQUEST__BODY_USER_CREATE;
-        made.request.user_create = &made.body.user;
-        wire__user_create__init(&made.body.user);
-        made.body.user.name = request->name;
-        made.body.user.role = WIRE__ROLE__ROLE_TENANT;
-        made.body.user.tenant = plane_tenant_name(request->tenant);
-        return;
-    case PLANE_ACT_TOKEN:
-        made.request.body_case = WIRE__REQUEST__BODY_TOKEN_CREATE;
-        made.request.token_create = &made.body.token;
-        wire__token_create__init(&made.body.token);
-        wire__place__init(&made.place);
-        made.place.rack = request->machine % 2 == 0 ? "r1" : "r2";
-        made.body.token.kind = kind;
-        made.body.token.name = made.name;
-        made.body.token.place = &made.place;
-        made.body.token.secret_sha256 = secret_of(request);
-        return;
-    case PLANE_ACT_REVOKE:
-        made.request.body_case = WIRE__REQUEST__BODY_USER_REVOKE;
-        made.request.user_revoke = &made.body.revoke;
-        wire__user_revoke__init(&made.body.revoke);
-        made.body.revoke.user = plane_requests[request->machine].name;
-        return;
-    case PLANE_ACT_REMOVE:
-        made.request.body_case = WIRE__REQUEST__BODY_CONTROLLER_REMOVE;
-        made.request.controller_remove = &made.body.remove;
-        wire__controller_remove__init(&made.body.remove);
-        made.body.remove.controller = made.name;
-        return;
-    default: CHECK(request->act == PLANE_ACT_JOIN); break;
-    }
-    made.request.body_case = WIRE__REQUEST__BODY_JOIN;
-    made.request.join = &made.body.join;
-    wire__join__init(&made.body.join);
     made.principal.kind = WIRE__KIND__KIND_UNSET;
     made.principal.id = 0;
     made.body.join.kind = kind;
@@ -154,84 +190,60 @@ static void wire_story(const struct plane *plane, const struct plane_request *re
     }
 }
 
-static void wire_tenant(const struct plane_request *request)
+static void fill_create(const struct plane_request *request)
 {
-    const char *tenant = plane_tenant_name(request->tenant);
-    switch ((int)request->act) {
-    case PLANE_ACT_NETWORK:
-        made.request.body_case = WIRE__REQUEST__BODY_NETWORK_CREATE;
-        made.request.network_create = &made.body.network;
-        made.body.network = (Wire__NetworkCreate)WIRE__NETWORK_CREATE__INIT;
-        made.body.network.tenant = tenant;
-        made.body.network.name = request->name;
-        made.body.network.cidr = "10.5.0.0/28";
-        return;
+    made.body.create.image = "vm";
+    made.body.create.vcpus = 1;
+    made.body.create.memory_bytes = UINT64_C(64) << 20;
+    made.body.create.stopped = request->flag;
+    made.body.create.max_attempts = 50;
+    made.body.create.n_networks = request->network != 0 ? 1 : 0;
+    made.body.create.networks = made.networks;
+    made.networks[0] = plane_requests[request->network].name;
+}
+
+/* What its message has beside names. */
+static void fill(const struct plane *plane, const struct plane_request *request)
+{
+    bool node = plane_is_node(request->machine);
+    Wire__Kind kind = node ? WIRE__KIND__KIND_NODE : WIRE__KIND__KIND_CONTROLLER;
+    switch (request->act) {
+    case PLANE_ACT_IMAGE: fill_image(request); return;
+    case PLANE_ACT_TENANT: fill_tenant(plane, request); return;
+    case PLANE_ACT_USER: made.body.user.role = WIRE__ROLE__ROLE_TENANT; return;
+    case PLANE_ACT_TOKEN: fill_token(request, kind); return;
+    case PLANE_ACT_REMOVE: made.body.remove.controller = made.name; return;
+    case PLANE_ACT_REVOKE: made.body.revoke.user = plane_requests[request->machine].name; return;
+    case PLANE_ACT_JOIN: fill_join(request, kind); return;
+    case PLANE_ACT_NETWORK: made.body.network.cidr = "10.5.0.0/28"; return;
+    case PLANE_ACT_CREATE: fill_create(request); return;
+    case PLANE_ACT_STOP: made.body.stop.force = request->flag; return;
+    case PLANE_ACT_READ: made.body.get.kind = WIRE__KIND__KIND_INSTANCE; return;
     case PLANE_ACT_NETWORK_DELETE:
-        made.request.body_case = WIRE__REQUEST__BODY_NETWORK_DELETE;
-        made.request.network_delete = &made.body.network_delete;
-        made.body.network_delete = (Wire__NetworkDelete)WIRE__NETWORK_DELETE__INIT;
-        made.body.network_delete.tenant = tenant;
-        made.body.network_delete.network = request->name;
-        return;
-    case PLANE_ACT_CREATE:
-        made.request.body_case = WIRE__REQUEST__BODY_INSTANCE_CREATE;
-        made.request.instance_create = &made.body.create;
-        made.body.create = (Wire__InstanceCreate)WIRE__INSTANCE_CREATE__INIT;
-        made.body.create.tenant = tenant;
-        made.body.create.name = request->name;
-        made.body.create.image = "vm";
-        made.body.create.vcpus = 1;
-        made.body.create.memory_bytes = UINT64_C(64) << 20;
-        made.body.create.stopped = request->flag;
-        made.body.create.max_attempts = 50;
-        made.body.create.n_networks = request->network != 0 ? 1 : 0;
-        made.body.create.networks = made.networks;
-        made.networks[0] = plane_requests[request->network].name;
-        return;
     case PLANE_ACT_START:
-        made.request.body_case = WIRE__REQUEST__BODY_INSTANCE_START;
-        made.request.instance_start = &made.body.start;
-        made.body.start = (Wire__InstanceStart)WIRE__INSTANCE_START__INIT;
-        made.body.start.tenant = tenant;
-        made.body.start.instance = request->name;
-        return;
-    case PLANE_ACT_STOP:
-        made.request.body_case = WIRE__REQUEST__BODY_INSTANCE_STOP;
-        made.request.instance_stop = &made.body.stop;
-        made.body.stop = (Wire__InstanceStop)WIRE__INSTANCE_STOP__INIT;
-        made.body.stop.tenant = tenant;
-        made.body.stop.instance = request->name;
-        made.body.stop.force = request->flag;
-        return;
     case PLANE_ACT_REBOOT:
-        made.request.body_case = WIRE__REQUEST__BODY_INSTANCE_REBOOT;
-        made.request.instance_reboot = &made.body.reboot;
-        made.body.reboot = (Wire__InstanceReboot)WIRE__INSTANCE_REBOOT__INIT;
-        made.body.reboot.tenant = tenant;
-        made.body.reboot.instance = request->name;
-        return;
-    case PLANE_ACT_DELETE:
-        made.request.body_case = WIRE__REQUEST__BODY_INSTANCE_DELETE;
-        made.request.instance_delete = &made.body.delete;
-        made.body.delete = (Wire__InstanceDelete)WIRE__INSTANCE_DELETE__INIT;
-        made.body.delete.tenant = tenant;
-        made.body.delete.instance = request->name;
-        return;
-    default: break;
+    case PLANE_ACT_DELETE: return;
+    case PLANE_ACT_ODD: break; /* plane_odd.c */
     }
-    CHECK(request->act == PLANE_ACT_READ);
-    made.request.body_case = WIRE__REQUEST__BODY_GET;
-    made.request.get = &made.body.get;
-    made.body.get = (Wire__Get)WIRE__GET__INIT;
-    made.body.get.kind = WIRE__KIND__KIND_INSTANCE;
-    made.body.get.tenant = tenant;
-    made.body.get.name = request->name;
+    UNREACHABLE();
+}
+
+static void wire(const struct plane *plane, const struct plane_request *request)
+{
+    const struct shape *shape = &shapes[request->act];
+    CHECK(request->act < PLANE_ACT_ODD && shape->message != NULL);
+    CHECK(shape->message->sizeof_message <= sizeof(made.body));
+    protobuf_c_message_init(shape->message, &made.body);
+    made.request.body_case = shape->body;
+    made.request.get = &made.body.get; /* Every body is in the same place. */
+    name_at(shape->tenant_at, plane_tenant_name(request->tenant));
+    name_at(shape->name_at, request->name);
+    fill(plane, request);
 }
 
 const Wire__Request *plane_request_wire(
     const struct plane *plane, const struct plane_request *request, uint32_t attempt)
 {
-    made.instances = plane->conf.instances;
     wire__request__init(&made.request);
     wire__identity__init(&made.principal);
     made.principal.kind = WIRE__KIND__KIND_USER;
@@ -254,10 +266,8 @@ const Wire__Request *plane_request_wire(
     made.request.idempotency_key = request->act == PLANE_ACT_READ ? "" : request->key;
     if (request->act == PLANE_ACT_ODD) {
         plane_odd_wire(plane, request, &made.request);
-    } else if (request->act <= PLANE_ACT_JOIN) {
-        wire_story(plane, request);
     } else {
-        wire_tenant(request);
+        wire(plane, request);
     }
     return &made.request;
 }

@@ -3,6 +3,7 @@
  * status: 0 every trial clean, 1 a checker refused one, 2 something here was not understood, 3
  * something could not be written. Never judges a trial. */
 #include "base/check.h"
+#include "tests/sim/plane_check.h"
 #include "tests/sim/trial_out.h"
 
 #include <errno.h>

@@ -3,6 +3,7 @@
  * begin with the workload. Never judges. */
 #include "base/check.h"
 #include "base/id.h"
+#include "tests/sim/plane_host.h"
 #include "tests/sim/trial.h"
 
 #include <stdlib.h>

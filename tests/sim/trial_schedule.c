@@ -1,6 +1,9 @@
 /* Decides what fails when, as the experiment's file says: whom a fault strikes if it names no
  * machine, and that what has a length ends. Never draws a fault of its own (plane_fault.c does). */
 #include "base/check.h"
+#include "tests/sim/plane_host.h"
+#include "tests/sim/plane_machine.h"
+#include "tests/sim/plane_net.h"
 #include "tests/sim/trial.h"
 
 #include <stdio.h>

@@ -1,0 +1,75 @@
+/* What must hold: of states, of leaves, of orders, of what clients were told; and the lies by which
+ * each checker is seen to refuse. */
+#ifndef TESTS_SIM_PLANE_CHECK_H
+#define TESTS_SIM_PLANE_CHECK_H
+
+#include "tests/sim/plane_host.h"
+
+struct engine;
+struct state;
+struct cell_row;
+struct plane_request;
+
+/* ---- plane_check.c, plane_leaves.c ---- */
+void plane_check_begin(struct plane *plane);
+void plane_check_over(void); /* Gives its memory back. */
+/* The client was told that this request is done. */
+void plane_check_told(struct plane *plane, uint32_t request);
+void plane_check_all(struct plane *plane); /* Every state as a whole. */
+void plane_check_machine(struct plane *plane, uint32_t machine);
+void plane_check_forget(struct plane *plane, uint32_t machine); /* It starts anew, from disk. */
+/* What runs on this node runs nowhere else. */
+void plane_check_owner(struct plane *plane, uint32_t machine);
+/* `order`: a verb that starts this instance. */
+void plane_check_start(struct plane *plane, uint32_t machine, const Wire__Assignment *order);
+bool plane_check_converged(struct plane *plane);
+const char *plane_check_why(void); /* What had not converged. */
+void plane_check_end(struct plane *plane);
+void plane_leaves_begin(struct plane *plane);
+void plane_leaves_end(void);
+void plane_leaves_check(struct plane *plane, uint32_t machine, struct engine *engine);
+void plane_leaves_forget(struct plane *plane, uint32_t machine);
+void plane_leaves_wiped(uint32_t machine);   /* Its store begins anew. */
+void plane_leaves_flushed(uint32_t machine); /* What was seen of them survives a crash. */
+/* What was seen of the chain, else of the tree, is spoilt. */
+void plane_leaves_forge(uint32_t machine, bool chain);
+
+/* ---- plane_check_change.c, plane_check_audit.c, plane_check_rooms.c ---- */
+void plane_change_begin(void);
+void plane_change_over(void);
+/* Somebody has applied so much; what it makes others do is not to be held against an older state.
+ */
+void plane_change_applied(uint64_t index);
+void plane_change_look(struct plane *plane, uint64_t index, const struct state *state);
+/* Somebody ends this domain by a verb. */
+void plane_change_end(struct plane *plane, uint32_t machine, const struct plane_domain *domain);
+void plane_audit_over(void);
+void plane_audit_leaf(uint64_t seq, const Wire__Leaf *leaf, const uint8_t hash[static 32]);
+void plane_audit_change(uint64_t resource, uint64_t after, uint64_t until);
+void plane_audit_note(struct plane *plane, const struct cell_row *cell);
+void plane_audit_end(struct plane *plane);
+void plane_rooms_begin(void);
+void plane_rooms_over(void);
+void plane_rooms_check(struct plane *plane, uint32_t machine, const struct state *state);
+
+/* ---- plane_history.c ---- */
+void plane_history_begin(struct plane *plane);
+void plane_history_end(void);
+/* The number of the event; UINT32_MAX: nothing that the checkers judge. */
+uint32_t plane_history_asked(
+    const struct plane *plane, const struct plane_request *request, uint32_t attempt);
+/* `answer` NULL: nobody will ever know. */
+void plane_history_told(
+    const struct plane *plane,
+    uint32_t event,
+    const struct plane_request *request,
+    const Wire__Answer *answer);
+/* Somebody was told that this is not there. */
+void plane_history_lie(const struct plane *plane, const struct plane_request *request);
+void plane_history_check(struct plane *plane);
+
+/* ---- plane_lie.c ---- */
+const char *plane_lie_word(const char *lie);          /* NULL: no such lie. */
+bool plane_lie(struct plane *plane, const char *lie); /* False: not possible now. */
+
+#endif

@@ -1,0 +1,35 @@
+/* The inside of the fake hypervisor, for the files that are it: plane_host.c (when verbs are done,
+ * what befalls guests) and plane_verb.c (what a verb does). */
+#ifndef TESTS_SIM_PLANE_HYPERVISOR_H
+#define TESTS_SIM_PLANE_HYPERVISOR_H
+
+#include "tests/sim/plane_host.h"
+
+enum plane_ended { PLANE_ENDED_SHUT_DOWN = 1, PLANE_ENDED_CRASHED = 2, PLANE_ENDED_BY_US = 3 };
+
+struct segment {
+    uint64_t network; /* 0: free. */
+    uint32_t vni;
+    uint64_t generation;
+};
+
+struct plane_host {
+    bool up;
+    bool libvirt;
+    uint32_t life;    /* Of the host program. */
+    uint32_t channel; /* To the agent; its death ends one. */
+    uint32_t acts;    /* Verbs under way that change something. */
+    struct plane_domain domains[PLANE_DOMAINS];
+    struct segment segments[PLANE_DOMAINS];
+};
+
+struct plane_host *plane_host_of(uint32_t machine);
+/* NULL: it is not there. Instance 0: a free place. */
+struct plane_domain *plane_domain_of(struct plane_host *host, uint64_t instance);
+void plane_domain_end(struct plane_domain *domain);
+void plane_host_tells_end(
+    struct plane *plane, uint32_t machine, uint64_t instance, enum plane_ended why);
+void plane_verb_act(
+    struct plane *plane, uint32_t machine, const Wire__Verb *verb, Wire__VerbTold *told);
+
+#endif
