@@ -47,6 +47,7 @@ void plane_check_begin(struct plane *plane)
     plane_leaves_begin(plane);
     plane_change_begin();
     plane_rooms_begin();
+    plane_lost_begin(plane);
 }
 
 void plane_check_over(void)
@@ -62,6 +63,7 @@ void plane_check_over(void)
     plane_change_over();
     plane_audit_over();
     plane_rooms_over();
+    plane_lost_end();
 }
 
 void plane_check_forget(struct plane *plane, uint32_t machine)
@@ -142,17 +144,23 @@ static void check_ledger(struct plane *plane, uint32_t machine, const struct sta
     }
 }
 
+bool plane_check_kept(
+    struct plane *plane, const struct plane_request *request, const struct state *state)
+{
+    uint64_t tenant =
+        request->client == 0 ? 0 : plane_tenants[plane_tenant_of(plane, request->client)];
+    const struct operation_row *row = state_write(state, tenant, request->principal, request->key);
+    return row != NULL && row->head.id == request->operation;
+}
+
 static void look_up(
     struct plane *plane,
     uint32_t machine,
     const struct plane_request *request,
     const struct state *state)
 {
-    uint64_t tenant =
-        request->client == 0 ? 0 : plane_tenants[plane_tenant_of(plane, request->client)];
-    const struct operation_row *row = state_write(state, tenant, request->principal, request->key);
     plane_checked(plane, PLANE_CHECK_ACKNOWLEDGED);
-    if (row == NULL || row->head.id != request->operation) { /* INV-IDEM-1 */
+    if (!plane_check_kept(plane, request, state)) { /* INV-IDEM-1 */
         plane_fail(
             plane,
             "LOST m%u: %s %s was acknowledged at %llu",
@@ -240,7 +248,9 @@ void plane_check_machine(struct plane *plane, uint32_t machine)
         plane_fail(plane, "BOUND m%u: asks, or a poison entry", machine);
     }
     plane_checked(plane, PLANE_CHECK_BOUNDS);
-    plane_leaves_check(plane, machine, engine);
+    if (!plane->lost) {
+        plane_leaves_check(plane, machine, engine);
+    }
     const struct state *state = engine_state(engine);
     struct seen *seen = &seen_of[machine];
     uint64_t index = engine_applied(engine);
@@ -251,6 +261,12 @@ void plane_check_machine(struct plane *plane, uint32_t machine)
         plane_fail(plane, "BACK m%u applied %llu after more", machine, (unsigned long long)index);
     }
     seen->applied = index;
+    plane_lost_look(plane, machine, index, state);
+    if (plane->lost) { /* There may be two pasts; each is still held to its ledger. */
+        check_ledger(plane, machine, state);
+        plane_rooms_check(plane, machine, state);
+        return;
+    }
     plane_change_applied(index);
     check_digest(plane, machine, index, state);
     check_acknowledged(plane, machine, index, state);
@@ -281,6 +297,15 @@ void plane_check_all(struct plane *plane)
 }
 
 /* ---- All hypervisors ---- */
+
+static bool has(uint32_t machine, uint64_t instance)
+{
+    bool found = false;
+    for (uint32_t i = 0; i < PLANE_DOMAINS; i++) {
+        found = found || plane_host_domains(machine)[i].instance == instance;
+    }
+    return found;
+}
 
 static bool runs(uint32_t machine, uint64_t instance)
 {
@@ -321,6 +346,10 @@ void plane_check_start(struct plane *plane, uint32_t machine, const Wire__Assign
     CHECK(at < PLANE_SEQUENCES);
     struct order_seen *seen = &started[at];
     plane_checked(plane, PLANE_CHECK_STARTED_ORDER);
+    if (plane->lost && !has(machine, order->instance)) {
+        *seen =
+            (struct order_seen){ .generation = 0 }; /* It was erased, and is forgotten here, too. */
+    }
     if (order->generation < seen->generation || order->epoch < seen->epoch) { /* INV-VM-2 */
         plane_fail(
             plane,

@@ -22,6 +22,9 @@ void plane_check_forget(struct plane *plane, uint32_t machine); /* It starts ane
 void plane_check_owner(struct plane *plane, uint32_t machine);
 /* `order`: a verb that starts this instance. */
 void plane_check_start(struct plane *plane, uint32_t machine, const Wire__Assignment *order);
+/* What this request did is in that state. */
+bool plane_check_kept(
+    struct plane *plane, const struct plane_request *request, const struct state *state);
 bool plane_check_converged(struct plane *plane);
 const char *plane_check_why(void); /* What had not converged. */
 void plane_check_end(struct plane *plane);
@@ -51,6 +54,22 @@ void plane_audit_end(struct plane *plane);
 void plane_rooms_begin(void);
 void plane_rooms_over(void);
 void plane_rooms_check(struct plane *plane, uint32_t machine, const struct state *state);
+
+/* ---- plane_lost.c ---- */
+void plane_lost_begin(const struct plane *plane);
+void plane_lost_end(void);
+/* A copy of every disk, to be set back to; and the day when a majority is hurt. */
+void plane_lost_save(struct plane *plane);
+void plane_lost_strike(struct plane *plane);
+void plane_lost_note(struct plane *plane); /* One more disk is hurt. */
+void plane_lost_forget(uint32_t machine);  /* Its disk broke a promise. */
+/* Anew, from its disk. */
+void plane_lost_starts(uint32_t machine, uint64_t applied);
+void plane_lost_refused(struct plane *plane, uint32_t machine); /* With a name. */
+void plane_lost_look(
+    struct plane *plane, uint32_t machine, uint64_t index, const struct state *state);
+void plane_lost_judge(struct plane *plane);
+bool plane_lost_forge(struct plane *plane); /* What was said is changed; false: not now. */
 
 /* ---- plane_history.c ---- */
 void plane_history_begin(struct plane *plane);

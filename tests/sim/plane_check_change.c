@@ -105,7 +105,7 @@ static void look(
 
 void plane_change_look(struct plane *plane, uint64_t index, const struct state *state)
 {
-    if (index <= newest) {
+    if (index <= newest || plane->lost) {
         return;
     }
     for (const struct instance_row *row = state_first(state, TABLE_INSTANCE); row != NULL;
@@ -156,7 +156,8 @@ void plane_change_end(struct plane *plane, uint32_t machine, const struct plane_
     const struct instance_row *row =
         state == NULL ? NULL : state_find(state, TABLE_INSTANCE, domain->instance);
     plane_checked(plane, PLANE_CHECK_WANTED);
-    if (row != NULL && domain->running && row->desired == WIRE__DESIRED__DESIRED_RUNNING &&
+    if (!plane->lost && row != NULL && domain->running &&
+        row->desired == WIRE__DESIRED__DESIRED_RUNNING &&
         row->node.value == plane->machines[machine].id && row->epoch == domain->epoch &&
         row->boots == domain->boots) {
         plane_fail(

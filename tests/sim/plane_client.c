@@ -69,7 +69,7 @@ void plane_clients_begin(struct plane *plane)
 
 void plane_clients_end(struct plane *plane)
 {
-    CHECK(plane_clients_idle(plane));
+    CHECK(plane->lost || plane_clients_idle(plane)); /* Then some wait for good. */
     free(attempts);
     free(plane_requests);
     attempts = NULL;

@@ -44,6 +44,7 @@ static void start(struct plane *plane, struct plane_controller *self)
         bool refuses = opened.code == FAILURE_CORRUPT || opened.code == FAILURE_SET_BACK;
         if (self->hurt && refuses) {
             plane_seen(plane, PLANE_REFUSED_TO_START);
+            plane_lost_refused(plane, self->machine);
         } else if (
             !self->disk.dead && opened.code != FAILURE_IO && opened.code != FAILURE_NO_SPACE) {
             plane_fail(plane, "START m%u: %s", self->machine, result_name(opened));
@@ -66,6 +67,7 @@ static void start(struct plane *plane, struct plane_controller *self)
         (unsigned long long)engine_applied(server_engine(self->server)));
     plane_wake(plane, self->machine);
     self->applied = engine_applied(server_engine(self->server));
+    plane_lost_starts(self->machine, self->applied);
     plane_after(plane, 1 + plane_below(plane, LIMIT_TICK_MS), PLANE_TICK, self->machine);
     plane_relink(plane, self->machine);
 }

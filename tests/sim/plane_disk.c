@@ -78,7 +78,8 @@ static bool may_hurt(struct plane *plane, const struct plane_controller *self)
         members += plane->machines[i].exists ? 1 : 0;
         hurt += plane_controller_of(i)->hurt && i != self->machine ? 1 : 0;
     }
-    return !plane_operator_busy() && hurt <= (members - 1) / 2 && members >= 3;
+    return plane->unrecoverable ||
+           (!plane_operator_busy() && hurt <= (members - 1) / 2 && members >= 3);
 }
 
 bool plane_controller_hurt(uint32_t machine)
@@ -111,6 +112,9 @@ void plane_disk_crashed(struct plane *plane, struct plane_controller *self)
     }
     if (self->returning) {
         set_back(plane, self);
+    }
+    if (self->hurt) {
+        plane_lost_forget(self->machine);
     }
     self->disk.stray_odds = 0;
     self->disk.lies = false;
@@ -169,9 +173,10 @@ bool plane_disk_hurt(struct plane *plane, uint32_t machine, enum plane_fault how
         self->disk.stray_odds = 500000;
         self->disk.die_odds = 20000; /* Something is not synced when power goes. */
         break;
+    case PLANE_DISK_LOST: self->hurt = true; break;
     default:
         CHECK(how == PLANE_SET_BACK);
-        self->hurt = self->have_saved && others_remember(plane, self);
+        self->hurt = self->have_saved && (plane->unrecoverable || others_remember(plane, self));
         self->returning = self->hurt;
         break;
     }
@@ -179,12 +184,19 @@ bool plane_disk_hurt(struct plane *plane, uint32_t machine, enum plane_fault how
         return false;
     }
     plane_trace(plane, "m%u: its disk is hurt", machine);
-    if (self->returning) {
+    plane_lost_note(plane);
+    if (self->returning && !plane->unrecoverable) {
         plane->shelter_ms = plane->now_ms + 6000;
         plane_weather_fair(plane);
     }
-    if (how == PLANE_ROT || self->returning) {
+    if (how == PLANE_ROT || how == PLANE_DISK_LOST || self->returning) {
         plane_controller_crash(plane, machine, true);
+    }
+    if (how == PLANE_DISK_LOST) { /* Who he is he knows: that lies elsewhere. */
+        plane_seen(plane, PLANE_DISK_LOST);
+        plane_disk_wipe(plane, self);
+        self->hurt = true;
+        self->empty = true;
     }
     return true;
 }

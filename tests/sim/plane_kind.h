@@ -94,6 +94,11 @@ enum plane_fault {
     PLANE_INBOX_FULL,
     PLANE_ELECTION,
     PLANE_FORWARDED,
+    PLANE_DISK_LOST, /* From here on: only where there is no budget (plane_lost.c). */
+    PLANE_MEMORY_LOST,
+    PLANE_REFUSED_BY_NAME,
+    PLANE_STOOD_STILL,
+    PLANE_WENT_ON,
     PLANE_FAULTS
 };
 
@@ -121,6 +126,7 @@ enum plane_checker {
     PLANE_CHECK_LEAF_OF_CHANGE,
     PLANE_CHECK_LEAF_OF_WRITE,
     PLANE_CHECK_LINEAR,
+    PLANE_CHECK_UNSAID, /* Only where there is no budget. */
     PLANE_CHECKERS
 };
 

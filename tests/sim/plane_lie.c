@@ -19,7 +19,7 @@ static const struct {
     { "answer", "ANSWER" },         { "read", "READ" },         { "owner", "TWO OWNERS" },
     { "generation", "GENERATION" }, { "start", "STALE" },       { "leaf", "LEAF" },
     { "frontier", "FRONTIER" },     { "converge", "CONVERGE" }, { "inventory", "INVENTORY" },
-    { "split", "SPLIT" },           { "linear", "LINEAR" },
+    { "split", "SPLIT" },           { "linear", "LINEAR" },     { "unsaid", "UNSAID" },
 };
 
 const char *plane_lie_word(const char *lie)
@@ -125,6 +125,9 @@ bool plane_lie(struct plane *plane, const char *lie)
 {
     if (strcmp(lie, "split") == 0) {
         return lie_split(plane);
+    }
+    if (strcmp(lie, "unsaid") == 0) {
+        return plane_lost_forge(plane);
     }
     uint32_t leader = plane_leader(plane);
     if (leader == PLANE_NONE) {

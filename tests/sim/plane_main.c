@@ -4,7 +4,7 @@
  *   udatsu-sim [--seeds N] [--first-seed S] [--seed S] [--fresh N] [--until EVENT] [--twice]
  *              [--verbose] [--lie NAME] [--controllers N] [--nodes N] [--tenants N] [--clients N]
  *              [--instances N] [--fill PERCENT] [--life SECONDS] [--think MS]
- *              [--shrink FILE] [--case FILE] */
+ *              [--shrink FILE] [--case FILE] [--unrecoverable] */
 #include "base/check.h"
 #include "tests/sim/plane_check.h"
 #include "tests/sim/plane_seed.h"
@@ -102,6 +102,8 @@ static bool parse(int count, char **words, struct options *options)
             i++;
         } else if (strcmp(words[i], "--verbose") == 0) {
             options->life.verbose = true;
+        } else if (strcmp(words[i], "--unrecoverable") == 0) {
+            options->life.unrecoverable = true;
         } else if (strcmp(words[i], "--twice") == 0) {
             options->twice_every = 1;
         } else {
@@ -179,7 +181,8 @@ static int usage(void)
         " [--until EVENT] [--twice] [--twice-every N] [--verbose]"
         " [--lie NAME]"
         " [--controllers N] [--nodes N] [--tenants N] [--clients N] [--instances N]"
-        " [--fill PERCENT] [--life SECONDS] [--think MS] [--shrink FILE] [--case FILE]\n");
+        " [--fill PERCENT] [--life SECONDS] [--think MS] [--shrink FILE] [--case FILE]"
+        " [--unrecoverable]\n");
     return 2;
 }
 
@@ -190,7 +193,7 @@ static int report(
     struct rusage children;
     int asked = getrusage(RUSAGE_CHILDREN, &children);
     CHECK(asked == 0);
-    uint64_t zero = plane_table_print(tally);
+    uint64_t zero = plane_table_print(tally, options->life.unrecoverable);
     printf(
         "%llu seeds, %llu bad, %llu events, %llu virtual s, %llu entries, %llu acknowledged, "
         "%llu refused, trace %016llx\n"

@@ -131,9 +131,7 @@ static bool all_vote(struct plane *plane)
 static void look(struct plane *plane)
 {
     switch (job.phase) {
-    case IDLE:
-        replace_hurt(plane);
-        return;
+    case IDLE: replace_hurt(plane); return;
     case REMOVING: ask(plane, PLANE_ACT_REMOVE); return;
     case REMOVED:
         if (!listed(plane, job.old_id, false)) {
@@ -158,7 +156,7 @@ static void look(struct plane *plane)
 void plane_operator_event(struct plane *plane)
 {
     plane_after(plane, LOOK_MS, PLANE_OPERATE, 0);
-    if (!job.asked && plane->now_ms >= job.again_ms) {
+    if (!job.asked && !plane->lost && plane->now_ms >= job.again_ms) {
         look(plane);
     }
 }
@@ -170,6 +168,9 @@ void plane_operator_told(struct plane *plane, const struct plane_request *reques
     }
     job.asked = false;
     job.again_ms = plane->now_ms + 200;
+    if (plane->lost) {
+        return; /* He waits for people. */
+    }
     bool done = request->state == PLANE_ACKNOWLEDGED;
     if (request->act == PLANE_ACT_REMOVE && !done) {
         bool gone = request->reject == REJECT_NOT_FOUND;

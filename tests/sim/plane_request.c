@@ -203,6 +203,9 @@ static void read_answered(
 {
     const struct plane_request *object = &plane_requests[request->object];
     plane_checked(plane, PLANE_CHECK_READ);
+    if (plane->lost) {
+        return;
+    }
     if (answer->index < request->index) {
         plane_fail(
             plane,
@@ -240,7 +243,7 @@ static void refused(struct plane *plane, struct plane_request *request, const Wi
     bool full = answer->reject == REJECT_IDEMPOTENCY_FULL && plane->swarm.keys > 0;
     bool as_told = full || (request->act == PLANE_ACT_ODD ? plane_odd_fair(request, answer->reject)
                                                           : fair(request, answer->reject));
-    if (!as_told) {
+    if (!as_told && !plane->lost) {
         plane_fail(
             plane,
             "REFUSED %s %s: %s %s",

@@ -36,6 +36,7 @@ _Noreturn static void child_main(const struct plane_life *life, struct plane_tal
     plane.seed = life->seed;
     plane.until = life->until;
     plane.verbose = life->verbose;
+    plane.unrecoverable = life->unrecoverable;
     plane.lie = life->lie;
     plane.conf = life->conf;
     plane.kept = life->kept;

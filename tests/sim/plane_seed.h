@@ -9,6 +9,7 @@ struct plane_life {
     uint64_t seed;
     uint64_t until; /* Stop at this event; 0: never. */
     bool verbose;
+    bool unrecoverable;            /* Without a budget of faults. */
     const char *lie;               /* NULL: none. */
     struct plane_conf conf;        /* What is 0 the seed draws. */
     const struct plane_kept *kept; /* What of its trouble happens; NULL: all. */
@@ -22,7 +23,7 @@ struct plane_tally *plane_tally_new(void);
 /* ---- plane_table.c ---- */
 const char *plane_fault_name(enum plane_fault fault);
 /* How many rows that must come up did not. */
-uint64_t plane_table_print(const struct plane_tally *tally);
+uint64_t plane_table_print(const struct plane_tally *tally, bool unrecoverable);
 
 /* ---- plane_shrink.c ---- */
 /* Finds the least of what this seed does that still fails alike, prints it and writes it to

@@ -74,13 +74,14 @@ static void host_halt(void *context, const char *why)
     plane_trace(self->plane, "m%u halts: %s", self->machine, why);
     bool differs = strstr(why, "majority") != NULL;
     bool again = strstr(why, "writes again") != NULL;
-    if (differs) {
+    if (differs && !self->plane->lost) {
         plane_fail(self->plane, "DIVERGED m%u: %s", self->machine, why);
     }
+    plane_lost_refused(self->plane, self->machine);
     if (again) {
         plane_seen(self->plane, PLANE_MIRROR_STARTED_OVER);
     } else if (
-        !self->disk.dead && !self->disk.full && !self->hurt &&
+        !self->disk.dead && !self->disk.full && !self->hurt && !differs &&
         strcmp(why, result_name(FAIL(FAILURE_IO))) != 0) {
         plane_fail(self->plane, "HALT m%u: %s", self->machine, why);
     }
@@ -148,7 +149,7 @@ struct result plane_server_open(struct plane *plane, struct plane_controller *se
 {
     static uint8_t ca[4] = { 1, 2, 3, 4 };
     Wire__Genesis genesis;
-    bool first = self->machine == 0 && self->joined == 1;
+    bool first = self->machine == 0 && self->joined == 1 && !self->empty;
     if (first) {
         genesis_fill(self, &genesis);
     }

@@ -170,6 +170,9 @@ static void case_print(FILE *file, const struct hunt *hunt)
         conf->life_ms,
         conf->fill,
         conf->think_ms);
+    if (hunt->life.unrecoverable) {
+        (void)fprintf(file, "unrecoverable\n");
+    }
     for (uint32_t i = 0; i < PLANE_FAULTS; i++) {
         if (hunt->kept.off[i]) {
             (void)fprintf(file, "without %u %s\n", i, plane_fault_name((enum plane_fault)i));
@@ -203,6 +206,8 @@ bool plane_case_read(const char *path, struct plane_life *life, struct plane_kep
             kept->off[value] = true;
         } else if (sscanf(line, "keep %u", &value) == 1 && kept->count < PLANE_INJECTED) {
             kept->ids[kept->count++] = value;
+        } else if (strcmp(line, "unrecoverable\n") == 0) {
+            life->unrecoverable = true;
         } else {
             good = sscanf(line, "seed %" SCNu64, &life->seed) == 1 ||
                    sscanf(

@@ -117,14 +117,22 @@ static bool operator_rests(struct plane *plane)
     return rests;
 }
 
+static void tally_up(struct plane *plane)
+{
+    plane->tally->commands_least = least(plane->tally->commands_least, plane_requests_count);
+    plane->tally->struck_least =
+        least(plane->tally->struck_least, plane->tally->struck - plane->struck_before);
+    plane->tally->faults[PLANE_SNAPSHOT_FETCHED] += plane_snapshots_fetched;
+    plane->tally->faults[PLANE_SNAPSHOT_DAMAGED] += plane_snapshots_damaged;
+    plane->tally->virtual_ms += plane->now_ms;
+    plane->tally->seconds_least = least(plane->tally->seconds_least, plane->now_ms / 1000);
+}
+
 static void finish(struct plane *plane)
 {
     if (!plane_until(plane, PATIENCE_MS, plane_check_converged)) {
         plane_fail(plane, "CONVERGE %s", plane_check_why());
     }
-    plane->tally->commands_least = least(plane->tally->commands_least, plane_requests_count);
-    plane->tally->struck_least =
-        least(plane->tally->struck_least, plane->tally->struck - plane->struck_before);
     for (uint32_t i = 0; i < PLANE_CONTROLLERS; i++) {
         if (!plane->machines[i].exists || plane->machines[i].dead) {
             continue;
@@ -137,10 +145,7 @@ static void finish(struct plane *plane)
     }
     plane_check_end(plane);
     plane_history_check(plane);
-    plane->tally->faults[PLANE_SNAPSHOT_FETCHED] += plane_snapshots_fetched;
-    plane->tally->faults[PLANE_SNAPSHOT_DAMAGED] += plane_snapshots_damaged;
-    plane->tally->virtual_ms += plane->now_ms;
-    plane->tally->seconds_least = least(plane->tally->seconds_least, plane->now_ms / 1000);
+    tally_up(plane);
 }
 
 static void build(struct plane *plane)
@@ -194,6 +199,25 @@ void plane_begin(struct plane *plane)
     begin(plane);
 }
 
+/* Copies are made, a majority is hurt, trouble goes on, and ends. Nobody waits for the cell. */
+static void live_without_budget(struct plane *plane, uint64_t left_ms)
+{
+    (void)plane_until(plane, left_ms / 4, NULL);
+    plane_lost_save(plane);
+    (void)plane_until(plane, left_ms / 4, NULL);
+    plane_lost_strike(plane);
+    (void)plane_until(plane, left_ms / 4, NULL);
+    plane_clients_busy(plane, false);
+    plane_heal(plane);
+    for (uint32_t i = 0; i < 100 && plane->lie != NULL && !plane_lie(plane, plane->lie); i++) {
+        (void)plane_until(plane, 50, NULL);
+    }
+    (void)plane_until(plane, left_ms / 4, NULL);
+    plane_lost_judge(plane);
+    tally_up(plane);
+    plane_end(plane);
+}
+
 void plane_live(struct plane *plane)
 {
     prng_seed(&plane->prng, plane->seed);
@@ -214,6 +238,10 @@ void plane_live(struct plane *plane)
     trial_begin(plane);
     uint64_t left_ms =
         plane->conf.life_ms > plane->now_ms ? plane->conf.life_ms - plane->now_ms : 0;
+    if (plane->unrecoverable) {
+        live_without_budget(plane, left_ms);
+        return;
+    }
     (void)plane_until(plane, left_ms, NULL);
     for (uint32_t i = 0; i < 100 && plane->lie != NULL && !plane_lie(plane, plane->lie); i++) {
         (void)plane_until(plane, 50, NULL);

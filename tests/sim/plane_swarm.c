@@ -46,7 +46,7 @@ void plane_swarm_draw(struct plane *plane)
     if (trial_is_calm(plane)) {
         return; /* Nothing strikes but what the experiment says. */
     }
-    for (uint32_t i = 0; i < PLANE_FAULTS; i++) {
+    for (uint32_t i = 0; i < PLANE_DISK_LOST; i++) {
         bool on = plane_odds(plane, 7500);
         swarm->on[i] = on && (plane->kept == NULL || !plane->kept->off[i]);
     }
