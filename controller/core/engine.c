@@ -274,7 +274,7 @@ static void framed(struct engine *engine, const Wire__Frame *frame)
     if (peer->kind == WIRE__KIND__KIND_NODE) {
         nodes_said(engine, peer->id, peer->epoch, frame);
     } else if (frame->body_case == WIRE__FRAME__BODY_FORWARD) {
-        asks_arrive(engine, frame->forward->request, frame->forward->handle, peer->id);
+        asks_forwarded(engine, frame->forward, peer->id);
     } else if (frame->body_case == WIRE__FRAME__BODY_FORWARDED) {
         asks_told_by_peer(engine, frame->forwarded);
     } else if (frame->body_case == WIRE__FRAME__BODY_CONFIRM) {

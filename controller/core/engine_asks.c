@@ -229,11 +229,13 @@ static void forward(struct engine *engine, uint32_t slot, Wire__Request *request
     struct ask *ask = &engine->asks[slot];
     ask->phase = ASK_FORWARDED;
     ask->round = engine->leader;
+    ask->serial = ++engine->asks_serial; /* What an earlier leader still says of it finds nobody. */
     Wire__Frame *frame = engine_frame(
         engine, WIRE__KIND__KIND_CONTROLLER, engine->leader, WIRE__FRAME__BODY_FORWARD);
     frame->forward = engine_take(engine, sizeof(*frame->forward));
     wire__ask__init(frame->forward);
     frame->forward->handle = asks_handle(engine, slot);
+    frame->forward->term = engine->term;
     frame->forward->request = request != NULL ? request : asks_request(engine, slot);
 }
 
@@ -307,6 +309,25 @@ void asks_arrive(struct engine *engine, Wire__Request *request, uint64_t handle,
         return;
     }
     route(engine, slot, request);
+}
+
+/* INV-IDEM-3: two leaders of different terms never both have it. What an earlier one proposed is in
+ * the log of the later one before that one refuses anything, or never will be. */
+void asks_forwarded(struct engine *engine, const Wire__Ask *forward, uint64_t origin)
+{
+    bool here = engine->role != ENGINE_LEADING || forward->term == engine->term;
+    if (here) {
+        asks_arrive(engine, forward->request, forward->handle, origin);
+        return;
+    }
+    Wire__Request nothing = WIRE__REQUEST__INIT;
+    struct outcome outcome = { .reject = REJECT_NO_LEADER };
+    wire__problem__init(&outcome.problem);
+    outcome.problem.detail = "This was meant for another term.";
+    Wire__Answer *answer =
+        asks_answer_new(engine, forward->request == NULL ? &nothing : forward->request);
+    asks_problem(engine, answer, &outcome);
+    send_answer(engine, forward->handle, origin, answer);
 }
 
 /* ---- Outcome ---- */

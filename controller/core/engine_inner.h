@@ -250,6 +250,8 @@ void pace_end(struct engine *engine, uint32_t tenant);
 /* ---- engine_asks.c ---- */
 void asks_init(struct engine *engine);
 void asks_arrive(struct engine *engine, Wire__Request *request, uint64_t handle, uint64_t origin);
+/* From another controller, which takes this one for its leader. */
+void asks_forwarded(struct engine *engine, const Wire__Ask *forward, uint64_t origin);
 /* request: what the slot holds, decoded; NULL: not at hand. */
 void asks_plan(struct engine *engine, uint32_t slot, Wire__Request *request);
 /* Once more, by rows that a confirmed round showed to be fresh. */

@@ -7,6 +7,8 @@
 #include "controller/core/explain_read.h"
 #include "wire/wire.h"
 
+#include <string.h>
+
 /* ---- Planning ---- */
 
 void asks_queue(struct engine *engine, uint32_t slot)
@@ -119,6 +121,21 @@ void asks_land(struct engine *engine, struct ask *ask)
     }
 }
 
+/* INV-IDEM-3: the same write is under way here since before, sent again after a link had ended. */
+static bool has_elder(const struct engine *engine, uint32_t slot)
+{
+    const struct ask *ask = &engine->asks[slot];
+    bool elder = false;
+    for (uint32_t i = 0; i < ENGINE_ASKS && ask->repeatable; i++) {
+        const struct ask *other = &engine->asks[i];
+        bool under_way = other->phase == ASK_QUEUED || other->phase == ASK_SUBMITTED ||
+                         (other->phase == ASK_READING && !other->reads);
+        elder = elder || (under_way && other->serial < ask->serial &&
+                          memcmp(other->digest, ask->digest, sizeof(ask->digest)) == 0);
+    }
+    return elder;
+}
+
 /* A leader that was deposed and does not know it yet refuses by rows that are old: what was made
  * meanwhile is "not found". A refusal is an answer from state, and as fresh as a read. INV-LOG-7 */
 static void refused_by_plan(
@@ -129,7 +146,7 @@ static void refused_by_plan(
     bool confirmed)
 {
     bool of_rows = outcome->reject != REJECT_UNFIT; /* That one says: elsewhere, or later. */
-    if (of_rows && !confirmed) {
+    if (of_rows && (!confirmed || has_elder(engine, slot))) {
         reads_arrive(engine, slot);
         return;
     }

@@ -20,6 +20,7 @@ struct attempt {
     bool answered;
     bool given_up;
     uint64_t since_ms;
+    uint64_t asked_ms; /* By the clock of its machine, which may go slower, or stand. */
     uint64_t stood_us; /* What its machine had stood still by then. */
     uint32_t event;    /* Of the history. */
     uint64_t index;    /* The newest that was acknowledged to anybody before. */
@@ -133,6 +134,7 @@ static void ask(struct plane *plane, uint32_t number, uint32_t machine)
                                           .machine = machine,
                                           .life = plane->machines[machine].life,
                                           .since_ms = plane->now_ms,
+                                          .asked_ms = plane_now(plane, machine),
                                           .stood_us = stood_us(plane, machine),
                                           .index = newest_index };
     attempts[attempt].event = plane_history_asked(plane, request, attempt);
@@ -225,7 +227,8 @@ static void attempts_overdue(struct plane *plane)
         if (attempt->answered || attempt->life != machine->life) {
             continue;
         }
-        if (waited_ms > FORGOTTEN_MS + stood_ms && machine->busy_us <= plane->now_us) {
+        uint64_t its_ms = plane_now(plane, attempt->machine) - attempt->asked_ms;
+        if (its_ms > FORGOTTEN_MS + stood_ms && machine->busy_us <= plane->now_us) {
             plane_fail(
                 plane,
                 "FORGOTTEN m%u never answers %s %s",

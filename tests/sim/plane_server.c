@@ -111,7 +111,7 @@ static struct state_capacity capacity(const struct plane_conf *conf)
 {
     return (struct state_capacity){ .rows = { [TABLE_CELL] = 1,
                                               [TABLE_CONTROLLER] = 64,
-                                              [TABLE_NODE] = conf->nodes + 8,
+                                              [TABLE_NODE] = conf->nodes + 64, /* And wiped ones. */
                                               [TABLE_TENANT] = conf->tenants + 8,
                                               [TABLE_PROJECT] = conf->tenants + 8,
                                               [TABLE_USER] = conf->clients + 128,

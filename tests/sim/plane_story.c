@@ -137,6 +137,7 @@ static void finish(struct plane *plane)
         if (!plane->machines[i].exists || plane->machines[i].dead) {
             continue;
         }
+        (void)plane_until(plane, 1000, NULL); /* Nobody asks too fast here. */
         plane_clients_only(i); /* Any controller takes new work, at the first asking. */
         const struct plane_request *request = plane_ask(plane, PLANE_ACT_USER, 0, 0);
         if (request->attempts != 1) {
