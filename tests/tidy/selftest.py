@@ -3,6 +3,7 @@
 rule it is named after and no other. Prints TAP. A rule without a fixture fails, too."""
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 
@@ -18,6 +19,7 @@ def made():
     clean = open(os.path.join(FIXTURES, "clean/base/a.c"), encoding="utf-8").read()
     yield "sizes-file", "base/a.c", clean + "/* filler */\n" * tidy.FILE_LINES_MAX
     yield "sizes-function", "base/a.c", FUNCTION % ("    /* long */\n" * tidy.FUNCTION_LINES_MAX)
+    yield "top-crash", "crash-da39a3ee5e6b4b0d3255bfef95601890afd80709", "what a fuzzer left\n"
     yield "blanks-trailing", "base/a.c", clean.replace("return 1;", "return 1; ", 1).replace(
         "/* INV-LED-1 */", "/* INV-LED-1 */ ")
     yield "blanks-tab", "base/a.c", clean.replace("    return", "\treturn")
@@ -44,19 +46,28 @@ def copy(name):
     return lambda root: shutil.copytree(os.path.join(FIXTURES, name), root, dirs_exist_ok=True)
 
 
+def kept_by_git(root):
+    """In a checkout only what is kept counts: one such file is, another just lies there."""
+    subprocess.run(["git", "-C", root, "init", "--quiet"], check=True)
+    for name in ("lies-there", "left.txt"):
+        write(name, "left behind\n")(root)
+    subprocess.run(["git", "-C", root, "add", "left.txt"], check=True)
+
+
 def main():
     kept = sorted(n for n in os.listdir(FIXTURES)
                   if os.path.isdir(os.path.join(FIXTURES, n)) and n != "clean")
     cases = [("clean", lambda root: None)]
     cases += [(name, copy(name)) for name in kept]
     cases += [(name, write(path, text)) for name, path, text in made()]
+    cases.append(("top-kept", kept_by_git))
     print(f"1..{len(cases) + len(tidy.RULES)}")
     failed, number = 0, 0
     for name, overlay in cases:
         number += 1
         found = broken_rules(overlay)
         wanted = set() if name == "clean" else {name.split("-")[0]}
-        good = {rule for rule, *_ in found} == wanted
+        good = {rule for rule, *_ in found} == wanted and (name != "top-kept" or len(found) == 1)
         failed += not good
         print(f"{'ok' if good else 'not ok'} {number} - {name} breaks {sorted(wanted) or 'nothing'}")
         if not good:

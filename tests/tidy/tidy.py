@@ -4,12 +4,14 @@
     tidy.py [ROOT]     one line a violation: RULE path:line what; exit status 1 if there is any
 
 Decides: floors and circles, one adapter per third-party header, what pure floors may touch, banned
-calls, sizes, cited invariants, dead files, words and blanks, a README in every folder.
+calls, sizes, cited invariants, dead files, words and blanks, a README in every folder, what lies at
+the top.
 Never: formatting (clang-format decides) and warnings (the compiler does). Every rule has a tree
 under fixtures/ that breaks it and nothing else; selftest.py holds them to that.
 """
 import os
 import re
+import subprocess
 import sys
 
 # ---- The house (docs/ARCHITECTURE.md). Arrows point to smaller numbers, or stay in their folder.
@@ -66,6 +68,10 @@ BANNED_PURE_EXCEPTIONS = {("base/check.c", "write"), ("base/check.c", "fprintf")
 BANNED_ANYWHERE_BUT_TESTS = {"sleep", "usleep", "random", "time", "popen", "system"}
 CLOCK = re.compile(r"\b(clock_gettime|gettimeofday)\s*\(")
 CLOCK_OWNER = "host/clock.c"
+
+# What lies at the top of the tree. Anything else was left there by accident.
+TOP = set(FLOORS) | {"tests", "deploy", "docs", "lab", "meson.build", "README.md", "LICENSE",
+                     ".ci", ".clang-format", ".gitignore", ".shellcheckrc"}
 
 MUTANTS = "base/mutant.h"  # Every line of its list: X(NAME, "group", "what was done wrong").
 
@@ -348,6 +354,20 @@ def rule_mutants(tree):
     for name, line in sorted(listed.items()):
         if name not in used:
             yield MUTANTS, line, f"{name} is made nowhere"
+
+
+def top_entries(root):
+    """What is kept at the top: git's word for a checkout, the folder's for a bare tree."""
+    if os.path.exists(os.path.join(root, ".git")):
+        asked = subprocess.run(["git", "-c", f"safe.directory={root}", "-C", root, "ls-files", "-z"],
+                               capture_output=True, text=True, check=True)
+        return {path.split("/")[0] for path in asked.stdout.split("\0") if path}
+    return {name for name in os.listdir(root) if not SKIP.search(name)}
+
+
+def rule_top(tree):
+    for name in sorted(top_entries(tree.root) - TOP):
+        yield name, 1, "nothing of this name belongs at the top of the tree"
 
 
 RULES = {name[5:]: rule for name, rule in sorted(globals().items()) if name.startswith("rule_")}
