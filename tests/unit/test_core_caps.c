@@ -100,6 +100,24 @@ Test(core_caps, floors_fit_the_capacity_less_the_reserve_and_nobody_eats_another
     lab_close(&lab);
 }
 
+/* One that was restored from rows counts them anew; the others never did, and would refuse. */
+Test(core_caps, before_the_first_node_who_was_restored_decides_as_who_was_not)
+{
+    struct desk_conf conf = { .reserve_percent = 0 };
+    struct desk *desk = desk_open(&conf);
+    struct state *state = desk_state(desk);
+    struct state_sums since_genesis = state->sums;
+    state_recount(state); /* INV-REF-1 */
+    cr_assert_eq(memcmp(&since_genesis, &state->sums, sizeof(since_genesis)), 0);
+    state->sums = since_genesis;
+    struct quota_amounts cap = say_amounts(64, 64 * SAY_GIB, 10, 4);
+    struct quota_amounts floor = say_amounts(0, 0, 3, 2); /* Of what no node has a bound for. */
+    cr_assert_eq(say_tenant(desk, desk->operator_person, "a", &floor, &cap)->reject, 0);
+    struct quota_amounts vcpu = say_amounts(1, 0, 0, 0); /* The guard off: of this it has. */
+    cr_assert_eq(say_tenant(desk, desk->operator_person, "b", &vcpu, &cap)->reject, REJECT_FLOOR);
+    desk_close(desk);
+}
+
 Test(core_caps, a_cap_below_what_is_drawn_takes_nothing_away_and_lets_nothing_in)
 {
     struct lab lab = lab_open();

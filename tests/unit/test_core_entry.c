@@ -6,6 +6,7 @@
 
 #include <command.pb-c.h>
 #include <criterion/criterion.h>
+#include <stdlib.h>
 #include <string.h>
 
 static _Alignas(16) uint8_t memory[1024 * 1024];
@@ -108,4 +109,54 @@ Test(entry, commands_have_their_bound)
     }
     cr_assert_not(entry_add_word(&out, word));
     cr_assert_not(entry_add_ask(&out, request_bytes(&arena, "one"), digest, 0, NULL));
+}
+
+/* Does the cell begin with a genesis of these ids? */
+static bool begins(uint64_t controller, uint64_t first_operator)
+{
+    enum { CELL = 1 };
+    static uint8_t bytes[32] = { 7 };
+    static struct effects effects;
+    struct state_capacity capacity = { { 0 } };
+    for (unsigned int each = TABLE_CELL; each < TABLES_END; each++) {
+        capacity.rows[each] = 1;
+    }
+    struct arena arena;
+    struct state state;
+    struct outcome outcome;
+    void *state_room = calloc(1, state_memory(&capacity));
+    cr_assert_not_null(state_room);
+    arena_init(&arena, memory, sizeof(memory));
+    state_init(&state, CELL, &capacity, state_room);
+    Wire__Genesis genesis = WIRE__GENESIS__INIT;
+    genesis.cell = CELL;
+    genesis.digest_salt = (ProtobufCBinaryData){ 32, bytes };
+    genesis.hash_key = (ProtobufCBinaryData){ 16, bytes };
+    genesis.controller = controller;
+    genesis.first_operator = first_operator;
+    Wire__Command command = WIRE__COMMAND__INIT;
+    Wire__Command *commands[] = { &command };
+    Wire__Entry entry = WIRE__ENTRY__INIT;
+    command.format = 1;
+    command.body_case = WIRE__COMMAND__BODY_GENESIS;
+    command.genesis = &genesis;
+    entry.format = 1;
+    entry.n_commands = 1;
+    entry.commands = commands;
+    cr_assert(entry_valid(&entry));
+    effects.arena = &arena;
+    effects.count = 0;
+    struct apply apply = { .state = &state, .effects = &effects, .scratch = &arena, .index = 1 };
+    apply_entry(&apply, &entry, &outcome);
+    bool begun = state_cell(&state) != NULL;
+    free(state_room);
+    return begun;
+}
+
+Test(entry, a_genesis_whose_rows_could_not_be_read_back_begins_nothing)
+{
+    cr_assert(begins(id_make(1, 3), id_make(1, 2))); /* The guard off. */
+    cr_assert_not(begins(id_make(1, 3) - 3, id_make(1, 2)));
+    cr_assert_not(begins(id_make(1, 3), id_make(1, 2) - 2));
+    cr_assert_not(begins(id_make(2, 3), id_make(1, 2)));
 }
