@@ -1,6 +1,7 @@
 /* Rows as the mirror gives them back: in the order of their keys, table by table, into an empty
  * state. The oracle: each row that is taken is encoded again as the bytes that were stored, and
  * what was restored twice has one digest (INV-REF-1). */
+#include "tests/fuzz/core_world.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/message.h"
 
@@ -11,11 +12,9 @@
 #include <row.pb-c.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 /* The last two keys of a table are no ids of this cell: its rows are never taken. */
 enum {
-    CELL = 1,
     ROWS_EACH = 21,
     ROWS_OURS = ROWS_EACH - 2,
     ROWS_ROOM = 4,
@@ -67,8 +66,9 @@ static void sort(struct slice input, struct slice rows[static 256], bool there[s
 
 static uint64_t id_of(uint32_t row)
 {
-    return row < ROWS_OURS ? id_make(CELL, 1 + row)
-                           : (row == ROWS_OURS ? id_make(CELL + 1, 1) : (uint64_t)CELL << 48);
+    return row < ROWS_OURS
+               ? id_make(WORLD_CELL, 1 + row)
+               : (row == ROWS_OURS ? id_make(WORLD_CELL + 1, 1) : (uint64_t)WORLD_CELL << 48);
 }
 
 /* False: a row was refused, and with it all of them. */
@@ -94,7 +94,7 @@ static bool restore(
             return false;
         }
         const void *row = state_find(state, table, id);
-        MUST(row != NULL && id_cell(id) == CELL && id_sequence(id) != 0);
+        MUST(row != NULL && id_cell(id) == WORLD_CELL && id_sequence(id) != 0);
         struct slice again = rows_encode(table, row, &scratch);
         MUST(again.size == rows[key].size && memcmp(again.data, rows[key].data, again.size) == 0);
         arena_reset(&scratch);
@@ -102,47 +102,13 @@ static bool restore(
     return true;
 }
 
-/* Empty pages each time, and no more of them than are touched. */
 static void state_make(struct state *state, uint32_t which)
 {
-    static void *memory[2];
     struct state_capacity capacity;
     for (unsigned int table = 0; table < TABLES_END; table++) {
         capacity.rows[table] = table == TABLE_CELL ? 1 : ROWS_ROOM;
     }
-    size_t size = state_memory(&capacity);
-    if (memory[which] == NULL) {
-        memory[which] =
-            mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        CHECK(memory[which] != MAP_FAILED);
-    }
-    int code = madvise(memory[which], size, MADV_DONTNEED);
-    CHECK(code == 0);
-    state_init(state, CELL, &capacity, memory[which]);
-}
-
-/* What stands in a row can be found by it. */
-static void hold_names(const struct state *state)
-{
-    for (const struct token_row *token = state_first(state, TABLE_TOKEN); token != NULL;
-         token = state_next(state, TABLE_TOKEN, token)) {
-        MUST(state_token(state, slice_of(token->secret_sha256, 32)) != NULL);
-    }
-    for (const struct instance_row *instance = state_first(state, TABLE_INSTANCE); instance != NULL;
-         instance = state_next(state, TABLE_INSTANCE, instance)) {
-        const struct instance_row *found =
-            state_lookup(state, TABLE_INSTANCE, instance->project.value, instance->name.text);
-        uint64_t id = 0;
-        MUST(found != NULL || id_parse(ID_INSTANCE, instance->name.text, &id));
-        for (uint32_t i = 0; i < instance->nics_count; i++) {
-            MUST(
-                state_address(state, instance->nics[i].network, instance->nics[i].address) != NULL);
-        }
-    }
-    for (const struct operation_row *write = state_first(state, TABLE_OPERATION); write != NULL;
-         write = state_next(state, TABLE_OPERATION, write)) {
-        MUST(state_write(state, write->asker_tenant.value, write->initiator, write->key) != NULL);
-    }
+    world_state(state, which, &capacity);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -156,7 +122,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     state_make(&first, 0);
     if (restore(&first, rows, there)) {
         arena_init(&scratch, scratch_memory, sizeof(scratch_memory));
-        hold_names(&first);
+        world_hold_names(&first);
         state_recount(&first);
         state_settle(&first, &scratch);
         (void)read_ledger_mismatches(&first); /* It may find some: these rows were never applied. */
@@ -180,7 +146,7 @@ static void make_sound(ProtobufCMessage *message, struct prng *prng, struct aren
             uint32_t format = ROW_FORMAT;
             memcpy(to, &format, sizeof(format));
         } else if (strcmp(field->name, "tenant") == 0) {
-            uint64_t tenant = id_make(CELL, 1);
+            uint64_t tenant = id_make(WORLD_CELL, 1);
             memcpy(to, &tenant, sizeof(tenant));
         } else if (
             field->type == PROTOBUF_C_TYPE_BYTES && field->label != PROTOBUF_C_LABEL_REPEATED) {

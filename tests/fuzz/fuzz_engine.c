@@ -1,0 +1,252 @@
+/* What an engine makes of anything that reaches it: asks, frames of controllers and nodes, words of
+ * keys, parent and doors, and consensus around it. The oracles: whatever it proposes is a sound
+ * entry, whatever it says encodes, may be said and is understood, every ask is answered once and
+ * none is left over, only what is committed changes the state, and a second engine that is given
+ * the same entries holds the same (INV-REF-1). */
+#include "tests/fuzz/engine_world.h"
+#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/message.h"
+
+#include "base/check.h"
+#include "wire/wire.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What a part is, by the lower half of its kind. */
+enum kind {
+    KIND_ASK,
+    KIND_FRAME,
+    KIND_TOLD, /* The upper half says by whom: 0 keys or parent, 1 api, 2 link. */
+    KIND_ENTRY,
+    KIND_CLOCK,
+    KIND_ROLE,
+    KIND_MEMBERS,
+    KIND_LINK,
+    KIND_TURN,
+    KIND_COMMIT,
+    KIND_REFUSE,
+    KIND_LOSE,
+    KIND_SETTLE, /* Turns and commits until nothing is left to do. */
+    KIND_RENEW,
+    KIND_LEAVE,
+    KIND_CONF, /* Only as the first one. */
+};
+
+enum {
+    SETTLE_TURNS = 64,
+    SEEDS = 16,
+    WORDS_EACH = 16,
+};
+
+static _Alignas(16) uint8_t part_memory[2 * 1024 * 1024];
+
+const ProtobufCMessageDescriptor *fuzz_type(uint8_t kind)
+{
+    switch ((enum kind)(kind % 16)) {
+    case KIND_ASK: return &wire__ask__descriptor;
+    case KIND_FRAME:
+    case KIND_TOLD: return &wire__frame__descriptor;
+    case KIND_ENTRY: return &wire__entry__descriptor;
+    case KIND_CLOCK:
+    case KIND_ROLE:
+    case KIND_MEMBERS:
+    case KIND_LINK:
+    case KIND_TURN:
+    case KIND_COMMIT:
+    case KIND_REFUSE:
+    case KIND_LOSE:
+    case KIND_SETTLE:
+    case KIND_RENEW:
+    case KIND_LEAVE:
+    case KIND_CONF: break;
+    }
+    return NULL;
+}
+
+/* ---- What others say ---- */
+
+static uint64_t handle_of(uint64_t said)
+{
+    return said < WORLD_OUTSIDE ? world.outside[said] : said;
+}
+
+static void ask(struct slice bytes)
+{
+    struct arena arena;
+    Wire__Ask *said = NULL;
+    arena_init(&arena, part_memory, sizeof(part_memory));
+    if (wire_decode(&wire__ask__descriptor, bytes, &arena, &said).code != 0 ||
+        world.asks == WORLD_ASKS || world.over) {
+        return;
+    }
+    said->handle = ++world.asks; /* api gives each its own. */
+    struct engine_event event = { .kind = ENGINE_ASK, .ask = said };
+    world_step(&event);
+}
+
+static Wire__Frame *frame_read(struct slice bytes, struct arena *arena)
+{
+    Wire__Frame *frame = NULL;
+    struct result decoded = wire_decode(&wire__frame__descriptor, bytes, arena, &frame);
+    if (decoded.code != 0 || frame->format != FRAME_FORMAT) {
+        return NULL;
+    }
+    if (frame->body_case == WIRE__FRAME__BODY_ISSUE_TOLD) {
+        frame->issue_told->handle = handle_of(frame->issue_told->handle);
+    } else if (frame->body_case == WIRE__FRAME__BODY_NOTE_TOLD) {
+        frame->note_told->handle = handle_of(frame->note_told->handle);
+    } else if (frame->body_case == WIRE__FRAME__BODY_FORWARDED) {
+        frame->forwarded->handle = handle_of(frame->forwarded->handle);
+    } else if (frame->body_case == WIRE__FRAME__BODY_CONSOLE_TOLD) {
+        frame->console_told->handle = handle_of(frame->console_told->handle);
+    } else if (frame->body_case == WIRE__FRAME__BODY_CONFIRMED) {
+        frame->confirmed->nonce = handle_of(frame->confirmed->nonce);
+    }
+    return frame;
+}
+
+/* link lets nothing else pass. */
+static void framed(struct slice bytes)
+{
+    struct arena arena;
+    arena_init(&arena, part_memory, sizeof(part_memory));
+    Wire__Frame *frame = frame_read(bytes, &arena);
+    struct engine_event event = { .kind = ENGINE_FRAME, .frame = frame };
+    if (frame != NULL && (frame->peer == NULL ||
+                          frame_may_arrive(frame->peer->kind, PROGRAM_ENGINE, frame->body_case))) {
+        world_step(&event);
+    }
+}
+
+static void told(uint32_t by, struct slice bytes)
+{
+    static const enum program programs[] = { PROGRAM_KEYS, PROGRAM_API, PROGRAM_LINK };
+    struct arena arena;
+    arena_init(&arena, part_memory, sizeof(part_memory));
+    Wire__Frame *frame = frame_read(bytes, &arena);
+    bool parent = frame != NULL && by == 0 &&
+                  frame_may_pass(PROGRAM_PARENT, PROGRAM_ENGINE, frame->body_case);
+    struct engine_event event = { .kind = ENGINE_TOLD, .frame = frame, .door = by };
+    if (frame != NULL &&
+        (parent || frame_may_pass(programs[by], PROGRAM_ENGINE, frame->body_case))) {
+        world_step(&event);
+    }
+}
+
+static void renew(struct slice bytes)
+{
+    static const uint8_t csr[] = { 1, 2, 3 };
+    struct engine_event event = { .kind = ENGINE_RENEW,
+                                  .csr = slice_of(csr, sizeof(csr)),
+                                  .epoch = (uint32_t)number_at(bytes, 0, 1),
+                                  .late = number_at(bytes, 1, 1) != 0 };
+    if (engine_may_renew(world.engine, event.late)) {
+        world_step(&event);
+    }
+}
+
+static void take_part(const struct fuzz_part *part, struct slice bytes)
+{
+    switch ((enum kind)(part->kind % 16)) {
+    case KIND_ASK: ask(bytes); return;
+    case KIND_FRAME: framed(bytes); return;
+    case KIND_TOLD: told(part->kind / 16 % 3, bytes); return;
+    case KIND_ENTRY:
+        if (world.role != ENGINE_LEADING) {
+            world_apply(bytes, 0);
+        }
+        return;
+    case KIND_CLOCK: world_clock(number_at(bytes, 0, 4), number_at(bytes, 4, 1) != 0); return;
+    case KIND_ROLE: world_role(bytes); return;
+    case KIND_MEMBERS: world_members(bytes); return;
+    case KIND_LINK: {
+        bool node = number_at(bytes, 1, 1) == WIRE__KIND__KIND_NODE;
+        struct engine_event event = {
+            .kind = ENGINE_LINK,
+            .up = (number_at(bytes, 0, 1) & 1U) != 0,
+            .peer_kind = node ? WIRE__KIND__KIND_NODE : WIRE__KIND__KIND_CONTROLLER,
+            .peer = number_at(bytes, 2, 8),
+        };
+        if (event.peer != 0) {
+            world_step(&event);
+        }
+        return;
+    }
+    case KIND_TURN: world_turn(); return;
+    case KIND_COMMIT: world_commit(); return;
+    case KIND_REFUSE: world_let_go(ENGINE_REFUSED, (uint16_t)(number_at(bytes, 0, 1))); return;
+    case KIND_LOSE: world_let_go(ENGINE_LOST, 0); return;
+    case KIND_SETTLE:
+        world_turn();
+        for (uint32_t i = 0; i < SETTLE_TURNS && world.pending_count > 0; i++) {
+            world_commit();
+            world_turn();
+        }
+        return;
+    case KIND_RENEW: renew(bytes); return;
+    case KIND_LEAVE: {
+        struct engine_event event = { .kind = ENGINE_LEAVE };
+        world_step(&event);
+        return;
+    }
+    case KIND_CONF: return;
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct slice rest = slice_of(data, size);
+    struct fuzz_part part = { .kind = 0 };
+    struct slice look = rest;
+    bool conf = fuzz_part_next(&look, &part) && part.kind % 16 == KIND_CONF;
+    struct slice settings = conf ? part.bytes : SLICE_EMPTY;
+    world_begin(settings);
+    while (fuzz_part_next(&rest, &part)) {
+        uint8_t *exact = fuzz_copy(part.bytes);
+        take_part(&part, slice_of(exact, part.bytes.size));
+        free(exact);
+    }
+    world_end();
+    return 0;
+}
+
+/* ---- First inputs ---- */
+
+static void put(uint8_t *room, size_t *used, enum kind kind, struct slice bytes)
+{
+    (void)fuzz_part_put(room, FUZZ_INPUT_MAX, used, (uint8_t)kind, bytes);
+}
+
+/* It leads, the cell begins, and all sorts of things arrive. */
+size_t fuzz_seed(uint32_t number, uint8_t room[static FUZZ_INPUT_MAX])
+{
+    static const uint8_t member[] = { 1, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 1, 0, 3, 0,
+                                      0, 0, 0, 0, 1, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0 };
+    static const uint8_t leads[] = { ENGINE_LEADING, 1 };
+    static const uint8_t second[] = { 0xe8, 3, 0, 0, 1 };
+    struct prng prng;
+    size_t used = 0;
+    if (number >= SEEDS) {
+        return 0;
+    }
+    prng_seed(&prng, number);
+    put(room, &used, KIND_MEMBERS, slice_of(member, sizeof(member)));
+    put(room, &used, KIND_ROLE, slice_of(leads, sizeof(leads)));
+    put(room, &used, KIND_SETTLE, SLICE_EMPTY);
+    for (uint32_t i = 0; i < WORDS_EACH; i++) {
+        struct arena arena;
+        struct slice bytes = SLICE_EMPTY;
+        enum kind kind = (enum kind)(i % 3);
+        arena_init(&arena, part_memory, sizeof(part_memory));
+        ProtobufCMessage *message = message_any(fuzz_type((uint8_t)kind), &prng, &arena);
+        CHECK(message != NULL);
+        struct result packed = wire_encode(message, &arena, &bytes);
+        if (packed.code == 0) {
+            put(room, &used, kind, bytes);
+        }
+        put(room, &used, KIND_CLOCK, slice_of(second, sizeof(second)));
+        put(room, &used, KIND_SETTLE, SLICE_EMPTY);
+    }
+    return used;
+}
