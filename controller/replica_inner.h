@@ -71,6 +71,7 @@ struct replica_object {
     bool was_leader;
     bool settled;       /* Own barrier of this term applied. */
     bool reopen_wanted; /* Nothing more is given to this object. */
+    bool behind;        /* The disk knows more than it: what was said leaves, then it goes. */
     uint64_t bound;     /* A success reply reports no index above this. */
 };
 
@@ -99,7 +100,7 @@ struct replica {
     bool in_turn;
     bool halted;
     bool returning;                  /* Started, and takes no part yet. */
-    uint64_t enough_ms; /* When a majority had answered it; 0: not yet. */
+    uint64_t enough_ms;              /* When a majority had answered it; 0: not yet. */
     uint64_t stand_ms;               /* When the others last heard where we stand. */
     enum journal_class append_class; /* Of what the library appends next. */
     struct replica_parcel parcels[REPLICA_PARCELS];
@@ -130,6 +131,9 @@ void replica_snapshot_pace(struct replica *replica);
 
 /* replica_relief.c: a log that is full and that no entry will shrink helps itself. */
 void replica_relief(struct replica *replica);
+/* The configuration that held at `index`, of the newest change at or below it. False: there is
+ * none. */
+bool replica_members_at(struct replica *replica, uint64_t index, struct journal_snapshot *snapshot);
 
 /* replica_turn.c: a turn is begin, calls to the library, end. */
 RESULT replica_object_open(struct replica *replica); /* Inside a turn. */
@@ -148,6 +152,14 @@ void replica_submitted_done(struct raft_apply *request, int status, void *result
 /* replica_receive.c: what is done to a message before the library sees it. */
 struct replica_peer *replica_peer_of(struct replica *replica, uint64_t id);
 uint64_t replica_heard_ms(const struct replica *replica, uint64_t id);
+
+/* replica_vote.c. True: voted; the request is not for the library. */
+bool replica_vote_take(
+    struct replica *replica, uint64_t candidate, const Wire__RaftMessage *message);
+/* Before the library starts: who will lead without asking anybody does so in a new term. */
+void replica_vote_alone(struct replica *replica);
+/* Did the leader of this term vote for itself in it? */
+bool replica_vote_own(const struct replica *replica);
 
 /* replica_return.c: a replica that starts hears from the others that it is no older copy of itself
  * before it takes part. */

@@ -41,7 +41,7 @@ static uint64_t match_of(const struct replica *replica, uint64_t id)
 }
 
 /* It answers, and its own log has the configuration that made it a voter: a server whose own log
- * does not say so refuses to vote. */
+ * does not say so votes when it is asked (rule 12), and never stands for election. */
 static bool here(const struct replica *replica, const struct raft_server *server)
 {
     return server->id == replica->conf.self ||

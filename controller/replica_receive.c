@@ -333,6 +333,9 @@ static void give_message(struct replica *replica, uint64_t peer, const Wire__Raf
         message.append_entries_result.last_log_index = from->append_told->last_index;
         break;
     case WIRE__RAFT_MESSAGE__BODY_VOTE_ASK:
+        if (replica_vote_take(replica, peer, from)) {
+            return;
+        }
         message.type = RAFT_IO_REQUEST_VOTE;
         message.request_vote.term = from->term;
         message.request_vote.candidate_id = peer;

@@ -13,8 +13,7 @@
 
 #include <string.h>
 
-/* The configuration that held at `index`: of the newest change at or below it. */
-static bool members_at(struct replica *replica, uint64_t index, struct journal_snapshot *snapshot)
+bool replica_members_at(struct replica *replica, uint64_t index, struct journal_snapshot *snapshot)
 {
     const struct journal_state *state = journal_state(replica->journal);
     CHECK(index <= state->last);
@@ -53,7 +52,7 @@ static void snapshot_of_applied(struct replica *replica)
     if (snapshot.index < state->first || snapshot.index < state->snapshot.index ||
         !journal_entry_at(replica->journal, snapshot.index, &snapshot.term, NULL) ||
         !journal_fits(replica->journal, JOURNAL_INNER, &size, 1) ||
-        !members_at(replica, snapshot.index, &snapshot)) {
+        !replica_members_at(replica, snapshot.index, &snapshot)) {
         return;
     }
     struct result taken =

@@ -18,6 +18,9 @@ enum replica_rule {
     RULE_PLAIN_VOTE = 90, /* 9: no pre-vote. */
     RULE_MEMBERS = 100,   /* 10: spare, stand-by, voter; never the leader; nobody missing. */
     RULE_STOP = 110,      /* 11: a failed append stops the process. */
+    RULE_ASKED = 120,     /* 12: who does not know that it is a voter votes when it is asked. */
+    RULE_OVERTAKEN = 130, /* 13: a change that a snapshot overtook is no longer under way. */
+    RULE_TERM = 140,      /* 14: a lone voter leads in a term that is new to its disk. */
 };
 
 #ifdef REPLICA_MUTANT

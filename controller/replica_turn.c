@@ -66,6 +66,10 @@ static void rule_1_barrier(struct replica *replica)
     if (object->was_leader) {
         return;
     }
+    if (!replica_vote_own(replica)) {
+        object->reopen_wanted = true;
+        return;
+    }
     object->was_leader = true;
     object->settled = !RULE(BARRIER);
     for (int i = 0; i < REPLICA_PEERS; i++) {
@@ -211,6 +215,7 @@ RESULT replica_object_open(struct replica *replica)
     raft_set_install_snapshot_timeout(&object->raft, REPLICA_INSTALL_MS);
     raft_set_pre_vote(&object->raft, !RULE(PLAIN_VOTE)); /* Rule 9. */
     replica_snapshot_pace(replica);
+    replica_vote_alone(replica);
     int started = raft_start(&object->raft);
     if (replica->halted) {
         return FAIL(FAILURE_IO);
@@ -270,16 +275,23 @@ static void reopen(struct replica *replica)
     }
 }
 
-static void tell_host(struct replica *replica)
+/* Only what is durable: after the turn was settled. */
+static void send_parcels(struct replica *replica)
 {
-    enum replica_role role = replica_role_now(replica);
-    uint64_t term = replica->halted ? replica->told_term : replica->object.raft.current_term;
+    CHECK(replica->object.queue_count == 0 || !replica_live(replica));
     for (uint32_t i = 0; i < replica->parcel_count && !replica->halted; i++) {
         const struct replica_parcel *parcel = &replica->parcels[i];
         replica->host.send(
             replica->host.context, parcel->peer, slice_of(parcel->bytes, parcel->size));
     }
     replica->parcel_count = 0;
+}
+
+static void tell_host(struct replica *replica)
+{
+    enum replica_role role = replica_role_now(replica);
+    uint64_t term = replica->halted ? replica->told_term : replica->object.raft.current_term;
+    send_parcels(replica);
     for (uint32_t i = 0; i < replica->lost_count; i++) {
         CHECK(replica->lost[i] != 0);
         replica->host.lost(replica->host.context, replica->lost[i]);
@@ -307,10 +319,36 @@ void replica_turn_begin(struct replica *replica, uint64_t now_ms)
     }
 }
 
+/* Rule 13: an installed snapshot takes the place of the whole log, and the library goes on
+ * believing in a change of members that was in it. It would never change members nor take a
+ * snapshot again, and roll back to a configuration that it no longer has. */
+static bool rule_13_overtaken(const struct replica *replica)
+{
+    const struct raft *raft = &replica->object.raft;
+    enum journal_type type = JOURNAL_COMMAND;
+    uint64_t change = raft->configuration_uncommitted_index;
+    uint64_t term = 0;
+    if (!RULE(OVERTAKEN) || change == 0) {
+        return false;
+    }
+    return change <= raft->last_applied ||
+           !journal_entry_at(replica->journal, change, &term, &type) || type != JOURNAL_CHANGE;
+}
+
+/* An object that is behind its disk has nothing wrong with what it said. */
+static void leave_behind(struct replica *replica)
+{
+    if (replica_live(replica) && (replica->object.behind || rule_13_overtaken(replica))) {
+        send_parcels(replica);
+        replica->object.reopen_wanted = true;
+    }
+}
+
 void replica_turn_end(struct replica *replica)
 {
     CHECK(replica->in_turn);
     rule_2b_settle(replica);
+    leave_behind(replica);
     for (int times = 0; !replica->halted && !replica_live(replica); times++) {
         if (times == REPLICA_REOPENS) {
             replica_halt(replica, FAIL(FAILURE_CORRUPT));

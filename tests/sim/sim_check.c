@@ -354,6 +354,19 @@ bool sim_check_acknowledged(const struct sim *sim, uint32_t command)
     return command != 0 && sim->oracle->acknowledged[command] != 0;
 }
 
+/* It has what the leader has, and believes in no change of members: in a calm cell none is under
+ * way. */
+static bool come_together(const struct sim_node *node, const struct sim_node *leader)
+{
+    struct replica_status status = { .changing = true };
+    if (node->up) {
+        replica_status(node->replica, &status);
+    }
+    CHECK(leader->up);
+    return !status.changing && node->machine.count == leader->machine.count &&
+           node->machine.hash == leader->machine.hash;
+}
+
 bool sim_check_converged(struct sim *sim)
 {
     struct sim_node *leader = sim_leader(sim);
@@ -365,9 +378,7 @@ bool sim_check_converged(struct sim *sim)
     replica_status(leader->replica, &status);
     for (uint32_t i = 0; i < status.member_count; i++) {
         const struct sim_node *node = &sim->nodes[status.members[i].id];
-        if (status.members[i].role != REPLICA_VOTER || !node->up ||
-            node->machine.count != leader->machine.count ||
-            node->machine.hash != leader->machine.hash) {
+        if (status.members[i].role != REPLICA_VOTER || !come_together(node, leader)) {
             return false;
         }
     }

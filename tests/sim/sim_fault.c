@@ -117,16 +117,6 @@ static void add(struct sim *sim, struct sim_node *leader, struct sim_node *node)
     }
 }
 
-static uint32_t voters_of(const struct replica_status *status)
-{
-    uint32_t voters = 0;
-    CHECK(status->member_count <= SIM_NODES);
-    for (uint32_t i = 0; i < status->member_count; i++) {
-        voters += status->members[i].role == REPLICA_VOTER ? 1 : 0;
-    }
-    return voters;
-}
-
 void sim_fault_operate(struct sim *sim)
 {
     struct sim_node *leader = sim_leader(sim);
@@ -153,7 +143,7 @@ void sim_fault_operate(struct sim *sim)
         }
     } else if (what < sim->mix->transfers + sim->mix->additions) {
         add(sim, leader, node);
-    } else if (status.member_count > 3 && voters_of(&status) > sim->mix->voters_kept) {
+    } else if (status.member_count > 3) {
         struct result result = replica_remove(leader->replica, sim->now_ms, node->id);
         sim_trace(sim, "n%u removes n%u: %s", leader->id, node->id, result_name(result));
         if (result.code == 0) {

@@ -62,7 +62,6 @@ static const struct sim_mix mixes[] = {
         .operate_ms = 25,
         .transfers = 1,
         .additions = 5,
-        .voters_kept = 2,
         .weather_ms = 400,
         .straggle = 300,
     },

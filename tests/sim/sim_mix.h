@@ -19,7 +19,6 @@ struct sim_mix {
     uint64_t operate_ms;        /* Mean time between an operator's deeds, halved; 0: none. */
     uint64_t transfers;         /* Of ten deeds; */
     uint64_t additions;         /* of ten; the rest are removals. */
-    uint32_t voters_kept;       /* No removal while there are not more. */
     uint64_t weather_ms;        /* Mean time between changes of the network, halved. */
     uint64_t straggle;          /* Stragglers at most, per ten thousand messages. */
 };

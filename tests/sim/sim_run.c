@@ -1,6 +1,7 @@
 /* The life of one seed: events in order of time, then of age. Decides nothing about what they do.
  */
 #include "base/check.h"
+#include "controller/replica_inner.h"
 #include "tests/sim/sim.h"
 
 #include <stdarg.h>
@@ -201,6 +202,14 @@ static void dump(struct sim *sim)
             (unsigned long long)status.last,
             (unsigned long long)status.snapshot,
             (unsigned int)status.fill_percent);
+        if (sim->nodes[id].up) {
+            const struct raft *raft = &sim->nodes[id].replica->object.raft;
+            sim_trace(
+                sim,
+                "    members of %llu, a change of %llu under way",
+                raft->configuration_index,
+                raft->configuration_uncommitted_index);
+        }
         for (uint32_t i = 0; i < status.member_count; i++) {
             sim_trace(
                 sim,

@@ -206,6 +206,19 @@ Wire__RaftMessage *bench_read(const struct bench_letter *letter)
     return message;
 }
 
+Wire__RaftMessage *bench_told(struct bench *bench, uint32_t from, Wire__RaftMessage__BodyCase body)
+{
+    Wire__RaftMessage *found = NULL;
+    struct bench_letter *letter = NULL;
+    while ((letter = bench_next(bench)) != NULL) {
+        Wire__RaftMessage *message = bench_read(letter);
+        if (letter->from == from && message->body_case == body) {
+            found = message;
+        }
+    }
+    return found;
+}
+
 void bench_drop(struct bench *bench)
 {
     bench->letter_count = 0;

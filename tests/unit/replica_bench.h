@@ -68,6 +68,8 @@ RESULT bench_submit(struct bench *bench, uint32_t id, const char *text, uint64_t
 /* The oldest letter that waits; NULL: none. */
 struct bench_letter *bench_next(struct bench *bench);
 Wire__RaftMessage *bench_read(const struct bench_letter *letter);
+/* The newest letter of this kind from this node, of those that wait; the others are forgotten. */
+Wire__RaftMessage *bench_told(struct bench *bench, uint32_t from, Wire__RaftMessage__BodyCase body);
 
 /* An AppendEntries written by the test. Entries of `terms` (0 ends) after `previous`; the one at
  * position `change` (1 …) is a configuration of nodes 1 to 3. */
