@@ -6,21 +6,28 @@
  *   plane_time       clocks, what work costs, machines that are busy or stand still
  *   plane_story      the life of one seed: begin a cell, trouble, heal, the last judgement
  *   plane_net        streams between machines: a stream loses its tail, never its middle
- *   plane_controller a controller's process: start, crash; plane_server: what it is given, and
- * wants plane_snapshot   checkpoints over the store in memory, their parts as frames plane_node an
- * agent's process: start, crash, its effects plane_host       the fake hypervisor beneath it;
- * plane_verb: what its verbs do plane_client     clients: one request at a time, retried until it
- * has an answer plane_request    what they ask, and what an answer means; plane_odd: what must be
- * refused; plane_wire: their bytes plane_swarm      what each seed draws plane_fault      when
- * crashes, cuts and the rest strike plane_disk       what the disks of controllers do plane_lost
- * without a budget: what a cell that lost its memory may still say plane_operator   replaces, adds
- * and removes controllers plane_check      what must hold after every event (rows); plane_leaves:
- * of the audit log plane_history    what clients were told, judged at the end plane_lie spoils what
- * a checker looks at, so that it is seen to refuse plane_main       options, many seeds, the table
+ *   plane_controller a controller's process: start, crash
+ *   plane_server     what its server is given, and what becomes of its wishes
+ *   plane_snapshot   checkpoints over the store in memory, their parts as frames
+ *   plane_node       an agent's process: start, crash, its effects
+ *   plane_host       the fake hypervisor beneath it; plane_verb: what its verbs do
+ *   plane_client     clients: one request at a time, retried until it has an answer
+ *   plane_request    what they ask, and what an answer means; plane_odd: what must be refused;
+ *                    plane_wire: their bytes
+ *   plane_swarm      what each seed draws
+ *   plane_fault      when crashes, cuts and the rest strike
+ *   plane_disk       what the disks of controllers do
+ *   plane_lost       without a budget: what a cell that lost its memory may still say
+ *   plane_operator   replaces, adds and removes controllers
+ *   plane_check      what must hold after every event (rows); plane_leaves: of the audit log
+ *   plane_heap       counts what steps of the cores ask of the heap: nothing
+ *   plane_history    what clients were told, judged at the end
+ *   plane_lie        spoils what a checker looks at, so that it is seen to refuse
+ *   plane_main       options, many seeds, the table
  *
- * Here: the world and its events. plane_kind.h has every kind of trouble and of check;
- * plane_time.h, plane_net.h, plane_machine.h, plane_host.h, plane_people.h, plane_fault.h and
- * plane_check.h what the files of that name offer. */
+ * Here: the world and its events. plane_kind.h has every kind of trouble and of check; what the
+ * files of a name offer is in plane_time.h, plane_net.h, plane_machine.h, plane_host.h,
+ * plane_people.h, plane_fault.h, plane_check.h. */
 #ifndef TESTS_SIM_PLANE_H
 #define TESTS_SIM_PLANE_H
 

@@ -48,6 +48,7 @@ void plane_check_begin(struct plane *plane)
     plane_change_begin();
     plane_rooms_begin();
     plane_lost_begin(plane);
+    plane_heap_begin(plane);
 }
 
 void plane_check_over(void)
@@ -64,6 +65,7 @@ void plane_check_over(void)
     plane_audit_over();
     plane_rooms_over();
     plane_lost_end();
+    plane_heap_end();
 }
 
 void plane_check_forget(struct plane *plane, uint32_t machine)

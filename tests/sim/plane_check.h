@@ -55,6 +55,11 @@ void plane_rooms_begin(void);
 void plane_rooms_over(void);
 void plane_rooms_check(struct plane *plane, uint32_t machine, const struct state *state);
 
+/* ---- plane_heap.c ---- */
+void plane_heap_begin(struct plane *plane);
+void plane_heap_end(void);
+void plane_heap_spoil(void); /* The next step of a core asks for memory. */
+
 /* ---- plane_lost.c ---- */
 void plane_lost_begin(const struct plane *plane);
 void plane_lost_end(void);

@@ -126,6 +126,7 @@ enum plane_checker {
     PLANE_CHECK_LEAF_OF_CHANGE,
     PLANE_CHECK_LEAF_OF_WRITE,
     PLANE_CHECK_LINEAR,
+    PLANE_CHECK_ALLOCATES,
     PLANE_CHECK_UNSAID, /* Only where there is no budget. */
     PLANE_CHECKERS
 };

@@ -97,6 +97,7 @@ static const char *const checker_names[PLANE_CHECKERS] = {
     "a leaf for each change",
     "a leaf for each write",
     "linearizable",
+    "steps allocate nothing",
     "nothing unsaid",
 };
 
