@@ -21,7 +21,7 @@
  *   plane_operator   replaces, adds and removes controllers
  *   plane_check      what must hold after every event (rows); plane_leaves: of the audit log
  *   plane_heap       counts what steps of the cores ask of the heap: nothing
- *   plane_history    what clients were told, judged at the end
+ *   plane_history    what clients were told; plane_history_final: judged at the end
  *   plane_lie        spoils what a checker looks at, so that it is seen to refuse
  *   plane_main       options, many seeds, the table
  *

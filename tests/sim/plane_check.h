@@ -91,6 +91,10 @@ void plane_history_told(
 /* Somebody was told that this is not there. */
 void plane_history_lie(const struct plane *plane, const struct plane_request *request);
 void plane_history_check(struct plane *plane);
+/* Accounts are charged with too much; two writes were told each other's numbers (false: not now).
+ */
+void plane_history_overcharge(void);
+bool plane_history_disorder(void);
 
 /* ---- plane_lie.c ---- */
 const char *plane_lie_word(const char *lie);          /* NULL: no such lie. */

@@ -68,6 +68,17 @@ void plane_clients_begin(struct plane *plane)
     plane_post(plane, SWEEP_MS, PLANE_CLIENT, 0, PLANE_CLIENTS, 0, SLICE_EMPTY);
 }
 
+const char *plane_tenant_name(uint32_t tenant)
+{
+    static char name[PLANE_NAME];
+    static const char *const first[] = { "red", "blue", "green", "white" };
+    if (tenant < COUNT_OF(first)) {
+        return first[tenant];
+    }
+    (void)snprintf(name, sizeof(name), "tenant-%u", tenant);
+    return name;
+}
+
 void plane_clients_end(struct plane *plane)
 {
     CHECK(plane->lost || plane_clients_idle(plane)); /* Then some wait for good. */

@@ -20,7 +20,7 @@ static const struct {
     { "generation", "GENERATION" }, { "start", "STALE" },       { "leaf", "LEAF" },
     { "frontier", "FRONTIER" },     { "converge", "CONVERGE" }, { "inventory", "INVENTORY" },
     { "split", "SPLIT" },           { "linear", "LINEAR" },     { "unsaid", "UNSAID" },
-    { "allocates", "ALLOCATES" },
+    { "allocates", "ALLOCATES" },   { "disorder", "LISTS" },    { "charge", "CHARGED" },
 };
 
 const char *plane_lie_word(const char *lie)
@@ -142,6 +142,10 @@ bool plane_lie(struct plane *plane, const char *lie)
         plane_client_answer(plane, 0, 1, &answer); /* The first ask of all, once more. */
     } else if (strcmp(lie, "read") == 0) {
         plane_client_ahead();
+    } else if (strcmp(lie, "disorder") == 0) {
+        return plane_history_disorder();
+    } else if (strcmp(lie, "charge") == 0) {
+        plane_history_overcharge();
     } else if (strcmp(lie, "allocates") == 0) {
         plane_heap_spoil();
     } else if (strcmp(lie, "owner") == 0) {

@@ -42,6 +42,9 @@ enum plane_odd {
     PLANE_ODDS
 };
 
+#define PLANE_GUEST_VCPUS  UINT64_C(1)
+#define PLANE_GUEST_MEMORY (UINT64_C(64) << 20)
+
 enum plane_state { PLANE_OPEN = 1, PLANE_ACKNOWLEDGED = 2, PLANE_REFUSED = 3 };
 
 struct plane_request {
@@ -87,8 +90,9 @@ bool plane_ask_soon(struct plane *plane, enum plane_act act, uint32_t machine, u
 bool plane_clients_idle(const struct plane *plane);
 void plane_clients_busy(struct plane *plane, bool busy);
 void plane_clients_end(struct plane *plane);
-void plane_clients_only(uint32_t machine); /* The only controller that is asked from now on. */
-void plane_client_ahead(void);             /* Believes in a newer state than there is. */
+const char *plane_tenant_name(uint32_t tenant); /* Lives until the next call. */
+void plane_clients_only(uint32_t machine);      /* The only controller that is asked from now on. */
+void plane_client_ahead(void);                  /* Believes in a newer state than there is. */
 
 uint32_t plane_request_new(struct plane *plane, enum plane_act act, uint32_t client);
 /* Chooses and fills one; 0: nothing sensible to do now. */
@@ -104,9 +108,6 @@ bool plane_request_answered(
 /* Something of this client's that was acknowledged, or an instance that it may name; 0: none. */
 uint32_t plane_request_done(struct plane *plane, uint32_t client, bool instance);
 const char *plane_act_name(enum plane_act act);
-
-/* ---- plane_wire.c ---- */
-const char *plane_tenant_name(uint32_t tenant); /* Lives until the next call. */
 
 /* ---- plane_odd.c ---- */
 void plane_odd_begin(struct plane *plane);

@@ -97,6 +97,8 @@ static const char *const checker_names[PLANE_CHECKERS] = {
     "a leaf for each change",
     "a leaf for each write",
     "linearizable",
+    "lists in order",
+    "charged with what is",
     "steps allocate nothing",
     "nothing unsaid",
 };

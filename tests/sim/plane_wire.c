@@ -7,17 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *plane_tenant_name(uint32_t tenant)
-{
-    static char name[PLANE_NAME];
-    static const char *const first[] = { "red", "blue", "green", "white" };
-    if (tenant < COUNT_OF(first)) {
-        return first[tenant];
-    }
-    (void)snprintf(name, sizeof(name), "tenant-%u", tenant);
-    return name;
-}
-
 static struct {
     Wire__Request request;
     Wire__Identity principal;
@@ -193,8 +182,8 @@ static void fill_join(const struct plane_request *request, Wire__Kind kind)
 static void fill_create(const struct plane_request *request)
 {
     made.body.create.image = "vm";
-    made.body.create.vcpus = 1;
-    made.body.create.memory_bytes = UINT64_C(64) << 20;
+    made.body.create.vcpus = PLANE_GUEST_VCPUS;
+    made.body.create.memory_bytes = PLANE_GUEST_MEMORY;
     made.body.create.stopped = request->flag;
     made.body.create.max_attempts = 50;
     made.body.create.n_networks = request->network != 0 ? 1 : 0;
