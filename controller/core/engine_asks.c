@@ -261,12 +261,14 @@ void asks_arrive(struct engine *engine, Wire__Request *request, uint64_t handle,
 {
     Wire__Answer *answer = NULL;
     struct outcome outcome = { .reject = REJECT_NONE };
-    Wire__Request nothing = WIRE__REQUEST__INIT;
     wire__problem__init(&outcome.problem);
     size_t size = 0;
     uint32_t tenant = 0;
     uint32_t retry_s = 1;
-    request = request == NULL ? &nothing : request; /* A frame may leave it out; it is malformed. */
+    if (request == NULL) { /* A frame may leave it out; it is malformed, and may be forwarded. */
+        request = engine_take(engine, sizeof(*request));
+        wire__request__init(request);
+    }
     if (engine->asks_free == 0) {
         outcome.reject = REJECT_OVERLOADED;
         outcome.problem.detail = "Too many requests are under way.";

@@ -235,3 +235,30 @@ Test(core_forward, a_write_is_not_refused_while_its_elder_twin_is_under_way)
         desk_answer(desk, elder)->operation->id, desk_answer(desk, younger)->operation->id);
     lab_close(&lab);
 }
+
+/* It was on the stack of a step that was over by the time the frame was made of it. */
+Test(core_forward, an_ask_without_a_request_is_forwarded_as_an_empty_one_that_lives_as_long)
+{
+    struct desk *desk = desk_open(&three);
+    lab_others_join(desk);
+    desk_follow(desk, 2, desk->others[0]);
+    Wire__Ask ask = WIRE__ASK__INIT;
+    ask.handle = 77;
+    struct engine_event event = { .kind = ENGINE_ASK, .ask = &ask };
+    uint32_t from = desk->frames_count;
+    desk_step(desk, &event);
+    const Wire__Frame *made = NULL;
+    for (uint32_t i = 0; i < desk->effects->count; i++) {
+        const Wire__Frame *frame = desk->effects->list[i].frame;
+        bool forward = frame != NULL && frame->body_case == WIRE__FRAME__BODY_FORWARD;
+        made = forward ? frame : made;
+    }
+    cr_assert_not_null(made);
+    uintptr_t at = (uintptr_t)made->forward->request;
+    uintptr_t arena = (uintptr_t)desk->step.memory;
+    cr_assert(at >= arena && at < arena + desk->step.size);
+    const Wire__Frame *sent = desk_sent(desk, desk->others[0], WIRE__FRAME__BODY_FORWARD, from);
+    cr_assert_not_null(sent);
+    cr_assert_eq(sent->forward->request->body_case, WIRE__REQUEST__BODY__NOT_SET);
+    desk_close(desk);
+}
