@@ -77,17 +77,21 @@ static void machine_asks(
     uint64_t handle,
     uint64_t origin)
 {
-    Wire__Identity principal = *who;
-    Wire__Renew renew = WIRE__RENEW__INIT;
-    Wire__Request request = WIRE__REQUEST__INIT;
-    memcpy(&renew.csr.data, &csr.data, sizeof(renew.csr.data)); /* Only read. */
-    renew.csr.len = csr.size;
-    request.format = 1;
-    request.request_id = "renewal";
-    request.principal = &principal;
-    request.body_case = WIRE__REQUEST__BODY_RENEW;
-    request.renew = &renew;
-    asks_arrive(engine, &request, handle, origin);
+    /* All of the step's: a follower's frame to the leader is made of it later. */
+    Wire__Identity *principal = engine_take(engine, sizeof(*principal));
+    Wire__Renew *renew = engine_take(engine, sizeof(*renew));
+    Wire__Request *request = engine_take(engine, sizeof(*request));
+    *principal = *who;
+    wire__renew__init(renew);
+    wire__request__init(request);
+    memcpy(&renew->csr.data, &csr.data, sizeof(renew->csr.data)); /* Only read. */
+    renew->csr.len = csr.size;
+    request->format = 1;
+    request->request_id = "renewal";
+    request->principal = principal;
+    request->body_case = WIRE__REQUEST__BODY_RENEW;
+    request->renew = renew;
+    asks_arrive(engine, request, handle, origin);
 }
 
 void papers_node(

@@ -236,18 +236,12 @@ Test(core_forward, a_write_is_not_refused_while_its_elder_twin_is_under_way)
     lab_close(&lab);
 }
 
-/* It was on the stack of a step that was over by the time the frame was made of it. */
-Test(core_forward, an_ask_without_a_request_is_forwarded_as_an_empty_one_that_lives_as_long)
+/* The request that a step's forward frame is made of: in the step's arena, with all that it names,
+ * and so there until the frame is sent. Once both were on a stack that was gone by then. */
+static const Wire__Request *forward_of(struct desk *desk, struct engine_event *event)
 {
-    struct desk *desk = desk_open(&three);
-    lab_others_join(desk);
-    desk_follow(desk, 2, desk->others[0]);
-    Wire__Ask ask = WIRE__ASK__INIT;
-    ask.handle = 77;
-    struct engine_event event = { .kind = ENGINE_ASK, .ask = &ask };
-    uint32_t from = desk->frames_count;
-    desk_step(desk, &event);
     const Wire__Frame *made = NULL;
+    desk_step(desk, event);
     for (uint32_t i = 0; i < desk->effects->count; i++) {
         const Wire__Frame *frame = desk->effects->list[i].frame;
         bool forward = frame != NULL && frame->body_case == WIRE__FRAME__BODY_FORWARD;
@@ -257,8 +251,35 @@ Test(core_forward, an_ask_without_a_request_is_forwarded_as_an_empty_one_that_li
     uintptr_t at = (uintptr_t)made->forward->request;
     uintptr_t arena = (uintptr_t)desk->step.memory;
     cr_assert(at >= arena && at < arena + desk->step.size);
-    const Wire__Frame *sent = desk_sent(desk, desk->others[0], WIRE__FRAME__BODY_FORWARD, from);
-    cr_assert_not_null(sent);
-    cr_assert_eq(sent->forward->request->body_case, WIRE__REQUEST__BODY__NOT_SET);
+    return made->forward->request;
+}
+
+Test(core_forward, an_ask_without_a_request_is_forwarded_as_an_empty_one_that_lives_as_long)
+{
+    struct desk *desk = desk_open(&three);
+    lab_others_join(desk);
+    desk_follow(desk, 2, desk->others[0]);
+    Wire__Ask ask = WIRE__ASK__INIT;
+    ask.handle = 77;
+    struct engine_event event = { .kind = ENGINE_ASK, .ask = &ask };
+    cr_assert_eq(forward_of(desk, &event)->body_case, WIRE__REQUEST__BODY__NOT_SET);
+    desk_close(desk);
+}
+
+Test(core_forward, a_followers_own_renewal_lives_as_long_as_the_frame_that_asks_for_it)
+{
+    static const uint8_t csr[] = { 1, 2, 3 };
+    struct desk *desk = desk_open(&three);
+    lab_others_join(desk);
+    desk_follow(desk, 2, desk->others[0]);
+    struct engine_event event = { .kind = ENGINE_RENEW, .csr = slice_of(csr, sizeof(csr)) };
+    const Wire__Request *request = forward_of(desk, &event);
+    uintptr_t arena = (uintptr_t)desk->step.memory;
+    uintptr_t principal = (uintptr_t)request->principal;
+    uintptr_t renew = (uintptr_t)request->renew;
+    cr_assert_eq(request->body_case, WIRE__REQUEST__BODY_RENEW);
+    cr_assert(principal >= arena && principal < arena + desk->step.size);
+    cr_assert(renew >= arena && renew < arena + desk->step.size);
+    cr_assert_eq(request->principal->id, desk->controller);
     desk_close(desk);
 }
