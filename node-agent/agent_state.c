@@ -64,6 +64,9 @@ static RESULT parse(size_t size, struct agent_saved *saved_out)
     memcpy(saved_out->boot_id, room + 16, AGENT_BOOT_ID_SIZE);
     for (uint32_t i = 0; i < saved_out->instances_count; i++) {
         const uint8_t *row = room + HEAD_SIZE + (size_t)i * ROW_SIZE;
+        if (get(row + 24) > 1) {
+            return FAIL(FAILURE_CORRUPT); /* We write nothing else. */
+        }
         saved_out->instances[i] = (struct agent_saved_instance){
             .instance = get(row),
             .generation = get(row + 8),

@@ -10,7 +10,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 enum { MIRROR_ROWS = 4096, SCRATCH = 256 * 1024 };
 
@@ -26,25 +25,9 @@ static _Alignas(16) uint8_t scratch_memory[SCRATCH];
 
 /* ---- Making ---- */
 
-void *world_pages(uint32_t which, size_t size)
-{
-    static void *pages[WORLD_PAGES];
-    static size_t sizes[WORLD_PAGES];
-    CHECK(which < WORLD_PAGES);
-    if (pages[which] == NULL) {
-        pages[which] = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        sizes[which] = size;
-        CHECK(pages[which] != MAP_FAILED);
-    }
-    CHECK(sizes[which] == size);
-    int code = madvise(pages[which], size, MADV_DONTNEED);
-    CHECK(code == 0);
-    return pages[which];
-}
-
 void world_state(struct state *state, uint32_t which, const struct state_capacity *capacity)
 {
-    state_init(state, WORLD_CELL, capacity, world_pages(which, state_memory(capacity)));
+    state_init(state, WORLD_CELL, capacity, fuzz_pages(which, state_memory(capacity)));
 }
 
 /* ---- What stands in it ---- */

@@ -5,10 +5,8 @@
 
 #include "controller/core/state.h"
 
-enum { WORLD_CELL = 1, WORLD_PAGES = 6 };
+enum { WORLD_CELL = 1 };
 
-/* Zero pages, no more of them than are touched; each `which` is one place of one size. */
-void *world_pages(uint32_t which, size_t size);
 /* An empty state with room for so many rows. */
 void world_state(struct state *state, uint32_t which, const struct state_capacity *capacity);
 

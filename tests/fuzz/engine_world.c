@@ -22,16 +22,6 @@ static _Alignas(16) uint8_t step_memory[ENGINE_ARENA];
 static _Alignas(16) uint8_t entry_memory[2 * 1024 * 1024];
 static _Alignas(16) uint8_t other_memory[4 * 1024 * 1024];
 
-/* Little-endian, what is missing is zero. */
-uint64_t number_at(struct slice bytes, size_t at, size_t size)
-{
-    uint64_t number = 0;
-    for (size_t i = 0; i < size && at + i < bytes.size; i++) {
-        number |= (uint64_t)bytes.data[at + i] << 8 * i;
-    }
-    return number;
-}
-
 /* ---- What it wants done ---- */
 
 static void hold_told(const ProtobufCMessage *message)
@@ -219,19 +209,21 @@ void world_let_go(enum engine_event_kind kind, uint16_t why)
 void world_turn(void)
 {
     struct engine_event event = { .kind = ENGINE_TURN };
+    bool due = engine_turn_due(world.engine);
     world_step(&event);
+    MUST(due || world.over || effects.count == 0); /* Nobody waits for a turn that is not taken. */
 }
 
 void world_role(struct slice bytes)
 {
-    uint64_t term = number_at(bytes, 1, 4);
+    uint64_t term = fuzz_number(bytes, 1, 4);
     uint32_t which = bytes.size > 0 ? bytes.data[0] % 4U : 0;
     struct engine_event event = { .kind = ENGINE_ROLE,
                                   .role = which == 0 ? ENGINE_FOLLOWER : (enum engine_role)which };
     world.term = term > world.term ? term : world.term;
     world.role = event.role;
     event.term = world.term;
-    event.leader = which == ENGINE_FOLLOWER ? number_at(bytes, 5, 8) : 0;
+    event.leader = which == ENGINE_FOLLOWER ? fuzz_number(bytes, 5, 8) : 0;
     world_step(&event);
 }
 
@@ -240,17 +232,17 @@ void world_members(struct slice bytes)
     enum { HEAD = 13, EACH = 17 };
     struct engine_member list[LIMIT_CONTROLLERS];
     struct engine_event event = { .kind = ENGINE_MEMBERS, .members = list };
-    event.fit = (number_at(bytes, 0, 1) & 1U) != 0;
-    event.poisoned = (number_at(bytes, 0, 1) & 2U) != 0 ? world.index + 1 : 0;
-    event.commit = number_at(bytes, 1, 4);
-    event.leader = number_at(bytes, 5, 8);
+    event.fit = (fuzz_number(bytes, 0, 1) & 1U) != 0;
+    event.poisoned = (fuzz_number(bytes, 0, 1) & 2U) != 0 ? world.index + 1 : 0;
+    event.commit = fuzz_number(bytes, 1, 4);
+    event.leader = fuzz_number(bytes, 5, 8);
     for (size_t at = HEAD; at + EACH <= bytes.size && event.members_count < LIMIT_CONTROLLERS;
          at += EACH) {
         list[event.members_count++] = (struct engine_member){
-            .id = number_at(bytes, at, 8),
-            .voter = (uint32_t)number_at(bytes, at + 8, 1) % 3,
-            .match = number_at(bytes, at + 9, 4),
-            .heard_ms = number_at(bytes, at + 13, 4),
+            .id = fuzz_number(bytes, at, 8),
+            .voter = (uint32_t)fuzz_number(bytes, at + 8, 1) % 3,
+            .match = fuzz_number(bytes, at + 9, 4),
+            .heard_ms = fuzz_number(bytes, at + 13, 4),
         };
     }
     world_step(&event);
@@ -283,11 +275,11 @@ static struct engine *engine_make(uint32_t which, struct slice bytes)
     genesis.link_address = "10.0.0.1:7444";
     genesis.first_operator = id_make(WORLD_CELL, 2);
     genesis.operator_name = "root";
-    genesis.idempotency_limit = (uint32_t)number_at(bytes, 3, 1);
+    genesis.idempotency_limit = (uint32_t)fuzz_number(bytes, 3, 1);
     struct engine_conf conf = {
         .self = id_make(WORLD_CELL, SELF),
         .cell = WORLD_CELL,
-        .genesis = (number_at(bytes, 0, 1) & 1U) == 0 ? &genesis : NULL,
+        .genesis = (fuzz_number(bytes, 0, 1) & 1U) == 0 ? &genesis : NULL,
         .capacity = { .rows = { [TABLE_CELL] = 1,
                                 [TABLE_CONTROLLER] = 4,
                                 [TABLE_NODE] = 4,
@@ -300,11 +292,11 @@ static struct engine *engine_make(uint32_t which, struct slice bytes)
                                 [TABLE_OPERATION] = 96,
                                 [TABLE_ALARM] = 6,
                                 [TABLE_TOKEN] = 8 } },
-        .requests_per_second = (uint32_t)number_at(bytes, 1, 1),
-        .tenant_requests_per_second = (uint32_t)number_at(bytes, 2, 1),
+        .requests_per_second = (uint32_t)fuzz_number(bytes, 1, 1),
+        .tenant_requests_per_second = (uint32_t)fuzz_number(bytes, 2, 1),
         .ca = slice_text("the authority"),
     };
-    return engine_init(&conf, world_pages(which, engine_memory(&conf)));
+    return engine_init(&conf, fuzz_pages(which, engine_memory(&conf)));
 }
 
 void world_begin(struct slice settings)

@@ -55,7 +55,4 @@ void world_turn(void);
 void world_role(struct slice bytes);
 void world_members(struct slice bytes);
 
-/* Little-endian; what is missing is zero. */
-uint64_t number_at(struct slice bytes, size_t at, size_t size);
-
 #endif

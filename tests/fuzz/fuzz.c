@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 void (*fuzz_on_finding)(void);
 
@@ -67,4 +68,29 @@ char *fuzz_text(struct slice bytes)
     }
     text[bytes.size] = '\0';
     return text;
+}
+
+void *fuzz_pages(uint32_t which, size_t size)
+{
+    static void *pages[FUZZ_PAGES];
+    static size_t sizes[FUZZ_PAGES];
+    CHECK(which < FUZZ_PAGES);
+    if (pages[which] == NULL) {
+        pages[which] = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        sizes[which] = size;
+        CHECK(pages[which] != MAP_FAILED);
+    }
+    CHECK(sizes[which] == size);
+    int code = madvise(pages[which], size, MADV_DONTNEED);
+    CHECK(code == 0);
+    return pages[which];
+}
+
+uint64_t fuzz_number(struct slice bytes, size_t at, size_t size)
+{
+    uint64_t number = 0;
+    for (size_t i = 0; i < size && at + i < bytes.size; i++) {
+        number |= (uint64_t)bytes.data[at + i] << 8 * i;
+    }
+    return number;
 }

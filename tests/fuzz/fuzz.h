@@ -43,4 +43,10 @@ uint8_t *fuzz_copy(struct slice bytes);
 /* The same with a zero behind it: what C calls a string. */
 char *fuzz_text(struct slice bytes);
 
+/* Zero pages, no more of them than are touched; each `which` is one place of one size. */
+enum { FUZZ_PAGES = 6 };
+void *fuzz_pages(uint32_t which, size_t size);
+/* Little-endian; what is missing is zero. */
+uint64_t fuzz_number(struct slice bytes, size_t at, size_t size);
+
 #endif

@@ -106,15 +106,17 @@ static Wire__Frame *frame_read(struct slice bytes, struct arena *arena)
     return frame;
 }
 
-/* link lets nothing else pass. */
+/* link lets nothing else pass, and stamps nobody without an id. */
 static void framed(struct slice bytes)
 {
     struct arena arena;
     arena_init(&arena, part_memory, sizeof(part_memory));
     Wire__Frame *frame = frame_read(bytes, &arena);
     struct engine_event event = { .kind = ENGINE_FRAME, .frame = frame };
-    if (frame != NULL && (frame->peer == NULL ||
-                          frame_may_arrive(frame->peer->kind, PROGRAM_ENGINE, frame->body_case))) {
+    const Wire__Identity *peer = frame == NULL ? NULL : frame->peer;
+    bool arrives = peer != NULL && peer->id != 0 &&
+                   frame_may_arrive(peer->kind, PROGRAM_ENGINE, frame->body_case);
+    if (arrives || (frame != NULL && peer == NULL)) {
         world_step(&event);
     }
 }
@@ -139,8 +141,8 @@ static void renew(struct slice bytes)
     static const uint8_t csr[] = { 1, 2, 3 };
     struct engine_event event = { .kind = ENGINE_RENEW,
                                   .csr = slice_of(csr, sizeof(csr)),
-                                  .epoch = (uint32_t)number_at(bytes, 0, 1),
-                                  .late = number_at(bytes, 1, 1) != 0 };
+                                  .epoch = (uint32_t)fuzz_number(bytes, 0, 1),
+                                  .late = fuzz_number(bytes, 1, 1) != 0 };
     if (engine_may_renew(world.engine, event.late)) {
         world_step(&event);
     }
@@ -157,16 +159,16 @@ static void take_part(const struct fuzz_part *part, struct slice bytes)
             world_apply(bytes, 0);
         }
         return;
-    case KIND_CLOCK: world_clock(number_at(bytes, 0, 4), number_at(bytes, 4, 1) != 0); return;
+    case KIND_CLOCK: world_clock(fuzz_number(bytes, 0, 4), fuzz_number(bytes, 4, 1) != 0); return;
     case KIND_ROLE: world_role(bytes); return;
     case KIND_MEMBERS: world_members(bytes); return;
     case KIND_LINK: {
-        bool node = number_at(bytes, 1, 1) == WIRE__KIND__KIND_NODE;
+        bool node = fuzz_number(bytes, 1, 1) == WIRE__KIND__KIND_NODE;
         struct engine_event event = {
             .kind = ENGINE_LINK,
-            .up = (number_at(bytes, 0, 1) & 1U) != 0,
+            .up = (fuzz_number(bytes, 0, 1) & 1U) != 0,
             .peer_kind = node ? WIRE__KIND__KIND_NODE : WIRE__KIND__KIND_CONTROLLER,
-            .peer = number_at(bytes, 2, 8),
+            .peer = fuzz_number(bytes, 2, 8),
         };
         if (event.peer != 0) {
             world_step(&event);
@@ -175,7 +177,7 @@ static void take_part(const struct fuzz_part *part, struct slice bytes)
     }
     case KIND_TURN: world_turn(); return;
     case KIND_COMMIT: world_commit(); return;
-    case KIND_REFUSE: world_let_go(ENGINE_REFUSED, (uint16_t)(number_at(bytes, 0, 1))); return;
+    case KIND_REFUSE: world_let_go(ENGINE_REFUSED, (uint16_t)(fuzz_number(bytes, 0, 1))); return;
     case KIND_LOSE: world_let_go(ENGINE_LOST, 0); return;
     case KIND_SETTLE:
         world_turn();

@@ -1,6 +1,8 @@
 /* The agent's file: whole or not at all. */
 #include "node-agent/agent_state.h"
 
+#include "audit/sha256.h"
+
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -51,6 +53,15 @@ Test(agent_state, what_was_written_is_read_and_a_changed_byte_is_refused)
         cr_assert_eq(agent_state_read(&file, &back).code, FAILURE_CORRUPT);
         cr_assert_eq(pwrite(fd, &bytes[at], 1, at), 1);
     }
+    cr_assert_eq(agent_state_read(&file, &back).code, 0);
+    size_t booted = (size_t)size - SHA256_SIZE - 8; /* Whole, and yet nothing that we write. */
+    bytes[booted] = 2;
+    sha256_of(slice_of(bytes, (size_t)size - SHA256_SIZE), bytes + size - SHA256_SIZE);
+    cr_assert_eq(pwrite(fd, bytes, (size_t)size, 0), size);
+    cr_assert_eq(agent_state_read(&file, &back).code, FAILURE_CORRUPT);
+    bytes[booted] = 1;
+    sha256_of(slice_of(bytes, (size_t)size - SHA256_SIZE), bytes + size - SHA256_SIZE);
+    cr_assert_eq(pwrite(fd, bytes, (size_t)size, 0), size);
     cr_assert_eq(agent_state_read(&file, &back).code, 0);
     cr_assert_eq(ftruncate(fd, size - 1), 0);
     cr_assert_eq(agent_state_read(&file, &back).code, FAILURE_CORRUPT, "torn");
