@@ -102,6 +102,10 @@ static void hold_file_is(const char *name, struct slice bytes)
 
 static void hold_state(struct slice bytes)
 {
+    static uint8_t large[64 * 1024];
+    if (bytes.size == 1) { /* Longer than any of ours. */
+        bytes = slice_of(large, sizeof(large));
+    }
     put_file("agent.state", bytes);
     struct result read = agent_state_read(&state, &saved);
     MUST(read.code == 0 || read.code == FAILURE_CORRUPT);
@@ -347,13 +351,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 /* ---- First inputs ---- */
 
-#define HEX64 "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+#define HEX64  "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+
+#define FAILED "fails " HEX64 " no\n"
 
 static const struct {
     enum kind kind;
     const char *text;
 } seeds[] = {
     { KIND_STATE, "" },
+    { KIND_STATE, "x" },
     { KIND_STATE, "udatsua" },
     { KIND_MEMORY, "boots\n" },
     { KIND_MEMORY, "fails " HEX64 " Kernel panic\n" },
@@ -369,6 +376,9 @@ static const struct {
     { KIND_MEMORY, "!udatsu-self-test 1 other\nboots\n" },
     { KIND_MEMORY, "!udatsu-self-test 2 key\nboots\n" },
     { KIND_MEMORY, "!udatsu-self-test 1 keys\n" },
+    { KIND_MEMORY, "!udatsu-self-test 1 kex\nboots\n" },
+    { KIND_MEMORY, "!udatsu-self-test 1 key boots\n" },
+    { KIND_MEMORY, FAILED FAILED FAILED FAILED FAILED FAILED FAILED FAILED FAILED },
     { KIND_MEMORY, "!" },
     { KIND_ELEMENT, "<instance generation=\"7\" epoch='8' boots=\"9\"/>" },
     { KIND_ELEMENT, "<instance generation='18446744073709551615' epoch='0' boots='01'/>" },
@@ -400,6 +410,12 @@ static size_t seed_sealed(uint32_t number, uint8_t room[static FUZZ_INPUT_MAX])
     bytes[ROWS_AT] = 5;
     bytes[ROWS_AT + ROW - 8] = (uint8_t)number;
     bytes[ROWS_AT - 1] = number == 3 ? 1 : 0;
+    if (number == 5) { /* Our magic, and a digest that is not. */
+        static const char whole[] = "udatsua\1and what is no digest of it, whatever is behind "
+                                    "these letters, for it is text and no more than that";
+        (void)fuzz_part_put(room, FUZZ_INPUT_MAX, &used, KIND_STATE, slice_text(whole));
+        return used;
+    }
     (void)fuzz_part_put(
         room, FUZZ_INPUT_MAX, &used, KIND_SEALED, slice_of(bytes, sizeof(bytes) - (number == 4)));
     return used;
@@ -419,6 +435,21 @@ static size_t seed_rules(uint32_t number, uint8_t room[static FUZZ_INPUT_MAX])
     order[1] = number == 1 ? 0 : 1;
     count += number == 2 ? 1 : 0;
     count -= number == 3 ? 1 : 0;
+    if (number == 4) { /* A rule whose name goes on. */
+        char listing[256];
+        int length = snprintf(
+            listing,
+            sizeof(listing),
+            "{\"rule\": {\"comment\": \"%s-more\", \"handle\": 1}}",
+            rules[0].name);
+        (void)fuzz_part_put(
+            room,
+            FUZZ_INPUT_MAX,
+            &used,
+            KIND_CHAIN,
+            slice_of((const uint8_t *)listing, (size_t)length));
+        return used;
+    }
     (void)fuzz_part_put(room, FUZZ_INPUT_MAX, &used, KIND_RULES, slice_of(order, count));
     char taps[128];
     int size =
@@ -430,7 +461,7 @@ static size_t seed_rules(uint32_t number, uint8_t room[static FUZZ_INPUT_MAX])
 
 size_t fuzz_seed(uint32_t number, uint8_t room[static FUZZ_INPUT_MAX])
 {
-    enum { SEALED = 5, ORDERS = 4 };
+    enum { SEALED = 6, ORDERS = 5 };
     size_t used = 0;
     if (number < COUNT_OF(seeds)) {
         (void)fuzz_part_put(
