@@ -33,7 +33,8 @@ static unsigned int voters(const struct replica *replica)
     return count;
 }
 
-static void tell(struct replica *replica, uint64_t to)
+/* asks: the other one is to answer. An answer asks nothing: two that return would never end. */
+static void tell(struct replica *replica, uint64_t to, bool asks)
 {
     const struct journal_state *state = journal_state(replica->journal);
     const struct replica_peer *peer = replica_peer_of(replica, to);
@@ -43,7 +44,7 @@ static void tell(struct replica *replica, uint64_t to)
     standing.held = commit < state->last ? commit : state->last;
     standing.known_term = peer->term;
     standing.known_held = peer->held;
-    standing.returns = replica->returning;
+    standing.returns = asks;
     struct slice bytes = replica_encode_standing(replica->encoder, state->term, &standing);
     replica->host.send(replica->host.context, to, bytes);
 }
@@ -96,7 +97,7 @@ void replica_return_tick(struct replica *replica)
     replica->stand_ms = replica->now_ms;
     for (unsigned int i = 0; i < members->n; i++) {
         if (is_other(replica, &members->servers[i])) {
-            tell(replica, members->servers[i].id);
+            tell(replica, members->servers[i].id, replica->returning);
         }
     }
 }
@@ -133,7 +134,7 @@ bool replica_return_take(struct replica *replica, uint64_t peer, const Wire__Raf
     }
     known->answered = true;
     if (standing->returns && state->term > 0) {
-        tell(replica, peer);
+        tell(replica, peer, false);
     }
     replica->returning = replica->returning && !heard(replica);
     return true;

@@ -19,6 +19,7 @@ struct written { /* An entry that was in some log at some time. */
 
 struct sim_oracle {
     uint32_t leader_of[SIM_TERMS];
+    uint32_t leader_life[SIM_TERMS]; /* A process that starts anew has lost what it led with. */
     uint32_t vote_sent[SIM_NODES + 1][SIM_TERMS];
     uint64_t term_seen[SIM_NODES + 1];
     struct written written[WRITTEN_MAX];
@@ -232,6 +233,7 @@ static void check_leader(
     counted(sim, CHECKER_ONE_LEADER);
     if (*leader == 0) {
         *leader = node->id;
+        sim->oracle->leader_life[status->term] = node->life;
         sim->tally->elections++;
         sim_trace(sim, "n%u wins term %llu", node->id, (unsigned long long)status->term);
         check_completeness(sim, node, status);
@@ -243,6 +245,9 @@ static void check_leader(
             (unsigned long long)status->term,
             *leader,
             node->id);
+    }
+    if (sim->oracle->leader_life[status->term] != node->life) { /* INV-LOG-11 */
+        sim_fail(sim, "AGAIN n%u leads term %llu anew", node->id, (unsigned long long)status->term);
     }
 }
 

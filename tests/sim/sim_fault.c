@@ -143,7 +143,7 @@ void sim_fault_operate(struct sim *sim)
         }
     } else if (what < sim->mix->transfers + sim->mix->additions) {
         add(sim, leader, node);
-    } else if (status.member_count > 3) {
+    } else if (status.member_count > sim->mix->members_kept) {
         struct result result = replica_remove(leader->replica, sim->now_ms, node->id);
         sim_trace(sim, "n%u removes n%u: %s", leader->id, node->id, result_name(result));
         if (result.code == 0) {

@@ -154,14 +154,23 @@ static uint64_t print_rows(
     return zero;
 }
 
+static void print_usage(void)
+{
+    (void)fprintf(
+        stderr,
+        "usage: udatsu-sim-consensus [--seeds N] [--first-seed S] [--seed S] [--until EVENT]"
+        " [--verbose] [--mix NAME] [--expect-violation]\nmixes:\n");
+    for (uint32_t at = 0; sim_mix_at(at) != NULL; at++) {
+        CHECK(sim_mix_at(at)->what[0] != '\0');
+        (void)fprintf(stderr, "  %-14s %s\n", sim_mix_at(at)->name, sim_mix_at(at)->what);
+    }
+}
+
 int main(int count, char **words)
 {
-    struct options options = { .first = 1, .count = TABLE_SEEDS, .mix = &sim_mix_all };
+    struct options options = { .first = 1, .count = TABLE_SEEDS, .mix = sim_mix_at(0) };
     if (!parse(count, words, &options) || options.count == 0) {
-        (void)fprintf(
-            stderr,
-            "usage: udatsu-sim-consensus [--seeds N] [--first-seed S] [--seed S] [--until EVENT]"
-            " [--verbose] [--mix NAME] [--expect-violation]\n");
+        print_usage();
         return 2;
     }
     struct sim_tally *tally =
@@ -197,7 +206,7 @@ int main(int count, char **words)
         (unsigned long long)tally->elections,
         (unsigned long long)tally->acknowledged,
         (unsigned long long)tally->hash);
-    bool table = options.count >= TABLE_SEEDS && options.mix == &sim_mix_all;
+    bool table = options.count >= TABLE_SEEDS && options.mix == sim_mix_at(0);
     if (table && zero > 0) {
         printf("%llu rows never came up\n", (unsigned long long)zero);
     }

@@ -7,7 +7,6 @@
 
 struct sim_mix {
     const char *name;
-    const char *what;
     uint32_t voters;            /* To begin with; 0: three or five. */
     uint32_t snapshot_every;    /* Entries. */
     uint32_t snapshot_keep;     /* Entries behind a snapshot. */
@@ -19,12 +18,15 @@ struct sim_mix {
     uint64_t operate_ms;        /* Mean time between an operator's deeds, halved; 0: none. */
     uint64_t transfers;         /* Of ten deeds; */
     uint64_t additions;         /* of ten; the rest are removals. */
+    uint32_t members_kept;      /* No removal while there are not more. */
     uint64_t weather_ms;        /* Mean time between changes of the network, halved. */
     uint64_t straggle;          /* Stragglers at most, per ten thousand messages. */
+    const char *what;
 };
 
 /* NULL: there is no mix of this name. */
 const struct sim_mix *sim_mix_named(const char *name);
-extern const struct sim_mix sim_mix_all;
+/* The first is "all"; NULL: there are not as many. */
+const struct sim_mix *sim_mix_at(uint32_t at);
 
 #endif

@@ -188,3 +188,26 @@ Test(replica_return, whoever_kept_its_disk_returns_with_one_of_two_and_waits_for
     cr_assert_geq(bench->nodes[leader].applied_count, 1);
     bench_end(bench);
 }
+
+Test(replica_return, two_that_return_ask_each_other_in_turn_and_answer_no_answer)
+{
+    struct bench *bench = bench_begin(5, 64);
+    bench->returns = true;
+    for (uint32_t id = 1; id <= 5; id++) {
+        bench->nodes[id].cut = id > 2; /* Two of five: they wait, and may wait for hours. */
+    }
+    restart(bench, 1, NULL);
+    restart(bench, 2, NULL);
+    replica_tick(bench->nodes[1].replica, bench->now_ms);
+    uint32_t letters = 0;
+    for (; bench->letter_count > 0; letters++) {
+        cr_assert_lt(letters, BENCH_LETTERS);
+        struct bench_letter letter = *bench_next(bench);
+        struct slice bytes = slice_of(letter.bytes, letter.size);
+        struct replica *to = bench->nodes[letter.to].replica;
+        cr_assert_eq(replica_receive(to, bench->now_ms, letter.from, bytes).code, 0);
+    }
+    cr_assert_eq(letters, 2); /* A question and its answer. */
+    cr_assert(bench->nodes[1].replica->returning);
+    bench_end(bench);
+}
