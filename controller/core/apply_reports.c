@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/mutant.h"
 #include "controller/core/instance.h"
+#include "controller/core/presence.h"
 
 #include <frame.pb-c.h>
 #include <string.h>
@@ -100,12 +101,9 @@ void apply_process_started(struct apply *apply, const Wire__ProcessStarted *star
 static void deleting_wait(struct apply *apply, const struct node_row *node, bool alive)
 {
     uint32_t left = node->instances;
-    for (struct instance_row *row = state_first(apply->state, TABLE_INSTANCE);
-         row != NULL && left > 0;
-         row = state_next(apply->state, TABLE_INSTANCE, row)) {
-        if (row->node.value != node->head.id) {
-            continue;
-        }
+    for (uint32_t at = node->first_placed; at != 0; at = presence_next(apply->state, at)) {
+        struct instance_row *row = presence_row(apply->state, at);
+        CHECK(left > 0); /* The node's count of instances is the inventory's. */
         left--;
         if (row->state == S(DELETING)) {
             const char *why = alive ? "" : INSTANCE_NOT_HEARD;
@@ -114,7 +112,7 @@ static void deleting_wait(struct apply *apply, const struct node_row *node, bool
             state_touch(apply->state, TABLE_INSTANCE, row);
         }
     }
-    CHECK(left == 0); /* The node's count of instances is the inventory's. */
+    CHECK(left == 0);
 }
 
 void apply_node_judged(struct apply *apply, const Wire__NodeJudged *judged)

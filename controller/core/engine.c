@@ -22,7 +22,7 @@ size_t engine_memory(const struct engine_conf *conf)
            aligned((size_t)ENGINE_ASKS * ENGINE_ASK_BYTES) +
            aligned(sizeof(struct word) * ENGINE_WORDS) +
            aligned(sizeof(struct node_soft) * (nodes * 2 + 4096)) +
-           aligned(sizeof(uint64_t) * (conf->capacity.rows[TABLE_NETWORK] + 4096)) +
+           aligned(sizeof(uint64_t) * view_set_words(nodes * 2 + 4096)) +
            aligned(sizeof(struct kept_event) * ENGINE_EVENTS) + aligned(pace_memory(conf));
 }
 
@@ -56,9 +56,7 @@ struct engine *engine_init(const struct engine_conf *conf, void *memory)
         (uint8_t(*)[ENGINE_ASK_BYTES])cut(&at, (size_t)ENGINE_ASKS * ENGINE_ASK_BYTES);
     engine->words = (struct word *)(void *)cut(&at, sizeof(struct word) * ENGINE_WORDS);
     engine->soft = (struct node_soft *)(void *)cut(&at, sizeof(struct node_soft) * slots);
-    uint32_t networks = engine->state.tables[TABLE_NETWORK].capacity;
-    CHECK(networks <= conf->capacity.rows[TABLE_NETWORK] + 4096);
-    engine->networks_touched = (uint64_t *)(void *)cut(&at, sizeof(uint64_t) * networks);
+    engine->spread_seen = (uint64_t *)(void *)cut(&at, sizeof(uint64_t) * view_set_words(slots));
     engine->events =
         (struct kept_event *)(void *)cut(&at, sizeof(struct kept_event) * ENGINE_EVENTS);
     pace_init(&engine->pace, conf, cut(&at, pace_memory(conf)));

@@ -20,16 +20,39 @@ _Static_assert(ENGINE_ASKS == 1 << SLOT_BITS, "a handle's low bits are its slot"
 void asks_init(struct engine *engine)
 {
     engine->asks_free = 0;
+    engine->asks_fresh = 0;
     engine->asks_serial = engine->conf.asks_from;
-    for (uint32_t slot = ENGINE_ASKS; slot > 0; slot--) {
-        engine->asks[slot - 1].next = engine->asks_free;
-        engine->asks_free = slot;
+}
+
+/* A slot given back, or else the next one never used: untouched memory stays untouched. */
+static bool slot_free_at(const struct engine *engine, uint32_t *out)
+{
+    bool fresh = engine->asks_free == 0;
+    *out = fresh ? engine->asks_fresh : engine->asks_free - 1;
+    return *out < ENGINE_ASKS;
+}
+
+static void slot_take(struct engine *engine, uint32_t slot)
+{
+    if (engine->asks_free == 0) {
+        CHECK(slot == engine->asks_fresh);
+        engine->asks_fresh++;
+    } else {
+        CHECK(slot == engine->asks_free - 1);
+        engine->asks_free = engine->asks[slot].next;
     }
+    engine->asks_count++;
 }
 
 uint32_t engine_asks_under_way(const struct engine *engine)
 {
     return engine->asks_count;
+}
+
+uint16_t *asks_alike(struct engine *engine, const struct ask *ask)
+{
+    CHECK(ask->digested);
+    return &engine->alike[(ask->digest[0] | (uint32_t)ask->digest[1] << 8U) % ENGINE_ALIKE];
 }
 
 static void slot_free(struct engine *engine, uint32_t slot)
@@ -39,6 +62,10 @@ static void slot_free(struct engine *engine, uint32_t slot)
     CHECK(ask->phase != ASK_WAITING || engine->waiting_count > 0);
     engine->waiting_count -= ask->phase == ASK_WAITING ? 1 : 0;
     pace_end(engine, ask->tenant);
+    if (ask->digested) {
+        CHECK(*asks_alike(engine, ask) > 0);
+        (*asks_alike(engine, ask))--;
+    }
     memset(ask, 0, sizeof(*ask));
     ask->next = engine->asks_free;
     engine->asks_free = slot + 1;
@@ -269,13 +296,13 @@ void asks_arrive(struct engine *engine, Wire__Request *request, uint64_t handle,
         request = engine_take(engine, sizeof(*request));
         wire__request__init(request);
     }
-    if (engine->asks_free == 0) {
+    uint32_t slot = 0;
+    if (!slot_free_at(engine, &slot)) {
         outcome.reject = REJECT_OVERLOADED;
         outcome.problem.detail = "Too many requests are under way.";
     } else if (!pace_take(engine, request, &outcome, &tenant, &retry_s)) {
         refusals_note(engine, request, outcome.reject);
-    } else if (!wire_encode_into(
-                   request, engine->ask_bytes[engine->asks_free - 1], ENGINE_ASK_BYTES, &size)) {
+    } else if (!wire_encode_into(request, engine->ask_bytes[slot], ENGINE_ASK_BYTES, &size)) {
         outcome.reject = REJECT_MALFORMED;
         outcome.problem.detail = "The request is too large.";
     }
@@ -286,10 +313,8 @@ void asks_arrive(struct engine *engine, Wire__Request *request, uint64_t handle,
         send_answer(engine, handle, origin, answer);
         return;
     }
-    uint32_t slot = engine->asks_free - 1;
     struct ask *ask = &engine->asks[slot];
-    engine->asks_free = ask->next;
-    engine->asks_count++;
+    slot_take(engine, slot);
     pace_begin(engine, tenant);
     *ask = (struct ask){ .phase = ASK_LEADERLESS,
                          .handle = handle,
@@ -441,8 +466,10 @@ void asks_follower(struct engine *engine)
 
 void asks_leading(struct engine *engine)
 {
-    for (uint32_t slot = 0; slot < ENGINE_ASKS; slot++) {
+    uint32_t left = engine->asks_count;
+    for (uint32_t slot = 0; slot < ENGINE_ASKS && left > 0; slot++) {
         struct ask *ask = &engine->asks[slot];
+        left -= ask->phase == ASK_FREE ? 0 : 1;
         bool elsewhere = ask->phase == ASK_FORWARDED && engine->leader != 0 &&
                          ask->round != engine->leader && ask->repeatable;
         if (elsewhere) { /* Whoever had it leads no more, and may be unable to say so. */
@@ -461,8 +488,10 @@ void asks_leading(struct engine *engine)
 
 void asks_peer_gone(struct engine *engine, uint64_t peer)
 {
-    for (uint32_t slot = 0; slot < ENGINE_ASKS; slot++) {
+    uint32_t left = engine->asks_count;
+    for (uint32_t slot = 0; slot < ENGINE_ASKS && left > 0; slot++) {
         struct ask *ask = &engine->asks[slot];
+        left -= ask->phase == ASK_FREE ? 0 : 1;
         if (ask->phase != ASK_FORWARDED || ask->round != peer) {
             continue;
         }

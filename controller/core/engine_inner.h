@@ -24,6 +24,8 @@ enum ask_phase {
     ASK_CONSOLE,    /* A node reads its console log. */
 };
 
+enum { ENGINE_ALIKE = 4096 };
+
 struct ask {
     enum ask_phase phase;
     uint64_t handle; /* The asker's. */
@@ -49,6 +51,7 @@ struct ask {
     uint32_t id_from; /* Where the request id's field lies in the bytes, and where it ends. */
     uint32_t id_to;
     uint8_t digest[32]; /* QUEUED and later: of the request without its id. */
+    bool digested;
 };
 
 struct ticket {
@@ -63,6 +66,15 @@ struct ticket {
 struct word {
     uint32_t size;
     uint8_t bytes[ENGINE_WORD_BYTES];
+};
+
+/* One instance is placed by a command. */
+enum { ENGINE_ARRIVALS = LIMIT_COMMANDS_PER_ENTRY * LIMIT_INSTANCE_NETWORKS };
+
+/* A network that a node had no member of. */
+struct arrival {
+    uint64_t network;
+    uint64_t node;
 };
 
 struct node_soft {
@@ -167,12 +179,14 @@ struct engine {
     uint8_t (*ask_bytes)[ENGINE_ASK_BYTES];
     struct pace pace;
     uint32_t asks_free;   /* slot + 1. */
+    uint32_t asks_fresh;  /* Slots from here on were never used. */
     uint64_t asks_serial; /* The last one given. */
     uint32_t asks_count;
     uint32_t waiting_count; /* Of them, WAITING. */
     uint32_t queue_first;
     uint32_t queue_last;
     struct ticket tickets[ENGINE_TICKETS];
+    uint16_t alike[ENGINE_ALIKE];
 
     /* Words of the plane. */
     struct word *words;
@@ -193,8 +207,10 @@ struct engine {
     bool more;           /* Something had no room in this step. */
 
     /* Machines. */
-    struct node_soft *soft;     /* By node table slot. */
-    uint64_t *networks_touched; /* By network table slot: index at which a member last came. */
+    struct node_soft *soft;                   /* By node table slot. */
+    struct arrival arrivals[ENGINE_ARRIVALS]; /* Of the step under way. */
+    uint32_t arrivals_count;
+    uint64_t *spread_seen; /* A bit for each node's slot. */
     struct controller_soft others[LIMIT_CONTROLLERS * 2];
 
     uint64_t processes[PROGRAMS_END]; /* Of this machine: when each last started. */
@@ -250,6 +266,8 @@ void pace_end(struct engine *engine, uint32_t tenant);
 /* ---- engine_asks.c ---- */
 void asks_init(struct engine *engine);
 void asks_arrive(struct engine *engine, Wire__Request *request, uint64_t handle, uint64_t origin);
+/* How many asks under way have a digest that begins as this one's does. */
+uint16_t *asks_alike(struct engine *engine, const struct ask *ask);
 /* From another controller, which takes this one for its leader. */
 void asks_forwarded(struct engine *engine, const Wire__Ask *forward, uint64_t origin);
 /* request: what the slot holds, decoded; NULL: not at hand. */

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/mutant.h"
 #include "controller/core/engine_inner.h"
+#include "controller/core/presence.h"
 
 #include <frame.pb-c.h>
 #include <string.h>
@@ -174,15 +175,15 @@ static void hello(struct engine *engine, const struct node_row *row, const Wire_
 
 /* Count and digest of what is wanted of a node, as the node computes them. */
 static void desired(
-    const struct engine *engine, uint64_t node, uint64_t *count_out, uint64_t *digest_out)
+    const struct engine *engine,
+    const struct node_row *node,
+    uint64_t *count_out,
+    uint64_t *digest_out)
 {
     *count_out = 0;
     *digest_out = 0;
-    for (const struct instance_row *row = state_first(&engine->state, TABLE_INSTANCE); row != NULL;
-         row = state_next(&engine->state, TABLE_INSTANCE, row)) {
-        if (row->node.value != node) {
-            continue;
-        }
+    for (uint32_t at = node->first_placed; at != 0; at = presence_next(&engine->state, at)) {
+        const struct instance_row *row = presence_row(&engine->state, at);
         uint8_t bytes[16];
         for (unsigned int i = 0; i < 8; i++) {
             bytes[i] = (uint8_t)(row->head.id >> (8U * i));
@@ -210,7 +211,7 @@ static void renew(struct engine *engine, const struct node_row *row, const Wire_
     if (row->liveness != WIRE__LIVENESS__LIVENESS_ALIVE) {
         judge(engine, row->head.id, true, "it renews");
     }
-    desired(engine, row->head.id, &count, &digest);
+    desired(engine, row, &count, &digest);
     bool agrees = count == renew->desired_count && digest == renew->desired_digest;
     soft->mismatches = agrees ? 0 : soft->mismatches + 1;
     if (soft->resend || (soft->mismatches >= MISMATCHES_MAX && !MUTANT(ORDERS_LOST_FOR_GOOD))) {

@@ -7,6 +7,7 @@
  * nodes) → the node is marked and gets its whole list with its next renewal. */
 #include "base/check.h"
 #include "controller/core/engine_inner.h"
+#include "controller/core/presence.h"
 #include "isolation/network.h"
 
 #include <string.h>
@@ -55,55 +56,85 @@ static Wire__NodeOrders *orders_now(struct engine *engine, uint64_t node)
     return soft->orders;
 }
 
+/* The nodes on which a network has a member, each once. */
+static uint32_t spread_begin(struct engine *engine, const struct network_row *network)
+{
+    size_t words = view_set_words(engine->state.tables[TABLE_NODE].capacity);
+    memset(engine->spread_seen, 0, sizeof(*engine->spread_seen) * words);
+    return network->first_placed;
+}
+
+/* The next one; `at` is the walk, of presence.h. One walk at a time: they share their memory. */
+static const struct node_row *spread_next(struct engine *engine, uint32_t *at)
+{
+    const struct table *nodes = &engine->state.tables[TABLE_NODE];
+    while (*at != 0) {
+        uint64_t id = presence_row(&engine->state, *at)->node.value;
+        const struct node_row *node = state_find(&engine->state, TABLE_NODE, id);
+        CHECK(node != NULL); /* A node with instances is never deleted. */
+        size_t slot = (size_t)((const uint8_t *)node - nodes->rows) / nodes->row_size;
+        uint64_t bit = UINT64_C(1) << (slot % 64);
+        CHECK(slot < nodes->capacity);
+        bool again = (engine->spread_seen[slot / 64] & bit) != 0;
+        engine->spread_seen[slot / 64] |= bit;
+        *at = presence_next(&engine->state, *at);
+        if (!again) {
+            return node;
+        }
+    }
+    return NULL;
+}
+
 /* The other nodes on which the network has a member. */
 static void segment_peers(
     struct engine *engine, Wire__Segment *segment, const struct network_row *network, uint64_t node)
 {
-    uint64_t seen[SEGMENT_PEERS_MAX];
     const char *addresses[SEGMENT_PEERS_MAX];
     size_t count = 0;
-    for (const struct instance_row *row = state_first(&engine->state, TABLE_INSTANCE);
-         row != NULL && count < SEGMENT_PEERS_MAX;
-         row = state_next(&engine->state, TABLE_INSTANCE, row)) {
-        bool counts = row->node.value != 0 && row->node.value != node;
-        bool member = false;
-        for (uint32_t i = 0; i < row->nics_count; i++) {
-            member = member || row->nics[i].network.value == network->head.id;
-        }
-        for (size_t i = 0; member && counts && i < count; i++) {
-            counts = seen[i] != row->node.value;
-        }
-        const struct node_row *other =
-            counts && member ? state_find(&engine->state, TABLE_NODE, row->node.value) : NULL;
-        if (other != NULL) {
-            seen[count] = row->node.value;
+    uint32_t at = spread_begin(engine, network);
+    const struct node_row *other = spread_next(engine, &at);
+    while (other != NULL && count < SEGMENT_PEERS_MAX) {
+        if (other->head.id != node) {
             addresses[count++] = other->underlay_address;
         }
+        other = spread_next(engine, &at);
     }
     segment->peers = engine_take(engine, sizeof(*segment->peers) * (count + 1));
     memcpy(segment->peers, addresses, sizeof(*segment->peers) * count);
     segment->n_peers = count;
 }
 
-static void add_segment(
-    struct engine *engine,
-    Wire__NodeOrders *orders,
-    const struct network_row *network,
-    uint64_t node)
+static bool has_segment(const Wire__NodeOrders *orders, uint64_t network)
 {
+    bool has = false;
     for (size_t i = 0; i < orders->n_segments; i++) {
-        if (orders->segments[i]->network == network->head.id) {
-            return;
-        }
+        has = has || orders->segments[i]->network == network;
     }
+    return has;
+}
+
+static Wire__Segment *add_segment(
+    struct engine *engine, Wire__NodeOrders *orders, const struct network_row *network)
+{
     Wire__Segment *segment = engine_take(engine, sizeof(*segment));
     wire__segment__init(segment);
     segment->network = network->head.id;
     segment->tenant = network->tenant.value;
     segment->vni = network->vni;
     segment->generation = engine->applied; /* Grows with every change of anything. */
-    segment_peers(engine, segment, network, node);
     orders->segments[orders->n_segments++] = segment;
+    return segment;
+}
+
+static void add_whole_segment(
+    struct engine *engine,
+    Wire__NodeOrders *orders,
+    const struct network_row *network,
+    uint64_t node)
+{
+    if (!has_segment(orders, network->head.id)) {
+        segment_peers(engine, add_segment(engine, orders, network), network, node);
+    }
 }
 
 static void assignment_nics(
@@ -127,7 +158,7 @@ static void assignment_nics(
         nic->address = row->nics[i].address;
         nic->prefix = network->prefix;
         assignment->nics[assignment->n_nics++] = nic;
-        add_segment(engine, orders, network, row->node.value);
+        add_whole_segment(engine, orders, network, row->node.value);
     }
 }
 
@@ -175,17 +206,11 @@ static void add_gone(struct engine *engine, Wire__NodeOrders *orders, const stru
     orders->assignments[orders->n_assignments++] = assignment;
 }
 
-/* When a member came to it, by log index; NULL: there is no such network. */
-static uint64_t *touched(struct engine *engine, uint64_t network)
+/* A network came to a node with the entry that was just applied. */
+static void note_arrival(struct engine *engine, uint64_t network, uint64_t node)
 {
-    const struct table *table = &engine->state.tables[TABLE_NETWORK];
-    const struct network_row *row = state_find(&engine->state, TABLE_NETWORK, network);
-    if (row == NULL) {
-        return NULL;
-    }
-    size_t slot = (size_t)((const uint8_t *)row - table->rows) / table->row_size;
-    CHECK(slot < table->capacity);
-    return &engine->networks_touched[slot];
+    CHECK(engine->arrivals_count < ENGINE_ARRIVALS);
+    engine->arrivals[engine->arrivals_count++] = (struct arrival){ network, node };
 }
 
 void nodes_assign(struct engine *engine, const struct effect *assign)
@@ -194,9 +219,9 @@ void nodes_assign(struct engine *engine, const struct effect *assign)
     struct node_soft *soft = nodes_soft(engine, assign->node);
     bool here = row != NULL && row->node.value == assign->node;
     for (uint32_t i = 0; here && i < row->nics_count; i++) {
-        uint64_t *at = touched(engine, row->nics[i].network.value);
-        CHECK(at != NULL); /* A network with members is never deleted. */
-        *at = engine->applied;
+        if (row->nics[i].came_at == engine->applied) {
+            note_arrival(engine, row->nics[i].network.value, row->node.value);
+        }
     }
     if (soft == NULL || !soft->welcomed) {
         return; /* It gets the whole list when it comes. */
@@ -212,48 +237,91 @@ void nodes_assign(struct engine *engine, const struct effect *assign)
     }
 }
 
-/* The other nodes of a network that got a member in this step learn its underlay address. Once for
- * each network and node, after every assignment was told. */
-void nodes_assigned(struct engine *engine)
+struct arrived {
+    const struct node_row *nodes[SEGMENT_PEERS_MAX];
+    size_t count;
+};
+
+/* False: an earlier one of the list stands for this network. */
+static bool arrived_at(const struct engine *engine, uint32_t first, struct arrived *out)
 {
-    for (const struct instance_row *row = state_first(&engine->state, TABLE_INSTANCE); row != NULL;
-         row = state_next(&engine->state, TABLE_INSTANCE, row)) {
-        const struct node_soft *soft =
-            row->node.value == 0 ? NULL : nodes_soft(engine, row->node.value);
-        if (soft == NULL || !soft->welcomed) {
+    uint64_t network = engine->arrivals[first].network;
+    out->count = 0;
+    for (uint32_t i = 0; i < engine->arrivals_count; i++) {
+        if (engine->arrivals[i].network != network) {
             continue;
         }
-        for (uint32_t i = 0; i < row->nics_count; i++) {
-            const uint64_t *at = touched(engine, row->nics[i].network.value);
-            Wire__NodeOrders *orders =
-                at != NULL && *at == engine->applied ? orders_now(engine, row->node.value) : NULL;
-            if (orders != NULL) {
-                add_segment(
-                    engine,
-                    orders,
-                    state_find(&engine->state, TABLE_NETWORK, row->nics[i].network.value),
-                    row->node.value);
-            }
+        if (i < first) {
+            return false;
+        }
+        const struct node_row *node =
+            state_find(&engine->state, TABLE_NODE, engine->arrivals[i].node);
+        if (node != NULL && out->count < SEGMENT_PEERS_MAX) {
+            out->nodes[out->count++] = node;
         }
     }
+    return true;
+}
+
+/* Tells one node of those that the network came to, but of itself. */
+static void tell_arrived(
+    struct engine *engine,
+    const struct network_row *network,
+    const struct node_row *node,
+    const struct arrived *arrived)
+{
+    const struct node_soft *soft = nodes_soft(engine, node->head.id);
+    bool alone = arrived->count == 1 && arrived->nodes[0] == node;
+    if (alone || soft == NULL || !soft->welcomed) {
+        return; /* Who comes is told everything. */
+    }
+    Wire__NodeOrders *orders = orders_now(engine, node->head.id);
+    if (orders == NULL || has_segment(orders, network->head.id)) {
+        return; /* It is told all of them: later, or in this step. */
+    }
+    Wire__Segment *segment = add_segment(engine, orders, network);
+    segment->more = true;
+    segment->peers = engine_take(engine, sizeof(*segment->peers) * arrived->count);
+    for (size_t i = 0; i < arrived->count; i++) {
+        if (arrived->nodes[i] != node) {
+            segment->peers[segment->n_peers++] = arrived->nodes[i]->underlay_address;
+        }
+    }
+}
+
+/* The other nodes of a network that came to a node in this step learn its underlay address: once
+ * for each network and node, after every assignment was told. */
+void nodes_assigned(struct engine *engine)
+{
+    for (uint32_t i = 0; i < engine->arrivals_count; i++) {
+        struct arrived arrived;
+        const struct network_row *network =
+            state_find(&engine->state, TABLE_NETWORK, engine->arrivals[i].network);
+        if (network == NULL || !arrived_at(engine, i, &arrived)) {
+            continue;
+        }
+        uint32_t at = spread_begin(engine, network);
+        for (const struct node_row *node = spread_next(engine, &at); node != NULL;
+             node = spread_next(engine, &at)) {
+            tell_arrived(engine, network, node, &arrived);
+        }
+    }
+    engine->arrivals_count = 0;
 }
 
 /* Everything that is wanted of a node; what it has besides is not wanted. */
 void nodes_send_whole(struct engine *engine, uint64_t node)
 {
     struct node_soft *soft = nodes_soft(engine, node);
-    CHECK(soft != NULL);
+    const struct node_row *row = state_find(&engine->state, TABLE_NODE, node);
+    CHECK(soft != NULL && row != NULL);
     Wire__NodeOrders *orders = orders_to(engine, node);
     orders->whole = true;
-    for (const struct instance_row *row = state_first(&engine->state, TABLE_INSTANCE); row != NULL;
-         row = state_next(&engine->state, TABLE_INSTANCE, row)) {
-        if (row->node.value != node) {
-            continue;
-        }
+    for (uint32_t at = row->first_placed; at != 0; at = presence_next(&engine->state, at)) {
         if (orders_full(orders)) {
             orders = orders_to(engine, node);
         }
-        add_assignment(engine, orders, row);
+        add_assignment(engine, orders, presence_row(&engine->state, at));
     }
     orders->last = true;
     soft->mismatches = 0;

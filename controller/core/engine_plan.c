@@ -32,10 +32,15 @@ static void digest_make(struct engine *engine, uint32_t slot)
     struct sha256 sha;
     CHECK(ask->id_from <= ask->id_to);
     CHECK(ask->id_to <= ask->size);
+    if (ask->digested) {
+        return; /* Its bytes are what they were. */
+    }
     sha256_start(&sha);
     sha256_add(&sha, slice_of(bytes, ask->id_from));
     sha256_add(&sha, slice_of(bytes + ask->id_to, ask->size - ask->id_to));
     sha256_end(&sha, ask->digest);
+    ask->digested = true;
+    (*asks_alike(engine, ask))++;
 }
 
 /* The amounts that a request wants placed; false: none. */
@@ -122,18 +127,22 @@ void asks_land(struct engine *engine, struct ask *ask)
 }
 
 /* INV-IDEM-3: the same write is under way here since before, sent again after a link had ended. */
-static bool has_elder(const struct engine *engine, uint32_t slot)
+static bool has_elder(struct engine *engine, uint32_t slot)
 {
-    const struct ask *ask = &engine->asks[slot];
-    bool elder = false;
-    for (uint32_t i = 0; i < ENGINE_ASKS && ask->repeatable; i++) {
+    struct ask *ask = &engine->asks[slot];
+    bool alone = *asks_alike(engine, ask) == 1;
+    uint32_t left = alone || !ask->repeatable ? 0 : engine->asks_count;
+    for (uint32_t i = 0; i < ENGINE_ASKS && left > 0; i++) {
         const struct ask *other = &engine->asks[i];
         bool under_way = other->phase == ASK_QUEUED || other->phase == ASK_SUBMITTED ||
                          (other->phase == ASK_READING && !other->reads);
-        elder = elder || (under_way && other->serial < ask->serial &&
-                          memcmp(other->digest, ask->digest, sizeof(ask->digest)) == 0);
+        left -= other->phase == ASK_FREE ? 0 : 1;
+        if (under_way && other->serial < ask->serial &&
+            memcmp(other->digest, ask->digest, sizeof(ask->digest)) == 0) {
+            return true;
+        }
     }
-    return elder;
+    return false;
 }
 
 /* A leader that was deposed and does not know it yet refuses by rows that are old: what was made

@@ -87,8 +87,10 @@ void reads_arrive(struct engine *engine, uint32_t slot)
 
 void reads_more(struct engine *engine)
 {
-    for (uint32_t slot = 0; slot < ENGINE_ASKS; slot++) {
+    uint32_t left = engine->asks_count;
+    for (uint32_t slot = 0; slot < ENGINE_ASKS && left > 0; slot++) {
         struct ask *ask = &engine->asks[slot];
+        left -= ask->phase == ASK_FREE ? 0 : 1;
         if (ask->phase != ASK_READING || ask->round > engine->round_done) {
             continue;
         }

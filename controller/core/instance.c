@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/mutant.h"
+#include "controller/core/presence.h"
 
 #include <string.h>
 
@@ -132,6 +133,8 @@ void instance_place(struct apply *apply, struct instance_row *row, struct node_r
     node->vcpus_placed += row->vcpus;
     node->memory_bytes_placed += row->memory_bytes;
     node->instances++;
+    bool put = presence_put(apply->state, row, apply->index);
+    CHECK(put); /* All that it refers to is there: it refers to nothing else. */
     state_touch(apply->state, TABLE_NODE, node);
     tenant_placed(apply->state, row->tenant.value, 1, row);
 }
@@ -146,6 +149,7 @@ void instance_unplace(struct apply *apply, struct instance_row *row)
     node->vcpus_placed -= row->vcpus;
     node->memory_bytes_placed -= MUTANT(LEDGER_ROOM_KEPT) ? 0 : row->memory_bytes;
     node->instances--;
+    presence_drop(apply->state, row);
     row->node.value = 0;
     state_touch(apply->state, TABLE_NODE, node);
     tenant_placed(apply->state, row->tenant.value, -1, row);

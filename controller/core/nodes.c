@@ -2,6 +2,7 @@
 #include "controller/core/nodes.h"
 
 #include "base/check.h"
+#include "controller/core/presence.h"
 
 #include <string.h>
 
@@ -136,11 +137,12 @@ static void group_racks(
     struct nodes *nodes, const struct state *state, uint64_t tenant, const char *spread)
 {
     memset(nodes->group, 0, sizeof(uint32_t) * VIEW_RACKS_MAX);
-    for (const struct instance_row *row = state_first(state, TABLE_INSTANCE); row != NULL;
-         row = state_next(state, TABLE_INSTANCE, row)) {
-        const struct node_row *node =
-            row->node.value == 0 ? NULL : state_find(state, TABLE_NODE, row->node.value);
-        if (node != NULL && row->tenant.value == tenant && strcmp(row->spread.text, spread) == 0) {
+    const struct tenant_row *of = state_find(state, TABLE_TENANT, tenant);
+    for (uint32_t at = of == NULL ? 0 : of->first_placed; at != 0; at = presence_next(state, at)) {
+        const struct instance_row *row = presence_row(state, at);
+        if (strcmp(row->spread.text, spread) == 0) {
+            const struct node_row *node = state_find(state, TABLE_NODE, row->node.value);
+            CHECK(node != NULL); /* A node with instances is never deleted. */
             uint32_t rack = nodes_rack(nodes, node->place.rack);
             nodes->group[rack < VIEW_RACKS_MAX ? rack : VIEW_RACKS_MAX - 1]++;
         }

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/mutant.h"
+#include "controller/core/presence.h"
 #include "wire/wire.h"
 
 #include <row.pb-c.h>
@@ -438,6 +439,12 @@ static bool promise_fits(struct state *state, const struct tenant_row *tenant)
     return true;
 }
 
+/* Nodes, tenants and networks were there before: tables are kept in their order. */
+static bool is_somewhere(struct state *state, struct instance_row *row)
+{
+    return row->node.value == 0 || presence_put(state, row, 0);
+}
+
 RESULT rows_restore(
     struct state *state,
     enum state_table table,
@@ -466,6 +473,7 @@ RESULT rows_restore(
     in.ok = in.ok && slice_equal(rows_encode(table, row, scratch), bytes);
     scratch->used = mark;
     in.ok = in.ok && (table != TABLE_TENANT || promise_fits(state, row));
+    in.ok = in.ok && (table != TABLE_INSTANCE || is_somewhere(state, row));
     if (!in.ok) {
         return FAIL(
             FAILURE_CORRUPT); /* The caller drops the whole state: a restore is all or nothing. */

@@ -95,6 +95,7 @@ struct node_row {
     uint64_t
         processes[PROGRAMS_END]; /* When each program last started, its boot's ms; 0: unheard. */
     uint32_t conditions;         /* Bits of NodeCondition. */
+    uint32_t first_placed;       /* presence.h; never encoded. */
 };
 
 struct tenant_row {
@@ -109,6 +110,7 @@ struct tenant_row {
     uint32_t children;
     uint64_t created_at;
     uint64_t revision;
+    uint32_t first_placed; /* presence.h; never encoded. */
 };
 
 struct project_row {
@@ -152,12 +154,23 @@ struct network_row {
     uint32_t vni;       /* INV-NET-1: no other live network has it. */
     uint64_t created_at;
     uint64_t revision;
+    uint32_t first_placed; /* presence.h; never encoded. */
 };
 
 struct nic {
     struct network_id network;
     uint32_t address;
+    uint64_t came_at; /* The entry that brought this network to the node; 0: it was there, or it is
+                         not known any more. Never encoded. */
 };
+
+/* One of the lists that presence.h keeps: a node, a tenant, each network. */
+struct presence_link {
+    uint32_t next;
+    uint32_t previous;
+};
+
+enum { PRESENCE_PLACES = 2 + LIMIT_INSTANCE_NETWORKS };
 
 struct label {
     char key[LIMIT_LABEL_KEY];
@@ -202,6 +215,7 @@ struct instance_row {
     struct operation_id operation;
     uint64_t created_at;
     uint64_t revision;
+    struct presence_link links[PRESENCE_PLACES];
 };
 
 /* A write that was accepted, and the memory of it: the key and the digest of what was asked. */

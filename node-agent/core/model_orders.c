@@ -127,11 +127,30 @@ enum model_taken model_assign(struct model *model, const Wire__Assignment *assig
     return again ? MODEL_TAKEN_AGAIN : MODEL_TAKEN_NEW;
 }
 
-/* A node that has not told its underlay address yet is listed by "": nothing can be sent to it. */
-static bool segment_valid(
-    const Wire__Segment *order, uint32_t peers[LIMIT_SEGMENT_PEERS], uint32_t *count_out)
+/* A set in ascending order; what finds no room is left out, as the order itself does. */
+struct peers {
+    uint32_t list[LIMIT_SEGMENT_PEERS];
+    uint32_t count;
+};
+
+static void peers_add(struct peers *peers, uint32_t peer)
 {
-    uint32_t count = 0;
+    uint32_t at = peers->count;
+    while (at > 0 && peers->list[at - 1] > peer) {
+        at--;
+    }
+    bool there = at > 0 && peers->list[at - 1] == peer;
+    if (there || peers->count == LIMIT_SEGMENT_PEERS) {
+        return;
+    }
+    memmove(&peers->list[at + 1], &peers->list[at], (peers->count - at) * sizeof(peer));
+    peers->list[at] = peer;
+    peers->count++;
+}
+
+/* A node that has not told its underlay address yet is listed by "": nothing can be sent to it. */
+static bool segment_valid(const Wire__Segment *order, struct peers *peers)
+{
     if (order->network == 0 || order->vni == 0 || order->vni >= UINT32_C(1) << 24 ||
         order->n_peers > LIMIT_SEGMENT_PEERS) {
         return false;
@@ -140,24 +159,25 @@ static bool segment_valid(
         if (order->peers[i][0] == '\0') {
             continue;
         }
-        if (!network_address_parse(order->peers[i], &peers[count]) || peers[count] == 0) {
+        uint32_t peer = 0;
+        if (!network_address_parse(order->peers[i], &peer) || peer == 0) {
             return false;
         }
-        count++;
+        peers_add(peers, peer);
     }
-    CHECK(count <= LIMIT_SEGMENT_PEERS);
-    *count_out = count;
     return true;
 }
 
 enum model_taken model_order_segment(struct model *model, const Wire__Segment *order, uint64_t term)
 {
-    uint32_t peers[LIMIT_SEGMENT_PEERS] = { 0 };
-    uint32_t count = 0;
-    if (!segment_valid(order, peers, &count)) {
+    struct peers peers = { .count = 0 };
+    if (!segment_valid(order, &peers)) {
         return MODEL_TAKEN_BAD;
     }
     struct model_segment *segment = model_segment_find(model, order->network);
+    if (order->more && (segment == NULL || !segment->ordered)) {
+        return MODEL_TAKEN_STALE; /* Its own list is on its way, and has these. */
+    }
     if (segment == NULL) {
         segment = model_segment_make(model, order->network);
     }
@@ -172,18 +192,21 @@ enum model_taken model_order_segment(struct model *model, const Wire__Segment *o
         (term < segment->term || (term == segment->term && order->generation < segment->newest))) {
         return MODEL_TAKEN_STALE;
     }
+    for (uint32_t i = 0; order->more && i < segment->peers_count; i++) {
+        peers_add(&peers, segment->peers[i]);
+    }
     segment->term = term;
     segment->newest = order->generation;
     segment->tenant = order->tenant;
     segment->vni = order->vni;
     /* The number grows with anything that changes anywhere; only other peers are news. */
-    if (known && segment->peers_count == count &&
-        memcmp(segment->peers, peers, count * sizeof(peers[0])) == 0) {
+    if (known && segment->peers_count == peers.count &&
+        memcmp(segment->peers, peers.list, peers.count * sizeof(peers.list[0])) == 0) {
         return MODEL_TAKEN_AGAIN;
     }
     segment->generation = order->generation;
-    segment->peers_count = count;
-    memcpy(segment->peers, peers, sizeof(peers));
+    segment->peers_count = peers.count;
+    memcpy(segment->peers, peers.list, sizeof(peers.list));
     segment->ordered = true;
     segment->current = false;
     return MODEL_TAKEN_NEW;

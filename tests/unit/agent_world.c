@@ -87,6 +87,7 @@ static void note_verb(struct world *world, const Wire__Verb *verb)
         note->object = verb->ensure_segment->segment->network;
         note->generation = verb->ensure_segment->segment->generation;
         note->vni = verb->ensure_segment->segment->vni;
+        note->peers = verb->ensure_segment->segment->n_peers;
         break;
     case WIRE__VERB__VERB_DROP_SEGMENT: note->object = verb->drop_segment->network; break;
     case WIRE__VERB__VERB_READ_CONSOLE: note->object = verb->read_console->instance; break;
@@ -487,6 +488,7 @@ void world_orders(
             segments[i].vni = 4096;
             segments[i].generation = world->segment_number == 0 ? 1 : world->segment_number;
             segments[i].n_peers = 1;
+            segments[i].more = world->segment_more;
             segments[i].peers = peers;
             segment_list[frame.n_segments++] = &segments[i];
         }

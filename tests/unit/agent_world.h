@@ -27,6 +27,7 @@ struct world_verb {
     uint64_t epoch;
     uint64_t boots;
     uint32_t vni;
+    size_t peers; /* Of a segment. */
     bool force;
 };
 
@@ -52,6 +53,7 @@ struct world {
     uint64_t segment_generations[WORLD_DOMAINS];
     uint64_t segment_number;  /* Generation of ordered segments; 0: 1. */
     const char *segment_peer; /* NULL: 10.99.0.102. */
+    bool segment_more;        /* It comes to those that are known. */
     uint32_t start_failure;   /* enum failure of the next starts; 0: they work. */
     uint32_t starts;          /* Domains made. */
     uint32_t doubles;         /* Starts where a domain was: must stay 0 (INV-VM-1). */

@@ -130,6 +130,26 @@ Test(agent_talk, the_same_peers_under_a_newer_number_change_nothing)
     cr_assert_not_null(world_waiting(&world, WIRE__VERB__VERB_ENSURE_SEGMENT));
 }
 
+Test(agent_talk, one_peer_more_is_added_to_those_that_are_known_and_to_nothing)
+{
+    ready();
+    world.segment_more = true; /* Its own list did not come yet: this is no list. */
+    one(order(20, 1, RUNNING), false);
+    cr_assert_null(world_waiting(&world, WIRE__VERB__VERB_ENSURE_SEGMENT));
+    world.segment_more = false;
+    running_instance(21);
+    struct world_order given = order(21, 1, RUNNING);
+    world.segment_more = true;
+    world.segment_number = 50;
+    one(given, false); /* It is known. */
+    cr_assert_null(world_waiting(&world, WIRE__VERB__VERB_ENSURE_SEGMENT));
+    world.segment_peer = "10.99.0.101";
+    one(given, false);
+    const struct world_verb *verb = world_waiting(&world, WIRE__VERB__VERB_ENSURE_SEGMENT);
+    cr_assert_not_null(verb);
+    cr_assert_eq(verb->peers, 2);
+}
+
 static void ask_console(uint64_t handle)
 {
     Wire__NodeConsoleAsk ask = WIRE__NODE_CONSOLE_ASK__INIT;
