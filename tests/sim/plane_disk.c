@@ -125,7 +125,7 @@ void plane_disk_save(struct plane *plane, uint32_t machine)
     struct plane_controller *self = plane_controller_of(machine);
     char from[16];
     char to[16];
-    if (self->server == NULL || self->have_saved || self->hurt) {
+    if (self->server == NULL || self->have_saved || self->hurt || !plane->machines[machine].up) {
         return;
     }
     prefix_of('c', machine, from);
@@ -140,7 +140,7 @@ void plane_disk_save(struct plane *plane, uint32_t machine)
 }
 
 /* What nobody can be asked about cannot be known (INV-LOG-10): a disk is set back only while all
- * others are up that heard of it since, and it returns in fair weather. */
+ * others are up that heard of it since, and it returns in weather without cuts, fair or foul. */
 static bool others_remember(const struct plane *plane, const struct plane_controller *self)
 {
     bool remember = true;
@@ -188,6 +188,9 @@ bool plane_disk_hurt(struct plane *plane, uint32_t machine, enum plane_fault how
     if (self->returning && !plane->unrecoverable) {
         plane->shelter_ms = plane->now_ms + 6000;
         plane_weather_fair(plane);
+        if (plane_strikes(plane, PLANE_SET_BACK_FOUL, 7500)) {
+            plane_weather_foul(plane);
+        }
     }
     if (how == PLANE_ROT || how == PLANE_DISK_LOST || self->returning) {
         plane_controller_crash(plane, machine, true);

@@ -132,6 +132,7 @@ static void strike_disk(struct plane *plane, uint32_t machine, enum plane_strike
     default:
         CHECK(strike == STRIKE_SET_BACK);
         strike_hurt(plane, machine, PLANE_SET_BACK);
+        plane_disk_save(plane, machine); /* To be set back to another time. */
         return;
     }
 }

@@ -201,6 +201,47 @@ static void verb_done(struct plane *plane, const struct plane_event *event)
     plane_check_owner(plane, event->machine);
 }
 
+/* Its host program died while this stop was under way: libvirt ends what it was asked to end, and
+ * nobody is told. What was started since is another domain to it. */
+static void verb_outlives(struct plane *plane, const struct plane_event *event)
+{
+    const struct plane_host *host = plane_host_of(event->machine);
+    Wire__VerbTold told = WIRE__VERB_TOLD__INIT;
+    if (event->kind != PLANE_VERB || event->b >> 32 < host->booted || !host->libvirt) {
+        return;
+    }
+    const Wire__Frame *asked = plane_decode(plane, slice_of(event->bytes, event->size));
+    if (asked->verb->verb_case != WIRE__VERB__VERB_STOP) {
+        return;
+    }
+    const struct plane_domain *domain =
+        plane_domain_of(plane_host_of(event->machine), asked->verb->stop->instance);
+    if (domain != NULL && domain->since_us < host->died_us &&
+        plane_strikes(plane, PLANE_VERB_OUTLIVES, 5000)) {
+        plane_trace(plane, "m%u: a stop outlives its host program", event->machine);
+        plane_verb_act(plane, event->machine, asked->verb, &told);
+        plane_check_owner(plane, event->machine);
+    }
+}
+
+/* The host program dies: a start that libvirt had begun goes on without it, and is listed at once.
+ */
+static void starts_outlive(struct plane *plane, uint32_t machine, uint64_t life)
+{
+    for (uint32_t i = 0; i < plane->queue_count; i++) {
+        const struct plane_event *event = &plane->queue[i];
+        if (event->kind != PLANE_VERB || event->machine != machine || event->b >> 32 != life) {
+            continue;
+        }
+        const Wire__Frame *asked = plane_decode(plane, slice_of(event->bytes, event->size));
+        if (asked->verb->verb_case == WIRE__VERB__VERB_START &&
+            plane_strikes(plane, PLANE_VERB_OUTLIVES, 5000)) {
+            plane_verb_cut_short(plane, machine, asked->verb->start->assignment);
+        }
+    }
+    plane_check_owner(plane, machine);
+}
+
 void plane_host_event(struct plane *plane, const struct plane_event *event)
 {
     struct plane_host *host = plane_host_of(event->machine);
@@ -213,6 +254,7 @@ void plane_host_event(struct plane *plane, const struct plane_event *event)
         return;
     }
     if (event->b >> 32 != host->life) {
+        verb_outlives(plane, event);
         return; /* That host program is gone. */
     }
     if (event->kind == PLANE_VERB) {
@@ -238,6 +280,7 @@ void plane_host_power(struct plane *plane, uint32_t machine)
 {
     struct plane_host *host = plane_host_of(machine);
     host->life++;
+    host->booted = host->life;
     host->acts = 0;
     host->up = true; /* With the agent, when the node is back. */
     host->libvirt = true;
@@ -264,6 +307,10 @@ void plane_host_restart(struct plane *plane, uint32_t machine)
     plane_seen(plane, PLANE_HOST_RESTART);
     plane_trace(plane, "m%u: host dies", machine);
     host->up = false;
+    host->died_us = plane->now_us;
+    if (host->libvirt) {
+        starts_outlive(plane, machine, host->life);
+    }
     host->life++;
     host->acts = 0;
     plane_post(

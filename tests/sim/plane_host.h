@@ -14,6 +14,7 @@ struct plane_domain {
     uint64_t generation;
     uint64_t epoch;
     uint64_t boots;
+    uint64_t since_us; /* When it was made. */
 };
 void plane_hosts_begin(struct plane *plane);
 void plane_hosts_end(void);

@@ -17,6 +17,8 @@ struct plane_host {
     bool up;
     bool libvirt;
     uint32_t life;    /* Of the host program. */
+    uint32_t booted;  /* Its life when power came: what libvirt does since then goes on. */
+    uint64_t died_us; /* The host program before this one. */
     uint32_t channel; /* To the agent; its death ends one. */
     uint32_t acts;    /* Verbs under way that change something. */
     struct plane_domain domains[PLANE_DOMAINS];
@@ -29,6 +31,8 @@ struct plane_domain *plane_domain_of(struct plane_host *host, uint64_t instance)
 void plane_domain_end(struct plane_domain *domain);
 void plane_host_tells_end(
     struct plane *plane, uint32_t machine, uint64_t instance, enum plane_ended why);
+/* A start whose host program died: the domain is there, and nobody lets it go on. */
+void plane_verb_cut_short(struct plane *plane, uint32_t machine, const Wire__Assignment *order);
 void plane_verb_act(
     struct plane *plane, uint32_t machine, const Wire__Verb *verb, Wire__VerbTold *told);
 

@@ -94,6 +94,8 @@ enum plane_fault {
     PLANE_INBOX_FULL,
     PLANE_ELECTION,
     PLANE_FORWARDED,
+    PLANE_VERB_OUTLIVES, /* From here on a seed draws from a stream of its own. */
+    PLANE_SET_BACK_FOUL,
     PLANE_DISK_LOST, /* From here on: only where there is no budget (plane_lost.c). */
     PLANE_MEMORY_LOST,
     PLANE_REFUSED_BY_NAME,

@@ -19,6 +19,7 @@ void plane_machine_is(struct plane *plane, uint32_t machine, uint64_t id);
 struct plane_link *plane_link_of(struct plane *plane, uint32_t one, uint32_t other);
 void plane_weather(struct plane *plane);
 void plane_weather_fair(struct plane *plane); /* For now. */
+void plane_weather_foul(struct plane *plane); /* For now, but nobody is cut off. */
 void plane_cuts_break(struct plane *plane);   /* Streams through a cut will end. */
 void plane_cut_off(struct plane *plane, uint32_t machine);
 void plane_cut_machine(struct plane *plane, uint32_t machine, bool cut);

@@ -46,8 +46,10 @@ void plane_swarm_draw(struct plane *plane)
     if (trial_is_calm(plane)) {
         return; /* Nothing strikes but what the experiment says. */
     }
+    struct prng later; /* Kinds that came later: what a seed drew before stays as it is. */
+    prng_seed(&later, plane->seed ^ UINT64_C(0x6c61746572));
     for (uint32_t i = 0; i < PLANE_DISK_LOST; i++) {
-        bool on = plane_odds(plane, 7500);
+        bool on = i < PLANE_VERB_OUTLIVES ? plane_odds(plane, 7500) : prng_below(&later, 4) > 0;
         swarm->on[i] = on && (plane->kept == NULL || !plane->kept->off[i]);
     }
     for (uint32_t i = 1; i < STRIKES_END; i++) {

@@ -67,6 +67,8 @@ static const char *const fault_names[PLANE_FAULTS] = {
     "inbox full",
     "election",
     "ask forwarded",
+    "verb outlives its host",
+    "set back, foul weather",
     "disk lost",
     "memory lost",
     "refused by name",

@@ -27,7 +27,8 @@ static uint32_t verb_start(struct plane *plane, uint32_t machine, const Wire__As
                                      .paused = fails && plane_odds(plane, 5000),
                                      .generation = order->generation,
                                      .epoch = order->epoch,
-                                     .boots = order->boots };
+                                     .boots = order->boots,
+                                     .since_us = plane->now_us };
     if (fails && plane_odds(plane, 3000)) {
         domain->running = !domain->paused; /* It works; the answer says otherwise. */
     }
@@ -43,6 +44,31 @@ static uint32_t verb_start(struct plane *plane, uint32_t machine, const Wire__As
         (unsigned long long)order->epoch,
         fails ? ": fails" : "");
     return fails ? FAILURE_TIMEOUT : FAILURE_NONE;
+}
+
+void plane_verb_cut_short(struct plane *plane, uint32_t machine, const Wire__Assignment *order)
+{
+    struct plane_host *host = plane_host_of(machine);
+    struct plane_domain *domain = plane_domain_of(host, order->instance);
+    if (domain != NULL && (domain->running || domain->paused)) {
+        return;
+    }
+    plane_check_start(plane, machine, order);
+    domain = domain != NULL ? domain : plane_domain_of(host, 0);
+    CHECK(domain != NULL);
+    bool resumed = plane_odds(plane, 2000); /* That call, too, was under way. */
+    *domain = (struct plane_domain){ .instance = order->instance,
+                                     .running = resumed,
+                                     .paused = !resumed,
+                                     .generation = order->generation,
+                                     .epoch = order->epoch,
+                                     .boots = order->boots,
+                                     .since_us = plane->now_us };
+    plane_trace(
+        plane,
+        "m%u: the start of %llx outlives its host program",
+        machine,
+        (unsigned long long)order->instance);
 }
 
 static uint32_t verb_stop(struct plane *plane, uint32_t machine, uint64_t instance, bool force)

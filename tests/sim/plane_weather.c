@@ -78,6 +78,13 @@ void plane_weather_fair(struct plane *plane)
     plane->weather = (struct plane_weather){ .delay_max_us = 2000 };
 }
 
+void plane_weather_foul(struct plane *plane)
+{
+    plane->weather.delay_max_us = 20000 + plane_below(plane, 70000);
+    plane->weather.drop = 1 + plane_below(plane, 200);
+    plane->weather.bytes_per_ms = plane_odds(plane, 3000) ? 100 + plane_below(plane, 400) : 0;
+}
+
 /* A machine that takes part. */
 static uint32_t somebody(struct plane *plane)
 {
@@ -111,11 +118,14 @@ static void change(struct plane *plane)
 
 void plane_weather(struct plane *plane)
 {
-    plane_weather_fair(plane);
+    bool sheltered = plane->trouble && plane->now_ms < plane->shelter_ms;
+    if (!sheltered) {
+        plane_weather_fair(plane);
+    }
     if (!plane->trouble) {
         return;
     }
-    if (plane->now_ms < plane->shelter_ms) {
+    if (sheltered) { /* The weather in which a disk was set back lasts. */
         plane_after(plane, 1000, PLANE_WEATHER, 0);
         return;
     }
