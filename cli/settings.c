@@ -55,6 +55,9 @@ static bool endpoint_add(struct settings *settings, const char *text, size_t len
     while (length > 0 && text[length - 1] == '/') {
         length--;
     }
+    if (length <= (bare ? 0 : sizeof(scheme) - 1)) {
+        return false; /* Slashes are nobody's address. */
+    }
     char *room = settings->endpoints[settings->endpoints_count];
     int written = snprintf(room, SETTINGS_URL, "%s%.*s", bare ? scheme : "", (int)length, text);
     if (written < 0 || written >= SETTINGS_URL) {

@@ -369,6 +369,8 @@ Test(cli, flags_win_over_the_environment_over_the_context)
     cr_assert_eq(run("udatsu context use nowhere"), EXIT_NOT_FOUND);
     cr_assert_eq(run("udatsu context use other"), EXIT_DONE);
     cr_assert_eq(run("udatsu context add bad --endpoints http://plain:1"), EXIT_USAGE);
+    cr_assert_eq(run("udatsu context add bad --endpoints /"), EXIT_USAGE);
+    cr_assert_eq(run("udatsu context add bad --endpoints https:///"), EXIT_USAGE);
     (void)snprintf(path, sizeof(path), "%s/udatsu/config", home);
     FILE *file = fopen(path, "w");
     (void)fputs("not json", file);

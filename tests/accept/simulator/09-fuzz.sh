@@ -1,5 +1,6 @@
 #!/bin/sh
 # every target is fuzzed for ten minutes, nothing is left, and each decoder is reached by 95 %
+# Two at a time, so nineteen targets take a little more than a hundred minutes, and both cores.
 set -eu
 . "$(dirname -- "$0")/../lib.sh"
 seconds=${UDATSU_FUZZ_SECONDS:-600}
