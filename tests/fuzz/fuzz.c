@@ -49,6 +49,12 @@ bool fuzz_part_put(uint8_t *room, size_t size, size_t *used, uint8_t kind, struc
     return true;
 }
 
+size_t fuzz_one_text(uint8_t kind, const char *text, uint8_t room[static FUZZ_INPUT_MAX])
+{
+    size_t used = 0;
+    return fuzz_part_put(room, FUZZ_INPUT_MAX, &used, kind, slice_text(text)) ? used : 0;
+}
+
 uint8_t *fuzz_copy(struct slice bytes)
 {
     uint8_t *copy = malloc(bytes.size + (bytes.size == 0 ? 1 : 0));

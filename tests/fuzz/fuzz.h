@@ -35,6 +35,8 @@ struct fuzz_part {
 bool fuzz_part_next(struct slice *rest, struct fuzz_part *part_out);
 /* Appends a part; false: no room. */
 bool fuzz_part_put(uint8_t *room, size_t size, size_t *used, uint8_t kind, struct slice bytes);
+/* An input of one part, a text; the bytes used. For first inputs. */
+size_t fuzz_one_text(uint8_t kind, const char *text, uint8_t room[static FUZZ_INPUT_MAX]);
 /* The message that parts of this kind hold; NULL: they are no message. Of targets made of parts. */
 const ProtobufCMessageDescriptor *fuzz_type(uint8_t kind);
 

@@ -462,15 +462,8 @@ static size_t seed_rules(uint32_t number, uint8_t room[static FUZZ_INPUT_MAX])
 size_t fuzz_seed(uint32_t number, uint8_t room[static FUZZ_INPUT_MAX])
 {
     enum { SEALED = 6, ORDERS = 5 };
-    size_t used = 0;
     if (number < COUNT_OF(seeds)) {
-        (void)fuzz_part_put(
-            room,
-            FUZZ_INPUT_MAX,
-            &used,
-            (uint8_t)seeds[number].kind,
-            slice_text(seeds[number].text));
-        return used;
+        return fuzz_one_text((uint8_t)seeds[number].kind, seeds[number].text, room);
     }
     number -= (uint32_t)COUNT_OF(seeds);
     return number < SEALED            ? seed_sealed(number, room)

@@ -7,16 +7,13 @@
 #include "base/prng.h"
 #include "controller/api_json.h"
 #include "controller/api_routes.h"
-#include "controller/api_tree.h"
+#include "tests/fuzz/tree_judge.h"
 #include "wire/wire.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-enum { PAIRS_MAX = 32768 };
 
 static _Alignas(16) uint8_t tree_memory[4 * 1024 * 1024];
 static _Alignas(16) uint8_t body_memory[1024 * 1024];
@@ -30,89 +27,16 @@ const ProtobufCMessageDescriptor *fuzz_type(uint8_t kind)
 
 /* ---- The tree. ---- */
 
-struct pair {
-    struct json *ours;
-    json_t *theirs;
-};
-static struct pair pairs[PAIRS_MAX];
-
-static bool same_value(const struct json *ours, const json_t *theirs)
-{
-    switch (json_typeof(theirs)) {
-    case JSON_OBJECT: return ours->kind == KIND_OBJECT && ours->count == json_object_size(theirs);
-    case JSON_ARRAY: return ours->kind == KIND_LIST && ours->count == json_array_size(theirs);
-    case JSON_STRING:
-        return ours->kind == KIND_TEXT && ours->size == json_string_length(theirs) &&
-               strcmp(ours->text, json_string_value(theirs)) == 0;
-    case JSON_INTEGER:
-        return ours->kind == KIND_NUMBER && ours->number == json_integer_value(theirs);
-    case JSON_REAL: return ours->kind == KIND_REAL;
-    case JSON_TRUE: return ours->kind == KIND_TRUE;
-    case JSON_FALSE: return ours->kind == KIND_FALSE;
-    case JSON_NULL: return ours->kind == KIND_NULL;
-    }
-    return false;
-}
-
-/* What is in the two of a pair becomes pairs, in the order in which it came. */
-static bool same_inside(struct pair both, size_t *count)
-{
-    size_t at = 0;
-    void *entry = json_is_object(both.theirs) ? json_object_iter(both.theirs) : NULL;
-    for (struct json *value = tree_first(both.ours); value != NULL; value = value->next, at++) {
-        CHECK(*count < PAIRS_MAX);
-        if (value->parent != both.ours || (value->key != NULL) != (entry != NULL) ||
-            (entry != NULL && strcmp(value->key, json_object_iter_key(entry)) != 0)) {
-            return false;
-        }
-        pairs[(*count)++] = (struct pair){ value,
-                                           entry != NULL ? json_object_iter_value(entry)
-                                                         : json_array_get(both.theirs, at) };
-        entry = entry == NULL ? NULL : json_object_iter_next(both.theirs, entry);
-    }
-    return entry == NULL;
-}
-
-static bool same(struct json *ours, json_t *theirs)
-{
-    size_t count = 1;
-    pairs[0] = (struct pair){ ours, theirs };
-    for (size_t at = 0; at < count; at++) {
-        if (!same_value(pairs[at].ours, pairs[at].theirs) || !same_inside(pairs[at], &count)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Of JSON; jansson has another bound. */
-static bool too_deep(struct slice text)
-{
-    size_t depth = 0;
-    bool inside = false;
-    for (size_t i = 0; i < text.size; i++) {
-        uint8_t c = text.data[i];
-        if (inside && c == '\\') {
-            i++;
-        } else if (c == '"') {
-            inside = !inside;
-        } else if (!inside && (c == '{' || c == '[') && ++depth > TREE_DEPTH_MAX) {
-            return true;
-        } else if (!inside && (c == '}' || c == ']')) {
-            depth--;
-        }
-    }
-    return false;
-}
-
 /* Each value says its place, and the place leads to it. */
 static void hold_places(struct json *document)
 {
+    enum { VALUES_MAX = 32768 };
+    static struct json *values[VALUES_MAX];
     size_t count = 1;
-    pairs[0].ours = document;
+    values[0] = document;
     for (size_t at = 0; at < count && at < 64; at++) {
         char place[24];
-        struct json *value = pairs[at].ours;
+        struct json *value = values[at];
         tree_pointer(value, place, sizeof(place));
         MUST((place[0] == '/') == (value->parent != NULL));
         size_t steps = 0;
@@ -126,7 +50,7 @@ static void hold_places(struct json *document)
         MUST(marks == steps || strlen(place) + 4 > sizeof(place)); /* Else it was cut. */
         for (struct json *inner = tree_first(value); inner != NULL; inner = inner->next) {
             MUST(inner->key == NULL || tree_member(value, inner->key) != NULL);
-            pairs[count < PAIRS_MAX ? count++ : 0].ours = inner;
+            values[count < VALUES_MAX ? count++ : 0] = inner;
         }
     }
     MUST(document->kind != KIND_OBJECT || tree_member(document, "no such member, ever") == NULL);
@@ -140,7 +64,7 @@ static void hold_tree(struct slice text)
     json_error_t error;
     struct json *document = json_read(text, &problem); /* It empties jansson's memory first. */
     json_t *theirs = json_loadb((const char *)text.data, text.size, JSON_REJECT_DUPLICATES, &error);
-    MUST(document == NULL ? problem.status == 400 : theirs != NULL && same(document, theirs));
+    MUST(document == NULL ? problem.status == 400 : theirs != NULL && tree_same(document, theirs));
     arena_init(&arena, tree_memory, sizeof(tree_memory));
     struct json *ours = tree_read(text, &arena, &doubt);
     MUST(arena.used <= arena.size);
@@ -149,7 +73,7 @@ static void hold_tree(struct slice text)
     } else {
         /* jansson passes over a zero byte that stands behind a number; RFC 8259 has none. */
         bool zero = memchr(text.data, 0, text.size) != NULL;
-        MUST(ours == NULL ? too_deep(text) || zero : same(ours, theirs));
+        MUST(ours == NULL ? tree_too_deep(text) || zero : tree_same(ours, theirs));
     }
     if (ours != NULL) {
         hold_places(ours);

@@ -367,14 +367,7 @@ size_t fuzz_seed(uint32_t number, uint8_t room[static FUZZ_INPUT_MAX])
         { KIND_ESCAPES, "a%20b%2Fc%00d%zz%4" },
         { KIND_ESCAPES, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01" },
     };
-    size_t used = 0;
-    if (number < COUNT_OF(seeds)) {
-        (void)fuzz_part_put(
-            room,
-            FUZZ_INPUT_MAX,
-            &used,
-            (uint8_t)seeds[number].kind,
-            slice_text(seeds[number].text));
-    }
-    return used;
+    return number < COUNT_OF(seeds)
+               ? fuzz_one_text((uint8_t)seeds[number].kind, seeds[number].text, room)
+               : 0;
 }

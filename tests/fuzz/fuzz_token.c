@@ -249,13 +249,7 @@ size_t fuzz_seed(uint32_t number, uint8_t room[static FUZZ_INPUT_MAX])
     };
     size_t used = 0;
     if (number < COUNT_OF(seeds)) {
-        (void)fuzz_part_put(
-            room,
-            FUZZ_INPUT_MAX,
-            &used,
-            (uint8_t)seeds[number].kind,
-            slice_text(seeds[number].text));
-        return used;
+        return fuzz_one_text((uint8_t)seeds[number].kind, seeds[number].text, room);
     }
     number -= (uint32_t)COUNT_OF(seeds);
     if (number < LONG) { /* Too long for a token, a certificate, a number of bytes. */

@@ -1,14 +1,13 @@
 /* Our reader of JSON against jansson: whatever the bytes, both take them or neither does, and both
  * read the same. */
-#include "controller/api_tree.h"
+#include "tests/fuzz/tree_judge.h"
 
 #include "base/prng.h"
 
 #include <criterion/criterion.h>
-#include <jansson.h>
 #include <string.h>
 
-enum { TEXT_MAX = 512, VALUES_MAX = 1024 };
+enum { TEXT_MAX = 512 };
 
 static _Alignas(16) uint8_t memory[256 * 1024];
 
@@ -19,82 +18,6 @@ static struct json *read_ours(struct slice text, bool *doubt_out)
     return tree_read(text, &arena, doubt_out);
 }
 
-static bool same_value(const struct json *ours, const json_t *theirs)
-{
-    switch (json_typeof(theirs)) {
-    case JSON_OBJECT: return ours->kind == KIND_OBJECT && ours->count == json_object_size(theirs);
-    case JSON_ARRAY: return ours->kind == KIND_LIST && ours->count == json_array_size(theirs);
-    case JSON_STRING:
-        return ours->kind == KIND_TEXT && ours->size == json_string_length(theirs) &&
-               strcmp(ours->text, json_string_value(theirs)) == 0;
-    case JSON_INTEGER:
-        return ours->kind == KIND_NUMBER && ours->number == json_integer_value(theirs);
-    case JSON_REAL: return ours->kind == KIND_REAL;
-    case JSON_TRUE: return ours->kind == KIND_TRUE;
-    case JSON_FALSE: return ours->kind == KIND_FALSE;
-    case JSON_NULL: return ours->kind == KIND_NULL;
-    }
-    return false;
-}
-
-struct pair {
-    struct json *ours;
-    json_t *theirs;
-};
-
-static struct pair pairs[VALUES_MAX];
-
-/* The values in them are pairs to be compared, in the order in which they came. */
-static bool same_inside(struct pair both, size_t *count)
-{
-    size_t at = 0;
-    void *entry = json_is_object(both.theirs) ? json_object_iter(both.theirs) : NULL;
-    for (struct json *value = tree_first(both.ours); value != NULL; value = value->next, at++) {
-        cr_assert_lt(*count, VALUES_MAX);
-        if (value->parent != both.ours || (value->key != NULL) != (entry != NULL) ||
-            (entry != NULL && strcmp(value->key, json_object_iter_key(entry)) != 0)) {
-            return false;
-        }
-        pairs[(*count)++] = (struct pair){ value,
-                                           entry != NULL ? json_object_iter_value(entry)
-                                                         : json_array_get(both.theirs, at) };
-        entry = entry == NULL ? NULL : json_object_iter_next(both.theirs, entry);
-    }
-    return entry == NULL;
-}
-
-static bool same(struct json *ours, json_t *theirs)
-{
-    size_t count = 1;
-    pairs[0] = (struct pair){ ours, theirs };
-    for (size_t at = 0; at < count; at++) {
-        if (!same_value(pairs[at].ours, pairs[at].theirs) || !same_inside(pairs[at], &count)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Of JSON. jansson has another bound. */
-static bool too_deep(struct slice text)
-{
-    size_t depth = 0;
-    bool inside = false;
-    for (size_t i = 0; i < text.size; i++) {
-        uint8_t c = text.data[i];
-        if (inside && c == '\\') {
-            i++;
-        } else if (c == '"') {
-            inside = !inside;
-        } else if (!inside && (c == '{' || c == '[') && ++depth > TREE_DEPTH_MAX) {
-            return true;
-        } else if (!inside && (c == '}' || c == ']')) {
-            depth--;
-        }
-    }
-    return false;
-}
-
 /* True: both took it. */
 static bool held_together(struct slice text)
 {
@@ -103,7 +26,7 @@ static bool held_together(struct slice text)
     struct json *ours = read_ours(text, &doubt);
     json_t *theirs = json_loadb((const char *)text.data, text.size, JSON_REJECT_DUPLICATES, &error);
     bool ok = theirs == NULL ? ours == NULL || doubt
-                             : (ours == NULL ? too_deep(text) : same(ours, theirs));
+                             : (ours == NULL ? tree_too_deep(text) : tree_same(ours, theirs));
     cr_assert(ok, "%.*s", (int)text.size, (const char *)text.data);
     json_decref(theirs);
     return ours != NULL && theirs != NULL;
