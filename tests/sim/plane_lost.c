@@ -8,12 +8,13 @@
 #include "tests/sim/plane_check.h"
 #include "tests/sim/plane_controller.h"
 #include "tests/sim/plane_machine.h"
+#include "tests/sim/plane_net.h"
 #include "tests/sim/plane_people.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { AGAIN_EACH_TIME = 4, STRIKES = 1000, HEARD_MS = 3000 };
+enum { AGAIN_EACH_TIME = 4, STRIKES = 1000, HEARD_MS = 3000, SHELTER_MS = 8000, AWAKE_US = 100000 };
 
 /* What one machine said, since its disk last broke its own promise. */
 struct said {
@@ -26,6 +27,7 @@ struct said {
 };
 
 static struct said said_of[PLANE_CONTROLLERS];
+static bool sheltered; /* Nobody was cut off or struck while the hurt ones came back. */
 static uint32_t *kept; /* Owned; requests that were acknowledged when memory was lost. */
 static uint32_t kept_count;
 
@@ -75,6 +77,13 @@ static bool majority_hurt(const struct plane *plane)
     return hurt > (members - 1) / 2;
 }
 
+static bool awake(const struct plane *plane, uint32_t machine)
+{
+    const struct plane_machine *self = &plane->machines[machine];
+    return self->up && self->slow == 1 && self->clock.rate_ppm > 0 &&
+           self->busy_us <= plane->now_us + AWAKE_US;
+}
+
 void plane_lost_note(struct plane *plane)
 {
     if (!plane->unrecoverable || plane->lost || !majority_hurt(plane)) {
@@ -91,8 +100,8 @@ void plane_lost_note(struct plane *plane)
     }
     for (uint32_t i = 0; i < PLANE_CONTROLLERS; i++) {
         said_of[i].before = said_of[i].highest;
-        bool heard =
-            plane->machines[i].up && plane_controller_of(i)->started_ms + HEARD_MS < plane->now_ms;
+        bool heard = sheltered && awake(plane, i) &&
+                     plane_controller_of(i)->started_ms + HEARD_MS < plane->now_ms;
         said_of[i].life = heard ? plane->machines[i].life : UINT32_MAX;
     }
 }
@@ -121,6 +130,11 @@ void plane_lost_strike(struct plane *plane)
     uint32_t from = (uint32_t)plane_below(plane, PLANE_CONTROLLERS);
     enum plane_fault same = kinds[plane_below(plane, COUNT_OF(kinds))];
     bool mixed = plane_odds(plane, 5000);
+    sheltered = plane_odds(plane, 5000);
+    if (sheltered) { /* Whoever remembers can be asked: what he knows must be heard. */
+        plane->shelter_ms = plane->now_ms + SHELTER_MS;
+        plane_weather_fair(plane);
+    }
     for (uint32_t i = 0; i < STRIKES && !plane->lost; i++) {
         uint32_t machine = (from + i) % PLANE_CONTROLLERS;
         enum plane_fault how = mixed ? kinds[plane_below(plane, COUNT_OF(kinds))] : same;
