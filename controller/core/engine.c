@@ -227,7 +227,7 @@ static void applied(struct engine *engine, const struct engine_event *event)
         engine->lead_base_ms = engine->now_ms;
     }
     standing_applied(engine);
-    nodes_sync(&engine->nodes, &engine->state);
+    nodes_follow(&engine->nodes, &engine->state);
     bool assigned = false;
     uint32_t made = engine->effects->count; /* What follows adds more; these are apply's. */
     for (uint32_t i = first; i < made; i++) {

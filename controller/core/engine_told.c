@@ -9,6 +9,12 @@ enum { WAIT_SECONDS_MAX = 30, EVENT_PAGE = 200, EVENTS_MAX = 2048 };
 
 /* ---- Told by others ---- */
 
+/* Said at the leader's door, before anybody looked whether this write is under way there. */
+static bool said_at_the_door(uint32_t reject)
+{
+    return reject == REJECT_RATE || reject == REJECT_OVERLOADED || reject == REJECT_UNFIT;
+}
+
 void asks_told_by_peer(struct engine *engine, const Wire__Told *told)
 {
     uint32_t slot = 0;
@@ -17,6 +23,15 @@ void asks_told_by_peer(struct engine *engine, const Wire__Told *told)
     }
     if (told->answer->reject == REJECT_NO_LEADER && engine->asks[slot].repeatable) {
         engine->asks[slot].phase = ASK_LEADERLESS; /* Not yet, or not any more: soon again. */
+        return;
+    }
+    if (engine->asks[slot].unknown && said_at_the_door(told->answer->reject)) { /* INV-IDEM-3 */
+        asks_refuse(
+            engine,
+            slot,
+            REJECT_OUTCOME_UNKNOWN,
+            "It was told twice; the second was turned away, the first may have been done.",
+            1);
         return;
     }
     asks_answer(engine, slot, told->answer);

@@ -92,21 +92,46 @@ void nodes_sync_one(struct nodes *nodes, const struct state *state, const struct
     view_take(&nodes->view, slot, (uint32_t)vcpus, (uint32_t)memory);
 }
 
-void nodes_sync(struct nodes *nodes, const struct state *state)
+static bool policy_sync(struct nodes *nodes, const struct state *state)
 {
     const struct cell_row *cell = state_cell(state);
     if (cell == NULL) {
-        return;
+        return false;
     }
     nodes->view.policy = (struct scheduler_policy){
         .overcommit_percent = cell->vcpu_ratio * 100,
         .reserve_percent = cell->reserve_percent,
     };
     nodes->ready = true;
+    return true;
+}
+
+void nodes_sync(struct nodes *nodes, struct state *state)
+{
+    state->nodes_changed_count = 0;
+    if (!policy_sync(nodes, state)) {
+        return;
+    }
     for (const struct node_row *row = state_first(state, TABLE_NODE); row != NULL;
          row = state_next(state, TABLE_NODE, row)) {
         nodes_sync_one(nodes, state, row);
     }
+}
+
+void nodes_follow(struct nodes *nodes, struct state *state)
+{
+    if (state->nodes_changed_count > STATE_NODES_CHANGED || !nodes->ready) {
+        nodes_sync(nodes, state);
+        return;
+    }
+    uint32_t count = policy_sync(nodes, state) ? state->nodes_changed_count : 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct node_row *row = state_find(state, TABLE_NODE, state->nodes_changed[i]);
+        if (row != NULL) {
+            nodes_sync_one(nodes, state, row);
+        }
+    }
+    state->nodes_changed_count = 0;
 }
 
 static bool has(const struct node_row *row, const uint8_t sha256[static 32])

@@ -27,7 +27,9 @@ struct nodes {
 size_t nodes_memory(uint32_t capacity);
 void nodes_init(struct nodes *nodes, uint32_t capacity, place_policy *policy, void *memory);
 /* Reads every node row anew: after a restore, on becoming leader, and when rows changed. */
-void nodes_sync(struct nodes *nodes, const struct state *state);
+void nodes_sync(struct nodes *nodes, struct state *state);
+/* The same, of what changed since the last time. */
+void nodes_follow(struct nodes *nodes, struct state *state);
 void nodes_sync_one(struct nodes *nodes, const struct state *state, const struct node_row *row);
 
 /* Chooses a node for these amounts; 0: none. why_out says why this one, or which constraint turned

@@ -179,6 +179,12 @@ static void settle_row(
     if (state->copy.row != NULL) {
         state->copy.row(state->copy.context, table, head->id, bytes);
     }
+    if (table == TABLE_NODE && state->nodes_changed_count <= STATE_NODES_CHANGED) {
+        if (state->nodes_changed_count < STATE_NODES_CHANGED) {
+            state->nodes_changed[state->nodes_changed_count] = head->id;
+        }
+        state->nodes_changed_count++;
+    }
     if (head->removed) {
         CHECK(head->digest == 0);
         table_release(&state->tables[table], head);

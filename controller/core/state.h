@@ -301,6 +301,8 @@ struct state_sums {
     struct quota_amounts floors;   /* Σ tenants. */
 };
 
+enum { STATE_NODES_CHANGED = LIMIT_COMMANDS_PER_ENTRY };
+
 struct state {
     uint16_t cell; /* Known from configuration before the first entry. */
     struct table tables[TABLES_END];
@@ -311,6 +313,10 @@ struct state {
     struct hash_key hash_key; /* Of the cell row; zero before genesis. */
     struct state_sums sums;
     uint64_t digest; /* Σ of row digests: equal index, equal digest. INV-REF-1. */
+    /* Node rows that entries changed since somebody set the count to zero; above the bound: more
+     * than are listed. For views of all nodes that follow the rows. */
+    uint64_t nodes_changed[STATE_NODES_CHANGED];
+    uint32_t nodes_changed_count;
 };
 
 struct state_capacity state_capacity_default(void);

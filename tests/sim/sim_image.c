@@ -26,6 +26,8 @@ struct sim_row *sim_row_make(struct slice key, struct slice value)
     if (value.size > 0) {
         memcpy(row->bytes + key.size, value.data, value.size);
     }
+    const struct hash_key sizes = { key.size, value.size };
+    row->hash = hash_bytes(sizes, slice_of(row->bytes, key.size + value.size));
     return row;
 }
 
@@ -138,15 +140,12 @@ void sim_image_delete(struct sim_image *image, struct slice key)
  * hashes of them: nobody forges files in here, and SHA-256 would be a tenth of a seed's time. */
 uint64_t sim_image_digest(const struct sim_image *image, uint8_t digest_out[static SHA256_SIZE])
 {
-    uint64_t sums[SHA256_SIZE / sizeof(uint64_t)] = { 0 };
+    uint64_t sums[SHA256_SIZE / sizeof(uint64_t)] = { image->index };
     uint64_t size = sizeof(image->index);
     for (uint32_t i = 0; i < image->count; i++) {
         const struct sim_row *row = image->rows[i];
-        const struct hash_key key = { image->index + i, row->key_size };
-        uint64_t hash =
-            hash_bytes(key, slice_of(row->bytes, (size_t)row->key_size + row->value_size));
         for (size_t k = 0; k < COUNT_OF(sums); k++) {
-            sums[k] = (sums[k] ^ (hash + k)) * UINT64_C(0x9e3779b97f4a7c15);
+            sums[k] = (sums[k] ^ (row->hash + k)) * UINT64_C(0x9e3779b97f4a7c15);
             sums[k] ^= sums[k] >> 29;
         }
         size += 2 * sizeof(uint32_t) + row->key_size + row->value_size;

@@ -10,6 +10,7 @@ enum { SIM_IMAGE_ROWS = 1 << 20 };
 
 struct sim_row {
     uint32_t references;
+    uint64_t hash; /* Of key and value. */
     uint32_t key_size;
     uint32_t value_size;
     uint8_t bytes[]; /* Key, then value. */

@@ -172,6 +172,27 @@ Test(core_forward, what_a_leader_says_of_an_earlier_telling_finds_nobody)
     desk_close(desk);
 }
 
+/* INV-IDEM-3: the link ended, and the second copy is turned away at the leader's door. */
+Test(core_forward, what_was_told_twice_and_turned_away_once_is_not_refused)
+{
+    for (int twice = 0; twice < 2; twice++) {
+        struct desk *desk = desk_open(&three);
+        (void)forwards(desk);
+        uint32_t from = 0;
+        if (twice == 1) {
+            from = desk->frames_count;
+            desk_link(desk, WIRE__KIND__KIND_CONTROLLER, desk->others[0], false);
+            desk_link(desk, WIRE__KIND__KIND_CONTROLLER, desk->others[0], true);
+        }
+        const Wire__Frame *sent = desk_sent(desk, desk->others[0], WIRE__FRAME__BODY_FORWARD, from);
+        cr_assert_not_null(sent);
+        forwarded(desk, sent->forward->handle, REJECT_RATE);
+        enum reject expected = twice == 1 ? REJECT_OUTCOME_UNKNOWN : REJECT_RATE;
+        cr_assert_eq(lab_reject(desk_answer(desk, desk->handles)), (uint32_t)expected);
+        desk_close(desk);
+    }
+}
+
 /* INV-IDEM-3: it was late on its way, and its sender has an answer from a later leader by now. */
 Test(core_forward, a_copy_for_another_term_is_served_in_none)
 {
