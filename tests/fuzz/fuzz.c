@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 
 void (*fuzz_on_finding)(void);
+void (*fuzz_leave)(void);
 
 _Noreturn void fuzz_found(const char *what, const char *file, int line)
 {

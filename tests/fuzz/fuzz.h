@@ -20,6 +20,8 @@ _Noreturn void fuzz_found(const char *what, const char *file, int line);
 #define MUST(cond) ((cond) ? (void)0 : fuzz_found(#cond, __FILE__, __LINE__))
 /* Set by the replayer of a spoiled decoder; NULL: abort. */
 extern void (*fuzz_on_finding)(void);
+/* Set by a target that has something to take away, also after a finding that was wanted. */
+extern void (*fuzz_leave)(void);
 
 enum { FUZZ_INPUT_MAX = 64 * 1024, FUZZ_PARTS_MAX = 64, FUZZ_PART_MAX = 16 * 1024 };
 

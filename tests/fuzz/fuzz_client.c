@@ -272,6 +272,8 @@ static void hold_endpoints(const char *text)
 
 static char directory[64];
 
+static void leave_nothing(void);
+
 static void begin(void)
 {
     static const char *const variables[] = { "UDATSU_CONTEXT",  "UDATSU_CA",     "UDATSU_CERT",
@@ -285,15 +287,17 @@ static void begin(void)
     (void)snprintf(
         directory, sizeof(directory), "%s/fuzz-client-XXXXXX", fast ? "/dev/shm" : "/tmp");
     CHECK(mkdtemp(directory) != NULL);
+    fuzz_leave = leave_nothing;
     (void)snprintf(path, sizeof(path), "%s/udatsu", directory);
     int code = mkdir(path, 0700) | setenv("XDG_CONFIG_HOME", directory, 1);
     for (size_t i = 0; i < COUNT_OF(variables); i++) {
         code |= unsetenv(variables[i]);
     }
+    code |= atexit(leave_nothing);
     CHECK(code == 0);
 }
 
-__attribute__((destructor)) static void leave_nothing(void)
+static void leave_nothing(void)
 {
     char path[96];
     if (directory[0] != '\0') {

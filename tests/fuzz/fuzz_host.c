@@ -74,6 +74,7 @@ static void begin(void)
     CHECK(opened.code == 0);
     int code = atexit(leave);
     CHECK(code == 0);
+    fuzz_leave = leave;
 }
 
 static void put_file(const char *name, struct slice bytes)
