@@ -444,8 +444,10 @@ void asks_follower(struct engine *engine)
 {
     engine->queue_first = 0;
     engine->queue_last = 0;
-    for (uint32_t slot = 0; slot < ENGINE_ASKS; slot++) {
+    uint32_t left = engine->asks_count;
+    for (uint32_t slot = 0; slot < ENGINE_ASKS && left > 0; slot++) {
         struct ask *ask = &engine->asks[slot];
+        left -= ask->phase == ASK_FREE ? 0 : 1;
         bool untouched = ask->phase == ASK_QUEUED || ask->phase == ASK_READING ||
                          ask->phase == ASK_WAITING || ask->phase == ASK_CONSOLE;
         if (ask->phase == ASK_QUEUED) {
@@ -538,7 +540,7 @@ void asks_clock(struct engine *engine)
 
 void asks_leave(struct engine *engine)
 {
-    for (uint32_t slot = 0; slot < ENGINE_ASKS; slot++) {
+    for (uint32_t slot = 0; slot < ENGINE_ASKS && engine->asks_count > 0; slot++) {
         if (engine->asks[slot].phase != ASK_FREE) {
             asks_land(engine, &engine->asks[slot]);
             asks_refuse(

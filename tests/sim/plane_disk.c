@@ -141,16 +141,33 @@ void plane_disk_save(struct plane *plane, uint32_t machine)
 
 /* What nobody can be asked about cannot be known (INV-LOG-10): a disk is set back only while all
  * others are up that heard of it since, and it returns in weather without cuts, fair or foul. */
-static bool others_remember(const struct plane *plane, const struct plane_controller *self)
+static bool others_remember(
+    const struct plane *plane, const struct plane_controller *self, uint64_t since_ms)
 {
     bool remember = true;
     for (uint32_t i = 0; i < PLANE_CONTROLLERS; i++) {
         const struct plane_controller *other = plane_controller_of(i);
         if (i != self->machine && plane->machines[i].exists) {
-            remember = remember && plane->machines[i].up && other->started_ms < self->saved_ms;
+            remember = remember && plane->machines[i].up && other->started_ms < since_ms;
         }
     }
     return remember;
+}
+
+/* What it forgot, the others know, and live to say: that is all that the product promises of a disk
+ * that forgets what it had kept. Without a budget nobody is spared. */
+static void take_shelter(struct plane *plane, uint32_t machine, uint64_t for_ms)
+{
+    if (plane->unrecoverable) {
+        return;
+    }
+    plane->shelter_ms = plane->now_ms + for_ms;
+    plane_weather_fair(plane);
+    for (uint32_t i = 0; i < PLANE_CONTROLLERS; i++) {
+        if (i != machine && plane->machines[i].exists) {
+            plane_controller_odds(plane, i, 0, 0);
+        }
+    }
 }
 
 bool plane_disk_hurt(struct plane *plane, uint32_t machine, enum plane_fault how)
@@ -165,18 +182,20 @@ bool plane_disk_hurt(struct plane *plane, uint32_t machine, enum plane_fault how
         plane->tally->faults[PLANE_ROT] += self->hurt ? 1 : 0;
         break;
     case PLANE_SYNC_LIED:
-        self->hurt = true;
-        self->disk.lies = true;
+        self->hurt = plane->unrecoverable || others_remember(plane, self, plane->now_ms);
+        self->disk.lies = self->hurt;
         break;
     case PLANE_STRAY_WRITE:
-        self->hurt = true;
-        self->disk.stray_odds = 500000;
-        self->disk.die_odds = 20000; /* Something is not synced when power goes. */
+        self->hurt = plane->unrecoverable || others_remember(plane, self, plane->now_ms);
+        self->disk.stray_odds = self->hurt ? 500000 : 0;
+        self->disk.die_odds =
+            self->hurt ? 20000 : self->disk.die_odds; /* Something is not synced when power goes. */
         break;
     case PLANE_DISK_LOST: self->hurt = true; break;
     default:
         CHECK(how == PLANE_SET_BACK);
-        self->hurt = self->have_saved && (plane->unrecoverable || others_remember(plane, self));
+        self->hurt = self->have_saved &&
+                     (plane->unrecoverable || others_remember(plane, self, self->saved_ms));
         self->returning = self->hurt;
         break;
     }
@@ -185,9 +204,13 @@ bool plane_disk_hurt(struct plane *plane, uint32_t machine, enum plane_fault how
     }
     plane_trace(plane, "m%u: its disk is hurt", machine);
     plane_lost_note(plane);
+    if (how == PLANE_SYNC_LIED || how == PLANE_STRAY_WRITE) {
+        take_shelter(plane, machine, PLANE_POWER_MS + 6000);
+    }
+    if (self->returning) {
+        take_shelter(plane, machine, 6000);
+    }
     if (self->returning && !plane->unrecoverable) {
-        plane->shelter_ms = plane->now_ms + 6000;
-        plane_weather_fair(plane);
         if (plane_strikes(plane, PLANE_SET_BACK_FOUL, 7500)) {
             plane_weather_foul(plane);
         }

@@ -104,8 +104,9 @@ static void strike_process(struct plane *plane, uint32_t machine)
 
 static void strike_hurt(struct plane *plane, uint32_t machine, enum plane_fault how)
 {
-    if (plane_disk_hurt(plane, machine, how) && how == PLANE_SYNC_LIED) {
-        mend_later(plane, machine, MEND_POWER, 500 + plane_below(plane, 8000));
+    bool forgets = how == PLANE_SYNC_LIED || how == PLANE_STRAY_WRITE;
+    if (plane_disk_hurt(plane, machine, how) && forgets) {
+        mend_later(plane, machine, MEND_POWER, 500 + plane_below(plane, PLANE_POWER_MS - 500));
     }
 }
 

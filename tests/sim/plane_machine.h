@@ -20,7 +20,10 @@ bool plane_controller_hurt(uint32_t machine);
 /* ---- plane_disk.c ---- */
 /* A copy of its disk, to be set back to. */
 void plane_disk_save(struct plane *plane, uint32_t machine);
-/* ROT, SYNC_LIED, STRAY_WRITE, SET_BACK. False: too many are hurt already. */
+/* A disk that lied or wrote astray loses power within this time. */
+enum { PLANE_POWER_MS = 3000 };
+/* ROT, SYNC_LIED, STRAY_WRITE, SET_BACK. False: too many are hurt already, or, of those that let it
+ * forget, not everybody would remember. */
 bool plane_disk_hurt(struct plane *plane, uint32_t machine, enum plane_fault how);
 void plane_disk_slow(struct plane *plane, uint32_t machine, uint64_t sync_us);
 void plane_controller_full(struct plane *plane, uint32_t machine, bool full);
