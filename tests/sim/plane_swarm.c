@@ -18,7 +18,7 @@ static const uint32_t weights[STRIKES_END] = {
 
 static void draw_cell(struct plane *plane)
 {
-    static const uint64_t thinks[] = { 1000, 2000, 3000 };
+    static const uint64_t thinks[] = { 1200, 2000, 3000 };
     struct plane_conf *conf = &plane->conf;
     uint32_t controllers = plane_odds(plane, 7000) ? 3 : 5;
     uint32_t nodes = (uint32_t)(2 + plane_below(plane, 3));
@@ -40,7 +40,7 @@ static void draw_cell(struct plane *plane)
 
 void plane_swarm_draw(struct plane *plane)
 {
-    static const uint64_t rests[] = { 1500, 3000, 6000, 9000 };
+    static const uint64_t rests[] = { 2500, 4000, 6000, 9000 };
     struct plane_swarm *swarm = &plane->swarm;
     draw_cell(plane);
     if (trial_is_calm(plane)) {

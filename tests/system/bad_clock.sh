@@ -78,6 +78,9 @@ far_off() { # as the leader c2 sees the others: by nine years and more
     [ "$(members 'select(.name == "c1") | .clock_offset_ms')" -gt 283824000000 ]
 }
 
+bounded() { [ "$(status .feature_level)" -ge 2 ]; }
+shows 'wall time is bounded: every controller has said that it understands that' soon bounded
+
 keyed key-first first
 was=$(jq -r .id "$state/answer")
 "$udatsu" user create person --role auditor >/dev/null

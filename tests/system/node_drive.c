@@ -6,10 +6,9 @@
  * Lines: link up|down | welcome TERM | empty TERM (a complete list of nothing)
  *        order TERM whole|part INSTANCE GENERATION run|stop|gone BOOTS KERNEL INITRD NET ADDRESS
  *        hello                         (waits for one)
- *        report INSTANCE STATE         (waits until it is told; STATE as in enum Observed, lower)
- *        quiet SECONDS INSTANCE STATE  (fails if it is told meanwhile)
- *        console INSTANCE
- *        kill agent|host|both          (-9, and started again) */
+ *        report INSTANCE STATE [GENERATION]   (waits until it is told, of this order or a later
+ * one; STATE as in enum Observed, lower) quiet SECONDS INSTANCE STATE  (fails if it is told
+ * meanwhile) console INSTANCE kill agent|host|both          (-9, and started again) */
 #include "base/check.h"
 #include "base/id.h"
 #include "drive.h"
@@ -175,7 +174,8 @@ static void order(char **words)
 }
 
 /* True when this frame tells the instance's state. */
-static bool tells(const Wire__Frame *frame, uint64_t instance, const char *state)
+static bool tells(
+    const Wire__Frame *frame, uint64_t instance, const char *state, uint64_t generation)
 {
     Wire__NodeInstance **lines = NULL;
     size_t count = 0;
@@ -190,15 +190,15 @@ static bool tells(const Wire__Frame *frame, uint64_t instance, const char *state
     for (size_t i = 0; i < count; i++) {
         repairs += lines[i]->repairs;
         CHECK(lines[i]->observed < sizeof(states) / sizeof(states[0]));
-        found = found ||
-                (lines[i]->instance == instance && strcmp(states[lines[i]->observed], state) == 0);
+        found = found || (lines[i]->instance == instance && lines[i]->generation >= generation &&
+                          strcmp(states[lines[i]->observed], state) == 0);
     }
     return found;
 }
 
-static void await_report(const char *instance, const char *state)
+static void await_report(const char *instance, const char *state, uint64_t generation)
 {
-    while (!tells(drive_hear(as_link), object(instance), state)) {
+    while (!tells(drive_hear(as_link), object(instance), state, generation)) {
     }
     printf("report instance=%s state=%s repairs=%u\n", instance, state, repairs);
 }
@@ -207,7 +207,7 @@ static void await_body(Wire__Frame__BodyCase body)
 {
     const Wire__Frame *frame = drive_hear(as_link);
     while (frame->body_case != body) {
-        (void)tells(frame, 1, "");
+        (void)tells(frame, 1, "", 0);
         frame = drive_hear(as_link);
     }
     if (body == WIRE__FRAME__BODY_NODE_HELLO) {
@@ -232,7 +232,7 @@ static void quiet(uint64_t seconds, const char *instance, const char *state)
 {
     for (uint64_t renewals = 0; renewals < seconds;) {
         const Wire__Frame *frame = drive_hear(as_link);
-        if (tells(frame, object(instance), state)) {
+        if (tells(frame, object(instance), state, 0)) {
             printf("told instance=%s state=%s\n", instance, state);
             return;
         }
@@ -278,8 +278,8 @@ static void obey(char **words, int count)
 {
     if (strcmp(words[0], "order") == 0 && count == 11) {
         order(words);
-    } else if (strcmp(words[0], "report") == 0 && count == 3) {
-        await_report(words[1], words[2]);
+    } else if (strcmp(words[0], "report") == 0 && (count == 3 || count == 4)) {
+        await_report(words[1], words[2], count == 4 ? strtoull(words[3], NULL, 10) : 0);
     } else if (strcmp(words[0], "quiet") == 0 && count == 4) {
         quiet(strtoull(words[1], NULL, 10), words[2], words[3]);
     } else if (strcmp(words[0], "hello") == 0) {
