@@ -154,6 +154,12 @@ static bool others_remember(
     return remember;
 }
 
+void plane_disk_honest(uint32_t machine)
+{
+    struct plane_controller *self = plane_controller_of(machine);
+    self->disk.lies = false;
+}
+
 /* What it forgot, the others know, and live to say: that is all that the product promises of a disk
  * that forgets what it had kept. Without a budget nobody is spared. */
 static void take_shelter(struct plane *plane, uint32_t machine, uint64_t for_ms)
@@ -186,10 +192,9 @@ bool plane_disk_hurt(struct plane *plane, uint32_t machine, enum plane_fault how
         self->disk.lies = self->hurt;
         break;
     case PLANE_STRAY_WRITE:
-        self->hurt = plane->unrecoverable || others_remember(plane, self, plane->now_ms);
-        self->disk.stray_odds = self->hurt ? 500000 : 0;
-        self->disk.die_odds =
-            self->hurt ? 20000 : self->disk.die_odds; /* Something is not synced when power goes. */
+        self->hurt = true;
+        self->disk.stray_odds = 500000;
+        self->disk.die_odds = 20000; /* Something is not synced when power goes. */
         break;
     case PLANE_DISK_LOST: self->hurt = true; break;
     default:
@@ -204,7 +209,7 @@ bool plane_disk_hurt(struct plane *plane, uint32_t machine, enum plane_fault how
     }
     plane_trace(plane, "m%u: its disk is hurt", machine);
     plane_lost_note(plane);
-    if (how == PLANE_SYNC_LIED || how == PLANE_STRAY_WRITE) {
+    if (how == PLANE_SYNC_LIED) {
         take_shelter(plane, machine, PLANE_POWER_MS + 6000);
     }
     if (self->returning) {

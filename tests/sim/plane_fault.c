@@ -51,7 +51,8 @@ static void mend_later(struct plane *plane, uint32_t machine, enum mend what, ui
 static void mend_flap(struct plane *plane, const struct plane_event *event)
 {
     uint64_t left = event->b;
-    plane_cut_machine(plane, event->machine, left % 2 == 0 && plane->trouble);
+    bool cut = left % 2 == 0 && plane->trouble && plane->now_ms >= plane->shelter_ms;
+    plane_cut_machine(plane, event->machine, cut);
     if (left > 0 && plane->trouble) {
         plane_post(
             plane,
@@ -64,17 +65,28 @@ static void mend_flap(struct plane *plane, const struct plane_event *event)
     }
 }
 
+/* What a disk forgets that lied. Within the budget only what the leader, who still
+ * leads, was told in this very moment: what was told to nobody else cannot be known. */
+static void mend_power(struct plane *plane, const struct plane_event *event)
+{
+    const struct plane_machine *machine = &plane->machines[event->machine];
+    if (!machine->up || event->life != machine->life || !plane->trouble) {
+        return;
+    }
+    if (plane->unrecoverable || plane_leader(plane) == event->b) {
+        plane_controller_crash(plane, event->machine, true);
+    } else {
+        plane_disk_honest(event->machine);
+    }
+}
+
 void plane_mend(struct plane *plane, const struct plane_event *event)
 {
     struct plane_machine *machine = &plane->machines[event->machine];
     switch ((enum mend)event->a) {
     case MEND_SPEED: machine->slow = 1; return;
     case MEND_CLOCK: plane_clock_rate(plane, event->machine, MILLION); return;
-    case MEND_POWER:
-        if (machine->up && event->life == machine->life && plane->trouble) {
-            plane_controller_crash(plane, event->machine, true);
-        }
-        return;
+    case MEND_POWER: mend_power(plane, event); return;
     case MEND_FLAP: mend_flap(plane, event); return;
     case MEND_DISK: plane_disk_slow(plane, event->machine, plane_cost(PLANE_COST_SYNC)); return;
     }
@@ -89,7 +101,7 @@ static void strike_all(struct plane *plane)
     plane_seen(plane, PLANE_ALL_CONTROLLERS_DOWN);
     for (uint32_t i = 0; i < PLANE_CONTROLLERS; i++) {
         if (plane->machines[i].up) {
-            plane_controller_crash(plane, i, power);
+            plane_controller_crash(plane, i, power && !plane_controller_hurt(i));
         }
     }
 }
@@ -99,14 +111,20 @@ static void strike_process(struct plane *plane, uint32_t machine)
     if (machine == plane_leader(plane)) {
         plane_seen(plane, PLANE_LEADER_KILLED);
     }
-    plane_controller_crash(plane, machine, plane_odds(plane, 4000));
+    bool power = plane_odds(plane, 4000);
+    plane_controller_crash(plane, machine, power && !plane_controller_hurt(machine));
 }
 
 static void strike_hurt(struct plane *plane, uint32_t machine, enum plane_fault how)
 {
-    bool forgets = how == PLANE_SYNC_LIED || how == PLANE_STRAY_WRITE;
+    bool forgets = how == PLANE_SYNC_LIED;
+    uint32_t leader = plane_leader(plane);
+    if (forgets && !plane->unrecoverable && (leader == PLANE_NONE || leader == machine)) {
+        return;
+    }
     if (plane_disk_hurt(plane, machine, how) && forgets) {
-        mend_later(plane, machine, MEND_POWER, 500 + plane_below(plane, PLANE_POWER_MS - 500));
+        uint64_t ms = 500 + plane_below(plane, PLANE_POWER_MS - 500);
+        plane_post(plane, ms, PLANE_MEND, machine, MEND_POWER, leader, SLICE_EMPTY);
     }
 }
 

@@ -20,7 +20,9 @@ bool plane_controller_hurt(uint32_t machine);
 /* ---- plane_disk.c ---- */
 /* A copy of its disk, to be set back to. */
 void plane_disk_save(struct plane *plane, uint32_t machine);
-/* A disk that lied or wrote astray loses power within this time. */
+/* From now on it keeps what it says that it keeps. */
+void plane_disk_honest(uint32_t machine);
+/* A disk that lied loses power within this time. */
 enum { PLANE_POWER_MS = 3000 };
 /* ROT, SYNC_LIED, STRAY_WRITE, SET_BACK. False: too many are hurt already, or, of those that let it
  * forget, not everybody would remember. */
