@@ -8,7 +8,7 @@
 
 enum {
     SIM_STORE_DIRECTORIES = 128, /* Databases and checkpoints of all machines together. */
-    SIM_STORE_BATCH = 1 << 17,   /* Operations of one open batch: above STORE_WAITING_MAX. */
+    SIM_STORE_BATCH = 1 << 20,   /* Operations of an open batch: a fetched snapshot is one. */
 };
 
 /* The process or the machine dies: frees the store; what was not durable is gone. */
