@@ -10,131 +10,7 @@
 
 enum {
     ASK_DEADLINE_MS = 9000, /* Below api's own ten seconds: the reason is ours to give. */
-    SLOT_BITS = 11,
 };
-
-_Static_assert(ENGINE_ASKS == 1 << SLOT_BITS, "a handle's low bits are its slot");
-
-/* ---- Slots ---- */
-
-void asks_init(struct engine *engine)
-{
-    engine->asks_free = 0;
-    engine->asks_fresh = 0;
-    engine->asks_serial = engine->conf.asks_from;
-}
-
-/* A slot given back, or else the next one never used: untouched memory stays untouched. */
-static bool slot_free_at(const struct engine *engine, uint32_t *out)
-{
-    bool fresh = engine->asks_free == 0;
-    *out = fresh ? engine->asks_fresh : engine->asks_free - 1;
-    return *out < ENGINE_ASKS;
-}
-
-static void slot_take(struct engine *engine, uint32_t slot)
-{
-    if (engine->asks_free == 0) {
-        CHECK(slot == engine->asks_fresh);
-        engine->asks_fresh++;
-    } else {
-        CHECK(slot == engine->asks_free - 1);
-        engine->asks_free = engine->asks[slot].next;
-    }
-    engine->asks_count++;
-}
-
-uint32_t engine_asks_under_way(const struct engine *engine)
-{
-    return engine->asks_count;
-}
-
-uint16_t *asks_alike(struct engine *engine, const struct ask *ask)
-{
-    CHECK(ask->digested);
-    return &engine->alike[(ask->digest[0] | (uint32_t)ask->digest[1] << 8U) % ENGINE_ALIKE];
-}
-
-static void slot_free(struct engine *engine, uint32_t slot)
-{
-    struct ask *ask = &engine->asks[slot];
-    CHECK(ask->phase != ASK_FREE);
-    CHECK(ask->phase != ASK_WAITING || engine->waiting_count > 0);
-    engine->waiting_count -= ask->phase == ASK_WAITING ? 1 : 0;
-    pace_end(engine, ask->tenant);
-    if (ask->digested) {
-        CHECK(*asks_alike(engine, ask) > 0);
-        (*asks_alike(engine, ask))--;
-    }
-    memset(ask, 0, sizeof(*ask));
-    ask->next = engine->asks_free;
-    engine->asks_free = slot + 1;
-    engine->asks_count--;
-}
-
-void asks_forget(struct engine *engine, uint32_t slot)
-{
-    slot_free(engine, slot);
-}
-
-/* A handle that comes back from outside names the slot and the one ask that has it. INV-SEC-35 */
-uint64_t asks_handle(const struct engine *engine, uint32_t slot)
-{
-    CHECK(engine->asks[slot].serial != 0);
-    return engine->asks[slot].serial << SLOT_BITS | slot;
-}
-
-bool asks_slot(const struct engine *engine, uint64_t handle, enum ask_phase phase, uint32_t *out)
-{
-    uint32_t slot = (uint32_t)handle & (ENGINE_ASKS - 1);
-    bool same = engine->asks[slot].phase == phase;
-    if (!same || (asks_handle(engine, slot) != handle && !MUTANT(ANSWER_TO_THE_SLOT))) {
-        return false;
-    }
-    *out = slot;
-    return true;
-}
-
-Wire__Request *asks_request(struct engine *engine, uint32_t slot)
-{
-    Wire__Request *request = NULL;
-    struct result decoded = wire_decode(
-        &wire__request__descriptor,
-        slice_of(engine->ask_bytes[slot], engine->asks[slot].size),
-        engine->effects->arena,
-        &request);
-    CHECK(decoded.code == 0); /* Our own bytes, and the arena is sized for it. */
-    return request;
-}
-
-/* Finds the request id in the bytes that our encoder made: format, then request id, then the rest,
- * in the order of their numbers, and what is empty is not written. */
-static void request_id_find(struct engine *engine, uint32_t slot)
-{
-    enum { TAG_FORMAT = 0x08, TAG_REQUEST_ID = 0x12 };
-    struct ask *ask = &engine->asks[slot];
-    const uint8_t *bytes = engine->ask_bytes[slot];
-    uint32_t at = 0;
-    if (at < ask->size && bytes[at] == TAG_FORMAT) {
-        for (at = 1; at < ask->size && bytes[at] >= 0x80; at++) {
-        }
-        at++;
-    }
-    ask->id_from = at;
-    ask->id_to = at;
-    if (at < ask->size && bytes[at] == TAG_REQUEST_ID) {
-        uint32_t size = 0;
-        uint32_t shift = 0;
-        do {
-            at++;
-            CHECK(at < ask->size && shift < 21);
-            size |= (uint32_t)(bytes[at] & 0x7fU) << shift;
-            shift += 7;
-        } while (bytes[at] >= 0x80);
-        ask->id_to = at + 1 + size;
-    }
-    CHECK(ask->id_to <= ask->size);
-}
 
 /* ---- Answers ---- */
 
@@ -203,7 +79,7 @@ static void send_answer(
 void asks_answer(struct engine *engine, uint32_t slot, Wire__Answer *answer)
 {
     send_answer(engine, engine->asks[slot].handle, engine->asks[slot].origin, answer);
-    slot_free(engine, slot);
+    asks_forget(engine, slot);
 }
 
 void asks_refuse(
@@ -284,9 +160,23 @@ static void route(struct engine *engine, uint32_t slot, Wire__Request *request)
     }
 }
 
+/* It gets no place. */
+static void turn_away(
+    struct engine *engine,
+    const Wire__Request *request,
+    const struct outcome *outcome,
+    uint32_t retry_s,
+    uint64_t handle,
+    uint64_t origin)
+{
+    Wire__Answer *answer = answer_fresh(engine, request == NULL ? "" : request->request_id);
+    asks_problem(engine, answer, outcome);
+    answer->retry_after_seconds = retry_s;
+    send_answer(engine, handle, origin, answer);
+}
+
 void asks_arrive(struct engine *engine, Wire__Request *request, uint64_t handle, uint64_t origin)
 {
-    Wire__Answer *answer = NULL;
     struct outcome outcome = { .reject = REJECT_NONE };
     wire__problem__init(&outcome.problem);
     size_t size = 0;
@@ -297,7 +187,7 @@ void asks_arrive(struct engine *engine, Wire__Request *request, uint64_t handle,
         wire__request__init(request);
     }
     uint32_t slot = 0;
-    if (!slot_free_at(engine, &slot)) {
+    if (!asks_room(engine, &slot)) {
         outcome.reject = REJECT_OVERLOADED;
         outcome.problem.detail = "Too many requests are under way.";
     } else if (!pace_take(engine, request, &outcome, &tenant, &retry_s)) {
@@ -307,29 +197,23 @@ void asks_arrive(struct engine *engine, Wire__Request *request, uint64_t handle,
         outcome.problem.detail = "The request is too large.";
     }
     if (outcome.reject != REJECT_NONE) {
-        answer = asks_answer_new(engine, request);
-        asks_problem(engine, answer, &outcome);
-        answer->retry_after_seconds = retry_s;
-        send_answer(engine, handle, origin, answer);
+        turn_away(engine, request, &outcome, retry_s, handle, origin);
         return;
     }
-    struct ask *ask = &engine->asks[slot];
-    slot_take(engine, slot);
-    pace_begin(engine, tenant);
-    *ask = (struct ask){ .phase = ASK_LEADERLESS,
-                         .handle = handle,
-                         .origin = origin,
-                         .since_ms = engine->now_ms,
-                         .until_ms = engine->now_ms + ASK_DEADLINE_MS,
-                         .serial = ++engine->asks_serial,
-                         .tenant = tenant,
-                         .reads = asks_is_read(request),
-                         .repeatable = asks_is_read(request) ||
-                                       (request->idempotency_key[0] != '\0' &&
-                                        request->body_case != WIRE__REQUEST__BODY_JOIN),
-                         .size = (uint32_t)size };
+    bool reads = asks_is_read(request);
+    const struct ask fresh = { .phase = ASK_LEADERLESS,
+                               .handle = handle,
+                               .origin = origin,
+                               .since_ms = engine->now_ms,
+                               .until_ms = engine->now_ms + ASK_DEADLINE_MS,
+                               .tenant = tenant,
+                               .reads = reads,
+                               .repeatable =
+                                   reads || (request->idempotency_key[0] != '\0' &&
+                                             request->body_case != WIRE__REQUEST__BODY_JOIN),
+                               .size = (uint32_t)size };
+    struct ask *ask = asks_seat(engine, slot, &fresh);
     (void)text_copy(ask->request_id, sizeof(ask->request_id), slice_text(request->request_id));
-    request_id_find(engine, slot);
     bool stale = request->stale || MUTANT(READ_STALE_UNASKED);
     if (stale && engine->nodes.ready && reads_may_be_stale(request)) {
         reads_stale(engine, slot);
@@ -347,14 +231,10 @@ void asks_forwarded(struct engine *engine, const Wire__Ask *forward, uint64_t or
         asks_arrive(engine, forward->request, forward->handle, origin);
         return;
     }
-    Wire__Request nothing = WIRE__REQUEST__INIT;
     struct outcome outcome = { .reject = REJECT_NO_LEADER };
     wire__problem__init(&outcome.problem);
     outcome.problem.detail = "This was meant for another term.";
-    Wire__Answer *answer =
-        asks_answer_new(engine, forward->request == NULL ? &nothing : forward->request);
-    asks_problem(engine, answer, &outcome);
-    send_answer(engine, forward->handle, origin, answer);
+    turn_away(engine, forward->request, &outcome, 1, forward->handle, origin);
 }
 
 /* ---- Outcome ---- */
@@ -444,10 +324,8 @@ void asks_follower(struct engine *engine)
 {
     engine->queue_first = 0;
     engine->queue_last = 0;
-    uint32_t left = engine->asks_count;
-    for (uint32_t slot = 0; slot < ENGINE_ASKS && left > 0; slot++) {
-        struct ask *ask = &engine->asks[slot];
-        left -= ask->phase == ASK_FREE ? 0 : 1;
+    struct ask_walk walk = { .slot = 0 };
+    for (struct ask *ask = NULL; (ask = asks_next(engine, &walk)) != NULL;) {
         bool untouched = ask->phase == ASK_QUEUED || ask->phase == ASK_READING ||
                          ask->phase == ASK_WAITING || ask->phase == ASK_CONSOLE;
         if (ask->phase == ASK_QUEUED) {
@@ -468,10 +346,8 @@ void asks_follower(struct engine *engine)
 
 void asks_leading(struct engine *engine)
 {
-    uint32_t left = engine->asks_count;
-    for (uint32_t slot = 0; slot < ENGINE_ASKS && left > 0; slot++) {
-        struct ask *ask = &engine->asks[slot];
-        left -= ask->phase == ASK_FREE ? 0 : 1;
+    struct ask_walk walk = { .slot = 0 };
+    for (struct ask *ask = NULL; (ask = asks_next(engine, &walk)) != NULL;) {
         bool elsewhere = ask->phase == ASK_FORWARDED && engine->leader != 0 &&
                          ask->round != engine->leader && ask->repeatable;
         if (elsewhere) { /* Whoever had it leads no more, and may be unable to say so. */
@@ -484,16 +360,14 @@ void asks_leading(struct engine *engine)
         if (!engine_room(engine)) {
             return;
         }
-        route(engine, slot, NULL);
+        route(engine, walk.slot, NULL);
     }
 }
 
 void asks_peer_gone(struct engine *engine, uint64_t peer)
 {
-    uint32_t left = engine->asks_count;
-    for (uint32_t slot = 0; slot < ENGINE_ASKS && left > 0; slot++) {
-        struct ask *ask = &engine->asks[slot];
-        left -= ask->phase == ASK_FREE ? 0 : 1;
+    struct ask_walk walk = { .slot = 0 };
+    for (struct ask *ask = NULL; (ask = asks_next(engine, &walk)) != NULL;) {
         if (ask->phase != ASK_FORWARDED || ask->round != peer) {
             continue;
         }
@@ -503,7 +377,7 @@ void asks_peer_gone(struct engine *engine, uint64_t peer)
         } else {
             asks_refuse(
                 engine,
-                slot,
+                walk.slot,
                 REJECT_OUTCOME_UNKNOWN,
                 "The leader went away while this was under way.",
                 1);
@@ -513,43 +387,44 @@ void asks_peer_gone(struct engine *engine, uint64_t peer)
 
 void asks_clock(struct engine *engine)
 {
-    uint32_t left = engine->asks_count;
-    for (uint32_t slot = 0; slot < ENGINE_ASKS && left > 0; slot++) {
-        struct ask *ask = &engine->asks[slot];
-        left -= ask->phase == ASK_FREE ? 0 : 1;
+    struct ask_walk walk = { .slot = 0 };
+    for (struct ask *ask = NULL; (ask = asks_next(engine, &walk)) != NULL;) {
         if (ask->phase == ASK_LEADERLESS && engine->now_ms - ask->since_ms >= LIMIT_NO_LEADER_MS) {
             enum reject reject = ask->unknown ? REJECT_OUTCOME_UNKNOWN : REJECT_NO_LEADER;
-            asks_refuse(engine, slot, reject, "No controller leads at the moment.", 1);
+            asks_refuse(engine, walk.slot, reject, "No controller leads at the moment.", 1);
         } else if (ask->phase == ASK_LEADERLESS) {
             if (engine->leader != 0 && engine_room(engine)) {
-                route(engine, slot, NULL); /* It may have become able to lead since. */
+                route(engine, walk.slot, NULL); /* It may have become able to lead since. */
             }
         } else if (ask->phase == ASK_WAITING && engine->now_ms >= ask->until_ms) {
             struct outcome still = { .operation = ask->operation };
             wire__problem__init(&still.problem);
-            asks_answer_operation(engine, slot, &still);
+            asks_answer_operation(engine, walk.slot, &still);
         } else if (
             (ask->phase == ASK_FORWARDED || ask->phase == ASK_READING ||
              ask->phase == ASK_CONSOLE || ask->phase == ASK_KEYS) &&
             engine->now_ms >= ask->until_ms) {
             asks_refuse(
-                engine, slot, REJECT_OUTCOME_UNKNOWN, "Nobody answered within the deadline.", 1);
+                engine,
+                walk.slot,
+                REJECT_OUTCOME_UNKNOWN,
+                "Nobody answered within the deadline.",
+                1);
         }
     }
 }
 
 void asks_leave(struct engine *engine)
 {
-    for (uint32_t slot = 0; slot < ENGINE_ASKS && engine->asks_count > 0; slot++) {
-        if (engine->asks[slot].phase != ASK_FREE) {
-            asks_land(engine, &engine->asks[slot]);
-            asks_refuse(
-                engine,
-                slot,
-                REJECT_OUTCOME_UNKNOWN,
-                "This controller took over another's state while this was under way.",
-                1);
-        }
+    struct ask_walk walk = { .slot = 0 };
+    for (struct ask *ask = NULL; (ask = asks_next(engine, &walk)) != NULL;) {
+        asks_land(engine, ask);
+        asks_refuse(
+            engine,
+            walk.slot,
+            REJECT_OUTCOME_UNKNOWN,
+            "This controller took over another's state while this was under way.",
+            1);
     }
     CHECK(engine->asks_count == 0);
 }

@@ -263,11 +263,32 @@ bool pace_take(
 void pace_begin(struct engine *engine, uint32_t tenant);
 void pace_end(struct engine *engine, uint32_t tenant);
 
-/* ---- engine_asks.c ---- */
+/* ---- engine_slots.c ---- */
 void asks_init(struct engine *engine);
-void asks_arrive(struct engine *engine, Wire__Request *request, uint64_t handle, uint64_t origin);
+/* A place for one more, which the next asks_seat takes; false: all are taken. */
+bool asks_room(const struct engine *engine, uint32_t *slot_out);
+/* `ask`: all but its serial; its bytes are in the place already. */
+struct ask *asks_seat(struct engine *engine, uint32_t slot, const struct ask *ask);
+/* Those under way, by their places; NULL: no more. They may end while they are walked. */
+struct ask_walk {
+    uint32_t slot; /* Of the one that was found last. */
+    uint32_t after;
+    uint32_t left;
+    bool begun;
+};
+struct ask *asks_next(struct engine *engine, struct ask_walk *walk);
+/* What names it elsewhere, and whose it is while it is in this phase. INV-SEC-35 */
+uint64_t asks_handle(const struct engine *engine, uint32_t slot);
+bool asks_slot(
+    const struct engine *engine, uint64_t handle, enum ask_phase phase, uint32_t *slot_out);
+void asks_forget(struct engine *engine, uint32_t slot); /* Somebody else answers it. */
+Wire__Request *asks_request(struct engine *engine, uint32_t slot);
 /* How many asks under way have a digest that begins as this one's does. */
 uint16_t *asks_alike(struct engine *engine, const struct ask *ask);
+
+/* ---- engine_asks.c ---- */
+bool asks_is_read(const Wire__Request *request);
+void asks_arrive(struct engine *engine, Wire__Request *request, uint64_t handle, uint64_t origin);
 /* From another controller, which takes this one for its leader. */
 void asks_forwarded(struct engine *engine, const Wire__Ask *forward, uint64_t origin);
 /* request: what the slot holds, decoded; NULL: not at hand. */
@@ -294,15 +315,8 @@ Wire__Answer *asks_answer_to(struct engine *engine, uint32_t slot);
 void asks_answer(struct engine *engine, uint32_t slot, Wire__Answer *answer);
 void asks_refuse(
     struct engine *engine, uint32_t slot, enum reject reject, const char *detail, uint32_t retry_s);
-Wire__Request *asks_request(struct engine *engine, uint32_t slot);
 void asks_problem(struct engine *engine, Wire__Answer *answer, const struct outcome *outcome);
-
 void asks_answer_operation(struct engine *engine, uint32_t slot, const struct outcome *outcome);
-uint64_t asks_handle(const struct engine *engine, uint32_t slot);
-bool asks_slot(
-    const struct engine *engine, uint64_t handle, enum ask_phase phase, uint32_t *slot_out);
-bool asks_is_read(const Wire__Request *request);
-void asks_forget(struct engine *engine, uint32_t slot); /* Somebody else answers it. */
 
 /* ---- engine_plan.c ---- */
 void asks_queue(struct engine *engine, uint32_t slot);

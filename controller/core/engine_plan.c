@@ -129,14 +129,14 @@ void asks_land(struct engine *engine, struct ask *ask)
 /* INV-IDEM-3: the same write is under way here since before, sent again after a link had ended. */
 static bool has_elder(struct engine *engine, uint32_t slot)
 {
-    struct ask *ask = &engine->asks[slot];
-    bool alone = *asks_alike(engine, ask) == 1;
-    uint32_t left = alone || !ask->repeatable ? 0 : engine->asks_count;
-    for (uint32_t i = 0; i < ENGINE_ASKS && left > 0; i++) {
-        const struct ask *other = &engine->asks[i];
+    const struct ask *ask = &engine->asks[slot];
+    struct ask_walk walk = { .slot = 0 };
+    if (!ask->repeatable || *asks_alike(engine, ask) == 1) {
+        return false;
+    }
+    for (const struct ask *other = NULL; (other = asks_next(engine, &walk)) != NULL;) {
         bool under_way = other->phase == ASK_QUEUED || other->phase == ASK_SUBMITTED ||
                          (other->phase == ASK_READING && !other->reads);
-        left -= other->phase == ASK_FREE ? 0 : 1;
         if (under_way && other->serial < ask->serial &&
             memcmp(other->digest, ask->digest, sizeof(ask->digest)) == 0) {
             return true;

@@ -87,10 +87,8 @@ void reads_arrive(struct engine *engine, uint32_t slot)
 
 void reads_more(struct engine *engine)
 {
-    uint32_t left = engine->asks_count;
-    for (uint32_t slot = 0; slot < ENGINE_ASKS && left > 0; slot++) {
-        struct ask *ask = &engine->asks[slot];
-        left -= ask->phase == ASK_FREE ? 0 : 1;
+    struct ask_walk walk = { .slot = 0 };
+    for (struct ask *ask = NULL; (ask = asks_next(engine, &walk)) != NULL;) {
         if (ask->phase != ASK_READING || ask->round > engine->round_done) {
             continue;
         }
@@ -98,9 +96,9 @@ void reads_more(struct engine *engine)
             return;
         }
         if (ask->reads) {
-            answer_now(engine, slot, false);
+            answer_now(engine, walk.slot, false);
         } else {
-            asks_plan_confirmed(engine, slot);
+            asks_plan_confirmed(engine, walk.slot);
         }
     }
 }

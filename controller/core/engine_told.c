@@ -74,8 +74,8 @@ void asks_watch(struct engine *engine)
     if (engine->waiting_count == 0) {
         return;
     }
-    for (uint32_t slot = 0; slot < ENGINE_ASKS; slot++) {
-        const struct ask *ask = &engine->asks[slot];
+    struct ask_walk walk = { .slot = 0 };
+    for (const struct ask *ask = NULL; (ask = asks_next(engine, &walk)) != NULL;) {
         if (ask->phase != ASK_WAITING) {
             continue;
         }
@@ -84,7 +84,7 @@ void asks_watch(struct engine *engine)
         if (row == NULL || row->state != WIRE__OPERATION_STATE__OPERATION_STATE_RUNNING) {
             struct outcome ended = { .operation = ask->operation };
             wire__problem__init(&ended.problem);
-            asks_answer_operation(engine, slot, &ended);
+            asks_answer_operation(engine, walk.slot, &ended);
         }
     }
 }
