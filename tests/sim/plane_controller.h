@@ -21,6 +21,7 @@ struct plane_controller {
     uint64_t saved_ms;
     uint64_t started_ms; /* Its process. */
     bool hurt;           /* Its disk lost or changed what it had promised to keep. */
+    bool lied;           /* It is hurt so: what it forgets, only others can know. */
     bool old_build;      /* Its program speaks for the first feature level only. */
     bool empty;          /* Its disk was lost: it begins no cell again. */
     uint32_t joined;     /* How often this machine became a controller. */

@@ -65,6 +65,7 @@ void plane_disk_wipe(struct plane *plane, struct plane_controller *self)
     self->mark = (struct server_mark){ .index = 0 };
     self->have_saved = false;
     self->hurt = false;
+    self->lied = false;
     plane_check_forget(plane, self->machine);
     plane_leaves_wiped(self->machine);
 }
@@ -154,6 +155,11 @@ static bool others_remember(
     return remember;
 }
 
+bool plane_disk_spared(const struct plane *plane, uint32_t machine)
+{
+    return plane_controller_of(machine)->lied && !plane->unrecoverable;
+}
+
 void plane_disk_honest(uint32_t machine)
 {
     struct plane_controller *self = plane_controller_of(machine);
@@ -190,6 +196,7 @@ bool plane_disk_hurt(struct plane *plane, uint32_t machine, enum plane_fault how
     case PLANE_SYNC_LIED:
         self->hurt = plane->unrecoverable || others_remember(plane, self, plane->now_ms);
         self->disk.lies = self->hurt;
+        self->lied = self->hurt;
         break;
     case PLANE_STRAY_WRITE:
         self->hurt = true;

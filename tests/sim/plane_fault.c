@@ -101,7 +101,7 @@ static void strike_all(struct plane *plane)
     plane_seen(plane, PLANE_ALL_CONTROLLERS_DOWN);
     for (uint32_t i = 0; i < PLANE_CONTROLLERS; i++) {
         if (plane->machines[i].up) {
-            plane_controller_crash(plane, i, power && !plane_controller_hurt(i));
+            plane_controller_crash(plane, i, power && !plane_disk_spared(plane, i));
         }
     }
 }
@@ -112,7 +112,7 @@ static void strike_process(struct plane *plane, uint32_t machine)
         plane_seen(plane, PLANE_LEADER_KILLED);
     }
     bool power = plane_odds(plane, 4000);
-    plane_controller_crash(plane, machine, power && !plane_controller_hurt(machine));
+    plane_controller_crash(plane, machine, power && !plane_disk_spared(plane, machine));
 }
 
 static void strike_hurt(struct plane *plane, uint32_t machine, enum plane_fault how)

@@ -20,6 +20,8 @@ bool plane_controller_hurt(uint32_t machine);
 /* ---- plane_disk.c ---- */
 /* A copy of its disk, to be set back to. */
 void plane_disk_save(struct plane *plane, uint32_t machine);
+/* It lied, and loses power only while those are there who know (plane_fault.c). */
+bool plane_disk_spared(const struct plane *plane, uint32_t machine);
 /* From now on it keeps what it says that it keeps. */
 void plane_disk_honest(uint32_t machine);
 /* A disk that lied loses power within this time. */
