@@ -8,20 +8,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 
-count=0
-failed=0
-shows() { # sentence, command...
-    count=$((count + 1))
-    sentence=$1
-    shift
-    if "$@" >"$work/said" 2>&1; then
-        printf 'ok %d - %s\n' $count "$sentence"
-    else
-        printf 'not ok %d - %s\n' $count "$sentence"
-        sed 's/^/# /' "$work/said" | tail -n 10
-        failed=$((failed + 1))
-    fi
-}
+said=$work/said
+. "$root/tests/tap.sh"
 refused() { # reason, command...: it fails and says so
     reason=$1
     shift
@@ -167,5 +155,4 @@ if [ "$(id -u)" = 0 ]; then
     shows 'what follows a line that failed is run' refused '5 passed: what it shows' verdicts
     shows 'the last line counts' refused 'play: 2 of 5 lines passed' verdicts
 fi
-printf '1..%d\n' $count
-[ $failed = 0 ]
+enough

@@ -4,14 +4,16 @@
 
 #include "base/check.h"
 #include "controller/core/apply.h"
+#include "controller/core/presence.h"
 #include "controller/core/read.h"
 #include "controller/core/rows.h"
 #include "tests/fuzz/fuzz.h"
+#include "wire/wire.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { MIRROR_ROWS = 4096, SCRATCH = 256 * 1024 };
+enum { MIRROR_ROWS = 4096, SCRATCH = 256 * 1024, TOLD = 2 * 1024 * 1024 };
 
 static struct mirrored {
     enum state_table table; /* 0: free. */
@@ -125,6 +127,73 @@ void world_hold_rooms(const struct state *state)
          row = state_next(state, TABLE_NETWORK, row)) {
         hold_network(state, row); /* INV-NET-1 INV-NET-3 */
     }
+}
+
+/* ---- Who is where ---- */
+
+static bool has_network(const struct instance_row *row, uint64_t network)
+{
+    for (uint32_t i = 0; i < row->nics_count; i++) {
+        if (row->nics[i].network.value == network) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool belongs(const struct instance_row *row, enum state_table table, uint64_t id)
+{
+    if (row->node.value == 0) {
+        return false;
+    }
+    if (table == TABLE_NODE) {
+        return row->node.value == id;
+    }
+    return table == TABLE_TENANT ? row->tenant.value == id : has_network(row, id);
+}
+
+/* Each that is listed belongs there, and as many are listed as belong. */
+static void hold_walk(
+    const struct state *state, enum state_table table, uint64_t id, uint32_t first)
+{
+    uint32_t listed = 0;
+    uint32_t there = 0;
+    for (uint32_t at = first; at != 0; at = presence_next(state, at)) {
+        MUST(belongs(presence_row(state, at), table, id));
+        MUST(++listed <= state_count(state, TABLE_INSTANCE));
+    }
+    for (const struct instance_row *row = state_first(state, TABLE_INSTANCE); row != NULL;
+         row = state_next(state, TABLE_INSTANCE, row)) {
+        there += belongs(row, table, id) ? 1 : 0;
+    }
+    MUST(listed == there);
+}
+
+void world_hold_presence(const struct state *state)
+{
+    for (const struct node_row *row = state_first(state, TABLE_NODE); row != NULL;
+         row = state_next(state, TABLE_NODE, row)) {
+        hold_walk(state, TABLE_NODE, row->head.id, row->first_placed);
+    }
+    for (const struct tenant_row *row = state_first(state, TABLE_TENANT); row != NULL;
+         row = state_next(state, TABLE_TENANT, row)) {
+        hold_walk(state, TABLE_TENANT, row->head.id, row->first_placed);
+    }
+    for (const struct network_row *row = state_first(state, TABLE_NETWORK); row != NULL;
+         row = state_next(state, TABLE_NETWORK, row)) {
+        hold_walk(state, TABLE_NETWORK, row->head.id, row->first_placed);
+    }
+}
+
+void world_hold_told(const ProtobufCMessage *message)
+{
+    static _Alignas(16) uint8_t memory[TOLD];
+    struct arena arena;
+    struct slice bytes = SLICE_EMPTY;
+    void *again = NULL;
+    arena_init(&arena, memory, sizeof(memory));
+    MUST(wire_encode(message, &arena, &bytes).code == 0);
+    MUST(wire_decode(message->descriptor, bytes, &arena, &again).code == 0);
 }
 
 /* ---- The mirror ---- */

@@ -17,6 +17,11 @@ void world_hold_ledger(const struct state *state);
 /* What is placed on nodes, drawn by tenants and addressed in networks is what its guests have:
  * INV-SCH-1 INV-NET-1 INV-NET-3. */
 void world_hold_rooms(const struct state *state);
+/* Who is where is found as a look at all rows finds it: presence.h. */
+void world_hold_presence(const struct state *state);
+
+/* What is told fits a frame, and is read again. */
+void world_hold_told(const ProtobufCMessage *message);
 
 /* The mirror: what the state tells its copy, as bytes. */
 void world_mirror(struct state *state);

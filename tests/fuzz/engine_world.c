@@ -24,16 +24,6 @@ static _Alignas(16) uint8_t other_memory[4 * 1024 * 1024];
 
 /* ---- What it wants done ---- */
 
-static void hold_told(const ProtobufCMessage *message)
-{
-    struct arena arena;
-    struct slice bytes = SLICE_EMPTY;
-    void *again = NULL;
-    arena_init(&arena, other_memory, sizeof(other_memory));
-    MUST(wire_encode(message, &arena, &bytes).code == 0);
-    MUST(wire_decode(message->descriptor, bytes, &arena, &again).code == 0);
-}
-
 static void note_outside(uint64_t handle)
 {
     world.outside[world.outside_count++ % WORLD_OUTSIDE] = handle;
@@ -43,7 +33,7 @@ static void hold_frame(const struct effect *effect)
 {
     const Wire__Frame *frame = effect->frame;
     bool keys = effect->kind == EFFECT_KEYS;
-    hold_told(&frame->base);
+    world_hold_told(&frame->base);
     MUST(frame_may_pass(PROGRAM_ENGINE, keys ? PROGRAM_KEYS : PROGRAM_LINK, frame->body_case));
     MUST(keys == (frame->peer == NULL));
     if (frame->body_case == WIRE__FRAME__BODY_ISSUE_ASK) {
@@ -86,12 +76,12 @@ static void carry_out(const struct effect *effect)
 {
     switch (effect->kind) {
     case EFFECT_ANSWER:
-        hold_told(&effect->answer->base);
+        world_hold_told(&effect->answer->base);
         take_answer(effect->handle);
         return;
     case EFFECT_READ_LEAVES:
     case EFFECT_PROVE: /* The shell answers, here or there. */
-        hold_told(&effect->answer->base);
+        world_hold_told(&effect->answer->base);
         if (effect->origin == 0) {
             take_answer(effect->handle);
         }
@@ -99,7 +89,7 @@ static void carry_out(const struct effect *effect)
     case EFFECT_SEND:
     case EFFECT_KEYS: hold_frame(effect); return;
     case EFFECT_SUBMIT: take_submit(effect); return;
-    case EFFECT_EVENT: hold_told(&effect->event->base); return;
+    case EFFECT_EVENT: world_hold_told(&effect->event->base); return;
     case EFFECT_MEMBER_ADD:
     case EFFECT_MEMBER_REMOVE:
     case EFFECT_HAND_OVER: MUST(effect->id != 0 && world.role == ENGINE_LEADING); return;
@@ -172,6 +162,7 @@ void world_apply(struct slice bytes, uint64_t ticket)
     engine_step(world.second, &event, &effects);
     MUST(engine_state(world.second)->digest == engine_state(world.engine)->digest);
     world_hold_ledger(engine_state(world.engine));
+    world_hold_presence(engine_state(world.engine));
 }
 
 static struct pending pending_take(void)

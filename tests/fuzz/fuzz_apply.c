@@ -64,16 +64,6 @@ static void hold_leaf(const struct effect *effect)
     audit_append(&leaves, hash);
 }
 
-static void hold_told(const ProtobufCMessage *message)
-{
-    struct arena arena;
-    struct slice bytes = SLICE_EMPTY;
-    void *again = NULL;
-    arena_init(&arena, other_memory, sizeof(other_memory));
-    MUST(wire_encode(message, &arena, &bytes).code == 0);
-    MUST(wire_decode(message->descriptor, bytes, &arena, &again).code == 0);
-}
-
 static void hold_effects(const struct replica *replica)
 {
     const struct cell_row *cell = state_cell(&replica->state);
@@ -82,7 +72,7 @@ static void hold_effects(const struct replica *replica)
         if (effect->kind == EFFECT_LEAF) {
             hold_leaf(effect);
         } else if (effect->kind == EFFECT_EVENT) {
-            hold_told(&effect->event->base);
+            world_hold_told(&effect->event->base);
         } else {
             MUST(effect->kind == EFFECT_ASSIGN || effect->kind == EFFECT_RING);
             MUST(effect->kind != EFFECT_ASSIGN || effect->node != 0);
@@ -95,7 +85,7 @@ static void hold_outcome(const struct replica *replica, const Wire__Command *com
 {
     const struct outcome *outcome = &replica->outcomes[at];
     MUST(outcome->reject < REJECTS_END);
-    hold_told(&outcome->problem.base);
+    world_hold_told(&outcome->problem.base);
     if (command->body_case == WIRE__COMMAND__BODY_ASKED && outcome->reject == REJECT_NONE) {
         /* INV-IDEM-1: an accepted write has its operation, or its certificate. */
         MUST(outcome->operation != 0 || outcome->subject.id != 0);
@@ -221,6 +211,7 @@ static void take_entry(uint64_t *index, struct slice bytes)
     hold_same(&replicas[0], &replicas[1], commands);
     world_hold_ledger(&replicas[0].state);
     world_hold_rooms(&replicas[0].state);
+    world_hold_presence(&replicas[0].state);
 }
 
 /* What is asked is asked with a key of its own, by somebody, for a node that is there. */

@@ -9,20 +9,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 
-count=0
-failed=0
-shows() { # sentence, command...
-    count=$((count + 1))
-    sentence=$1
-    shift
-    if "$@" >"$work/said" 2>&1; then
-        printf 'ok %d - %s\n' $count "$sentence"
-    else
-        printf 'not ok %d - %s\n' $count "$sentence"
-        sed 's/^/# /' "$work/said"
-        failed=$((failed + 1))
-    fi
-}
+said=$work/said
+. "$(dirname -- "$0")/../tap.sh"
 judged() { # status, how it is spoilt, who must find it (none)
     python3 "$spoil" "$2" "$work/sound" "$work/spoilt"
     status=0
@@ -45,5 +33,4 @@ empty() { : >"$work/none" && ! "$judge" "$work/none"; }
 shows 'an empty file is no history' empty
 nothing() { printf '{"udatsu_history":1}\n' >"$work/none" && ! "$judge" "$work/none"; }
 shows 'a history of nothing proves nothing' nothing
-printf '1..%d\n' $count
-[ $failed = 0 ]
+enough

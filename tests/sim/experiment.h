@@ -145,7 +145,6 @@ const struct experiment_kind *experiment_kind_at(uint32_t index);
 const char *experiment_key(const char *word, const char *key);
 /* 250us, 1.5ms, 30s, 2min, 1h. */
 bool experiment_duration(const char *text, uint64_t *us_out);
-bool experiment_number(const char *text, uint64_t most, uint64_t *out);
 /* 0.5%, +3%, -200ppm, in parts per million. */
 bool experiment_share(const char *text, int64_t *ppm_out);
 /* A..B, or A for both; `split` makes the two texts. */

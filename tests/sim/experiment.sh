@@ -8,21 +8,8 @@ program=$1
 examples=$2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-count=0
-failed=0
-shows() { # sentence, command...
-    count=$((count + 1))
-    sentence=$1
-    shift
-    if "$@" >"$work/said" 2>&1; then
-        printf 'ok %d - %s\n' $count "$sentence"
-    else
-        printf 'not ok %d - %s\n' $count "$sentence"
-        sed 's/^/# /' "$work/said" | tail -n 10
-        failed=$((failed + 1))
-    fi
-}
-not() { ! "$@"; }
+said=$work/said
+. "$(dirname -- "$0")/../tap.sh"
 exits() { # status, command...
     wanted=$1
     shift
@@ -126,5 +113,7 @@ shows 'a word that is not known is refused' exits 2 "$program" run "$work/kills.
 shows 'and so is a file that is not there' exits 2 "$program" run "$work/none.exp"
 shows 'what cannot be written is an error' exits 3 \
     "$program" run "$work/kills.exp" --seeds 1 --out "$work/no/where"
-printf '1..%d\n' $count
-[ $failed = 0 ]
+for word in -1 +1 ' 1' 1s ''; do
+    shows "'$word' is no number of seeds" exits 2 "$program" --seeds "$word"
+done
+enough

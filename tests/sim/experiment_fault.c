@@ -2,6 +2,7 @@
  * and those that only a simulator can do. */
 #include "base/check.h"
 #include "tests/sim/experiment.h"
+#include "tests/sim/sim_number.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -49,8 +50,7 @@ static bool machine_of(const char *text, size_t size, uint32_t *machine_out)
     }
     bool node = text[0] == 'n';
     (void)snprintf(digits, sizeof(digits), "%.*s", (int)(size - 1), text + 1);
-    if (!experiment_number(digits, node ? PLANE_NODES : PLANE_CONTROLLERS, &number) ||
-        number == 0) {
+    if (!sim_number(digits, node ? PLANE_NODES : PLANE_CONTROLLERS, &number) || number == 0) {
         return false;
     }
     *machine_out = (uint32_t)number - 1 + (node ? PLANE_CONTROLLERS : 0);
@@ -108,7 +108,7 @@ static bool extra_of(enum extra extra, const char *text, int64_t *amount_out)
         *amount_out = (int64_t)number;
         return number > 0;
     case TIMES:
-        if (*text != 'x' || !experiment_number(text + 1, 1000, &number)) {
+        if (*text != 'x' || !sim_number(text + 1, 1000, &number)) {
             return false;
         }
         *amount_out = (int64_t)number;

@@ -2,6 +2,7 @@
  * policy. What is out of its bounds is refused with them. */
 #include "base/check.h"
 #include "tests/sim/experiment.h"
+#include "tests/sim/sim_number.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -27,7 +28,7 @@ static bool topology(struct experiment *out, const struct experiment_line *line)
         for (uint32_t k = 0; k < COUNT_OF(keys); k++) {
             const char *text = experiment_key(line->words[i], keys[k].key);
             uint64_t number = 0;
-            if (text != NULL && experiment_number(text, keys[k].most, &number) &&
+            if (text != NULL && sim_number(text, keys[k].most, &number) &&
                 number >= keys[k].least) {
                 *keys[k].out = (uint32_t)number;
                 taken = true;
@@ -62,8 +63,8 @@ static bool seeds(struct experiment *out, const struct experiment_line *line)
     char low[24];
     char high[24];
     if (line->count != 2 || !experiment_range(line->words[1], low, high) ||
-        !experiment_number(low, 1000000000, &out->seed_first) ||
-        !experiment_number(high, 1000000000, &out->seed_last) || out->seed_first > out->seed_last) {
+        !sim_number(low, 1000000000, &out->seed_first) ||
+        !sim_number(high, 1000000000, &out->seed_last) || out->seed_first > out->seed_last) {
         return experiment_refuse(
             line, "seeds are numbers", "one, or first..last", "write for instance: seeds 1..5");
     }
@@ -100,7 +101,7 @@ static bool mix(struct experiment *out, const struct experiment_line *line, cons
         }
         for (uint32_t i = 0; i < COUNT_OF(acts); i++) {
             if (strcmp(acts[i].word, item) == 0 && colon != NULL && out->mix[acts[i].act] == 0 &&
-                experiment_number(colon + 1, 1000, &weight)) {
+                sim_number(colon + 1, 1000, &weight)) {
                 out->mix[acts[i].act] = (uint32_t)weight;
                 out->mix_sum += (uint32_t)weight;
                 taken = true;
@@ -135,8 +136,7 @@ static bool workload(struct experiment *out, const struct experiment_line *line)
         const char *fill = experiment_key(line->words[i], "fill");
         int64_t ppm = 0;
         uint64_t number = 0;
-        if (clients != NULL && experiment_number(clients, PLANE_CLIENTS - 1, &number) &&
-            number > 0) {
+        if (clients != NULL && sim_number(clients, PLANE_CLIENTS - 1, &number) && number > 0) {
             conf->clients = (uint32_t)number;
         } else if (
             think != NULL && experiment_duration(think, &number) && number >= 1000 &&
@@ -192,7 +192,7 @@ static bool weather_one(struct plane_weather *weather, const char *word)
         return false;
     }
     (void)snprintf(digits, sizeof(digits), "%.*s", (int)(size - 4), bandwidth);
-    bool sound = experiment_number(digits, 100000000, &number) && number > 0;
+    bool sound = sim_number(digits, 100000000, &number) && number > 0;
     weather->bytes_per_ms = number;
     return sound;
 }

@@ -67,18 +67,6 @@ bool experiment_duration(const char *text, uint64_t *us_out)
     return false;
 }
 
-bool experiment_number(const char *text, uint64_t most, uint64_t *out)
-{
-    uint64_t value = 0;
-    const char *rest = millionths(text, &value);
-    bool whole = rest != NULL && *rest == '\0' && strchr(text, '.') == NULL;
-    if (!whole || value / 1000000 > most) {
-        return false;
-    }
-    *out = value / 1000000;
-    return true;
-}
-
 bool experiment_share(const char *text, int64_t *ppm_out)
 {
     int64_t sign = *text == '-' ? -1 : 1;

@@ -10,8 +10,8 @@
 #include "base/check.h"
 #include "base/mutant.h"
 #include "tests/sim/plane.h"
+#include "tests/sim/sim_number.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
 #include <stdio.h>
@@ -33,18 +33,6 @@ struct options {
     bool list;
 };
 
-static bool number(const char *text, uint64_t *out)
-{
-    char *end = NULL;
-    errno = 0;
-    unsigned long long value = text == NULL ? 0 : strtoull(text, &end, 10);
-    if (text == NULL || errno != 0 || end == text || *end != '\0') {
-        return false;
-    }
-    *out = value;
-    return true;
-}
-
 static enum mutant mutant_named(const char *name)
 {
     enum mutant found = MUTANT_NONE;
@@ -64,7 +52,7 @@ static bool parse(int count, char **words, struct options *options)
                                                                   : NULL;
         if (takes != NULL) {
             i++;
-            if (!number(next, takes)) {
+            if (!sim_number(next, UINT64_MAX, takes)) {
                 return false;
             }
         } else if (strcmp(words[i], "--mutant") == 0 && next != NULL) {

@@ -8,9 +8,9 @@
 #include "base/check.h"
 #include "tests/sim/plane_check.h"
 #include "tests/sim/plane_seed.h"
+#include "tests/sim/sim_number.h"
 #include "tests/sim/trial_out.h"
 
-#include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,18 +37,6 @@ struct options {
     const char *replay;   /* A file that was. */
     struct plane_life life;
 };
-
-static bool number(const char *text, uint64_t *out)
-{
-    char *end = NULL;
-    errno = 0;
-    unsigned long long value = text == NULL ? 0 : strtoull(text, &end, 10);
-    if (text == NULL || errno != 0 || end == text || *end != '\0') {
-        return false;
-    }
-    *out = value;
-    return true;
-}
 
 /* The number that this word sets; NULL: none. */
 static uint64_t *takes_number(struct options *options, const char *word)
@@ -86,7 +74,7 @@ static bool parse(int count, char **words, struct options *options)
         const char *next = i + 1 < count ? words[i + 1] : NULL;
         uint64_t *takes = takes_number(options, words[i]);
         if (takes != NULL) {
-            if (!number(next, takes)) {
+            if (!sim_number(next, UINT64_MAX, takes)) {
                 return false;
             }
             options->count = strcmp(words[i], "--seed") == 0 ? 1 : options->count;

@@ -5,8 +5,8 @@
  *                        [--mix NAME] [--expect-violation] */
 #include "base/check.h"
 #include "tests/sim/sim.h"
+#include "tests/sim/sim_number.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,18 +41,6 @@ struct options {
     bool expect_violation; /* A mutant: exit 0 only if it was found. */
 };
 
-static bool number(const char *text, uint64_t *out)
-{
-    char *end = NULL;
-    errno = 0;
-    unsigned long long value = text == NULL ? 0 : strtoull(text, &end, 10);
-    if (text == NULL || errno != 0 || end == text || *end != '\0') {
-        return false;
-    }
-    *out = value;
-    return true;
-}
-
 static bool parse(int count, char **words, struct options *options)
 {
     CHECK(options->count > 0);
@@ -61,14 +49,14 @@ static bool parse(int count, char **words, struct options *options)
         bool takes = true;
         bool good = true;
         if (strcmp(words[i], "--seeds") == 0) {
-            good = number(next, &options->count);
+            good = sim_number(next, UINT64_MAX, &options->count);
         } else if (strcmp(words[i], "--first-seed") == 0) {
-            good = number(next, &options->first);
+            good = sim_number(next, UINT64_MAX, &options->first);
         } else if (strcmp(words[i], "--seed") == 0) {
-            good = number(next, &options->first);
+            good = sim_number(next, UINT64_MAX, &options->first);
             options->count = 1;
         } else if (strcmp(words[i], "--until") == 0) {
-            good = number(next, &options->until);
+            good = sim_number(next, UINT64_MAX, &options->until);
         } else if (strcmp(words[i], "--mix") == 0) {
             options->mix = next == NULL ? NULL : sim_mix_named(next);
             good = options->mix != NULL;

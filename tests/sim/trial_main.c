@@ -4,6 +4,7 @@
  * something could not be written. Never judges a trial. */
 #include "base/check.h"
 #include "tests/sim/plane_check.h"
+#include "tests/sim/sim_number.h"
 #include "tests/sim/trial_out.h"
 
 #include <errno.h>
@@ -316,11 +317,11 @@ static bool read_again(struct run *run)
     }
     char low[24];
     char high[24];
-    bool seeds = run->options.seeds == NULL ||
-                 (experiment_range(run->options.seeds, low, high) &&
-                  experiment_number(low, 1000000000, &experiment->seed_first) &&
-                  experiment_number(high, 1000000000, &experiment->seed_last) &&
-                  experiment->seed_first <= experiment->seed_last);
+    bool seeds =
+        run->options.seeds == NULL || (experiment_range(run->options.seeds, low, high) &&
+                                       sim_number(low, 1000000000, &experiment->seed_first) &&
+                                       sim_number(high, 1000000000, &experiment->seed_last) &&
+                                       experiment->seed_first <= experiment->seed_last);
     if (!seeds) {
         (void)snprintf(run->why, sizeof(run->why), "--seeds: not A..B. Next: --seeds 1..5.");
     }

@@ -1,6 +1,7 @@
 /* Decides which values a swept parameter takes: numbers of one unit from a to b, or a list of
  * words. */
 #include "base/check.h"
+#include "tests/sim/sim_number.h"
 #include "tests/sim/trial_out.h"
 
 #include <stdio.h>
@@ -38,7 +39,7 @@ static bool whole(const char *text, uint64_t *number_out, const char **unit_out)
     char copy[24];
     (void)snprintf(copy, sizeof(copy), "%.*s", (int)digits, text);
     *unit_out = text + digits;
-    return digits > 0 && digits < 12 && experiment_number(copy, 1000000000, number_out);
+    return digits > 0 && digits < 12 && sim_number(copy, 1000000000, number_out);
 }
 
 static bool numbers(

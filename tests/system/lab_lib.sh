@@ -14,26 +14,8 @@ state=/var/tmp/udatsu-lab-$UDATSU_LAB_LABEL
 trap '"$lab/down.sh"' EXIT
 trap 'exit 1' HUP INT TERM
 
-count=0
-failed=0
-shows() { # sentence, command...
-    count=$((count + 1))
-    sentence=$1
-    shift
-    if "$@" >"$state/said" 2>&1; then
-        printf 'ok %d - %s\n' $count "$sentence"
-    else
-        printf 'not ok %d - %s\n' $count "$sentence"
-        sed 's/^/# /' "$state/said" | tail -n 10
-        [ -z "${answer:-}" ] || printf '# last answer: %s\n' "$answer"
-        failed=$((failed + 1))
-    fi
-}
-enough() { # the end of every test
-    printf '1..%d\n' $count
-    [ $failed = 0 ]
-}
-not() { ! "$@"; }
+said=$state/said
+. "$root/tests/tap.sh"
 soon() { # command...; the deadline is a bound, not a measure
     end=$(($(date +%s) + 60))
     until "$@"; do

@@ -95,8 +95,9 @@ INVARIANT = re.compile(r"\bINV-[A-Z]+-\d+\b")
 class Tree:
     """Every text file of the project, read once."""
 
-    def __init__(self, root):
+    def __init__(self, root, kept):
         self.root = root
+        self.kept = kept
         self.text = {}
         self.folders = set()
         for folder, names, files in os.walk(root):
@@ -356,32 +357,35 @@ def rule_mutants(tree):
             yield MUTANTS, line, f"{name} is made nowhere"
 
 
-def top_entries(root):
-    """What is kept at the top: git's word for a checkout, the folder's for a bare tree."""
-    if os.path.exists(os.path.join(root, ".git")):
-        asked = subprocess.run(["git", "-c", f"safe.directory={root}", "-C", root, "ls-files", "-z"],
-                               capture_output=True, text=True, check=True)
-        return {path.split("/")[0] for path in asked.stdout.split("\0") if path}
-    return {name for name in os.listdir(root) if not SKIP.search(name)}
+def kept_by_git(root):
+    """The paths that a checkout keeps; None for a bare tree."""
+    if not os.path.exists(os.path.join(root, ".git")):
+        return None
+    asked = subprocess.run(["git", "-c", f"safe.directory={root}", "-C", root, "ls-files", "-z"],
+                           capture_output=True, text=True, check=True)
+    return [path for path in asked.stdout.split("\0") if path]
 
 
 def rule_top(tree):
-    for name in sorted(top_entries(tree.root) - TOP):
+    """In a checkout only what is kept counts; of a bare tree, everything."""
+    there = [n for n in os.listdir(tree.root) if not SKIP.search(n)]
+    names = {path.split("/")[0] for path in (there if tree.kept is None else tree.kept)}
+    for name in sorted(names - TOP):
         yield name, 1, "nothing of this name belongs at the top of the tree"
 
 
 RULES = {name[5:]: rule for name, rule in sorted(globals().items()) if name.startswith("rule_")}
 
 
-def violations(root):
-    tree = Tree(root)
+def violations(root, kept):
+    tree = Tree(root, kept)
     return [(name, *found) for name, rule in RULES.items() for found in rule(tree)]
 
 
 def main():
     here = os.path.dirname(os.path.abspath(__file__))
-    root = sys.argv[1] if len(sys.argv) > 1 else os.path.join(here, "..", "..")
-    found = violations(os.path.abspath(root))
+    root = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else os.path.join(here, "..", ".."))
+    found = violations(root, kept_by_git(root))
     for name, path, line, what in found:
         print(f"{name} {path}:{line} {what}")
     print(f"tidy: {len(found)} violations of {len(RULES)} rules")
