@@ -27,7 +27,8 @@ struct walk {
     size_t depth;
 };
 
-static bool varint(struct walk *walk, const uint8_t *end, uint64_t *value_out)
+/* Not one byte longer than needed, and not more than 64 bits. */
+static bool varint_long(struct walk *walk, const uint8_t *end, uint64_t *value_out)
 {
     uint64_t value = 0;
     for (unsigned int shift = 0; shift < 70 && walk->at < end; shift += 7) {
@@ -35,11 +36,19 @@ static bool varint(struct walk *walk, const uint8_t *end, uint64_t *value_out)
         value |= (uint64_t)(byte & 0x7fU) << shift;
         if (byte < 0x80) {
             *value_out = value;
-            /* Not one byte longer than needed, and not more than 64 bits. */
             return (byte != 0 || shift == 0) && (shift < 63 || byte == 1);
         }
     }
     return false;
+}
+
+static inline bool varint(struct walk *walk, const uint8_t *end, uint64_t *value_out)
+{
+    if (walk->at < end && *walk->at < 0x80) { /* Most are one byte: tags, sizes, small counts. */
+        *value_out = *walk->at++;
+        return true;
+    }
+    return varint_long(walk, end, value_out);
 }
 
 /* Notes are the one text with line ends; they travel in fields of these names. */
@@ -121,17 +130,30 @@ static bool run_sound(
     return sound;
 }
 
+/* Where the field of this number is, or would be. Most messages have all numbers from 1 on. */
+static unsigned int field_at(const struct level *level, uint64_t number)
+{
+    const ProtobufCMessageDescriptor *type = level->type;
+    unsigned int at = level->field;
+    if (number - 1 < type->n_fields && type->fields[number - 1].id == number) {
+        return (unsigned int)number - 1;
+    }
+    while (at < type->n_fields && type->fields[at].id < number) {
+        at++;
+    }
+    return at;
+}
+
 /* Finds the field and holds it to its place; NULL: it may not stand here. */
 static const ProtobufCFieldDescriptor *field_next(struct level *level, uint64_t number)
 {
-    while (level->field < level->type->n_fields && level->type->fields[level->field].id < number) {
-        level->field++;
-        level->again = false;
-    }
-    if (level->field == level->type->n_fields || level->type->fields[level->field].id != number) {
+    unsigned int at = field_at(level, number);
+    if (at < level->field || at == level->type->n_fields || level->type->fields[at].id != number) {
         return NULL;
     }
-    const ProtobufCFieldDescriptor *field = &level->type->fields[level->field];
+    level->again = level->again && at == level->field;
+    level->field = at;
+    const ProtobufCFieldDescriptor *field = &level->type->fields[at];
     bool repeated = field->label == PROTOBUF_C_LABEL_REPEATED;
     if (level->again && (!repeated || (field->flags & PROTOBUF_C_FIELD_FLAG_PACKED) != 0)) {
         return NULL;

@@ -178,9 +178,8 @@ struct engine {
     struct ask asks[ENGINE_ASKS];
     uint8_t (*ask_bytes)[ENGINE_ASK_BYTES];
     struct pace pace;
-    uint32_t asks_free;   /* slot + 1. */
-    uint32_t asks_fresh;  /* Slots from here on were never used. */
-    uint64_t asks_serial; /* The last one given. */
+    uint64_t asks_taken[ENGINE_ASKS / 64]; /* A bit for each slot. */
+    uint64_t asks_serial;                  /* The last one given. */
     uint32_t asks_count;
     uint32_t waiting_count; /* Of them, WAITING. */
     uint32_t queue_first;

@@ -7,14 +7,14 @@
 
 #include <string.h>
 
-enum { SLOT_BITS = 11 };
+enum { SLOT_BITS = 11, WORD_BITS = 64 };
 
 _Static_assert(ENGINE_ASKS == 1 << SLOT_BITS, "a handle's low bits are its slot");
+_Static_assert(ENGINE_ASKS % WORD_BITS == 0, "whole words");
 
 void asks_init(struct engine *engine)
 {
-    engine->asks_free = 0;
-    engine->asks_fresh = 0;
+    memset(engine->asks_taken, 0, sizeof(engine->asks_taken));
     engine->asks_serial = engine->conf.asks_from;
 }
 
@@ -25,23 +25,35 @@ uint32_t engine_asks_under_way(const struct engine *engine)
 
 /* ---- Places ---- */
 
-/* A slot given back, or else the next one never used: untouched memory stays untouched. */
+static uint64_t bit_of(uint32_t slot)
+{
+    return UINT64_C(1) << slot % WORD_BITS;
+}
+
+/* The first slot from `at` on that is taken, or is free; ENGINE_ASKS: none. */
+static uint32_t first_from(const struct engine *engine, uint32_t at, bool taken)
+{
+    for (uint32_t word = at / WORD_BITS; word < ENGINE_ASKS / WORD_BITS; word++) {
+        uint64_t bits = taken ? engine->asks_taken[word] : ~engine->asks_taken[word];
+        bits &= word == at / WORD_BITS ? ~(bit_of(at) - 1) : UINT64_MAX;
+        if (bits != 0) {
+            return word * WORD_BITS + (uint32_t)__builtin_ctzll(bits);
+        }
+    }
+    return ENGINE_ASKS;
+}
+
+/* The lowest: memory that no crowd ever needed stays untouched. */
 bool asks_room(const struct engine *engine, uint32_t *slot_out)
 {
-    bool fresh = engine->asks_free == 0;
-    *slot_out = fresh ? engine->asks_fresh : engine->asks_free - 1;
+    *slot_out = first_from(engine, 0, false);
     return *slot_out < ENGINE_ASKS;
 }
 
 static void slot_take(struct engine *engine, uint32_t slot)
 {
-    if (engine->asks_free == 0) {
-        CHECK(slot == engine->asks_fresh);
-        engine->asks_fresh++;
-    } else {
-        CHECK(slot == engine->asks_free - 1);
-        engine->asks_free = engine->asks[slot].next;
-    }
+    CHECK(slot < ENGINE_ASKS && (engine->asks_taken[slot / WORD_BITS] & bit_of(slot)) == 0);
+    engine->asks_taken[slot / WORD_BITS] |= bit_of(slot);
     engine->asks_count++;
 }
 
@@ -98,8 +110,7 @@ void asks_forget(struct engine *engine, uint32_t slot)
         (*asks_alike(engine, ask))--;
     }
     memset(ask, 0, sizeof(*ask));
-    ask->next = engine->asks_free;
-    engine->asks_free = slot + 1;
+    engine->asks_taken[slot / WORD_BITS] &= ~bit_of(slot);
     engine->asks_count--;
 }
 
@@ -107,14 +118,13 @@ struct ask *asks_next(struct engine *engine, struct ask_walk *walk)
 {
     walk->left = walk->begun ? walk->left : engine->asks_count;
     walk->begun = true;
-    while (walk->left > 0 && walk->after < ENGINE_ASKS) {
-        walk->slot = walk->after++;
-        if (engine->asks[walk->slot].phase != ASK_FREE) {
-            walk->left--;
-            return &engine->asks[walk->slot];
-        }
+    walk->slot = walk->left > 0 ? first_from(engine, walk->after, true) : ENGINE_ASKS;
+    if (walk->slot == ENGINE_ASKS) {
+        return NULL;
     }
-    return NULL;
+    walk->left--;
+    walk->after = walk->slot + 1;
+    return &engine->asks[walk->slot];
 }
 
 /* ---- Found again ---- */

@@ -101,6 +101,7 @@ void plane_controllers_end(struct plane *plane)
         plane_controller_of(i)->server = NULL;
         plane->machines[i].up = false;
         plane_disk_end(plane_controller_of(i));
+        sim_pages_end(&plane_controller_of(i)->memory);
     }
     sim_store_reset();
 }

@@ -7,6 +7,7 @@
 #include "controller/server_inner.h" /* Its store must be lost at a crash, not closed. */
 #include "tests/sim/plane.h"
 #include "tests/sim/sim_disk.h"
+#include "tests/sim/sim_pages.h"
 
 struct plane_controller {
     struct plane *plane;
@@ -25,7 +26,7 @@ struct plane_controller {
     bool old_build;      /* Its program speaks for the first feature level only. */
     bool empty;          /* Its disk was lost: it begins no cell again. */
     uint32_t joined;     /* How often this machine became a controller. */
-    size_t memory_size;
+    struct sim_pages memory;
     bool dying;
     bool turning; /* A PLANE_TURN is on its way. */
     bool flushing;

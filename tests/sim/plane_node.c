@@ -7,9 +7,9 @@
 #include "tests/sim/plane_net.h"
 #include "tests/sim/plane_people.h"
 #include "tests/sim/plane_time.h"
+#include "tests/sim/sim_pages.h"
 
 #include <string.h>
-#include <sys/mman.h>
 
 enum { TICK_MS = 100 }; /* As agent_main.c. */
 
@@ -17,10 +17,12 @@ struct plane_agent {
     struct agent *agent;      /* Mapped: most of its rows are never touched. */
     struct agent_saved saved; /* On its disk, synced. */
     bool have_saved;
+    struct sim_pages memory; /* Its process has `agent` here. */
     uint8_t boot;
 };
 
-static struct plane_agent *agents; /* Mapped. */
+static struct sim_pages agents_memory;
+static struct plane_agent *agents; /* In it. */
 /* Of the step under way, whoever makes it. */
 static struct agent_effects effects;
 static struct arena arena;
@@ -71,18 +73,6 @@ static void step(struct plane *plane, uint32_t machine, struct agent_event *even
     }
 }
 
-/* Zeroed; the old ones are given back. A row that nobody touches costs no memory. */
-static void *fresh_pages(void *old, size_t size)
-{
-    if (old != NULL) {
-        CHECK(munmap(old, size) == 0);
-    }
-    void *fresh = mmap(
-        NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    CHECK(fresh != MAP_FAILED);
-    return fresh;
-}
-
 static void start(struct plane *plane, uint32_t machine)
 {
     struct plane_agent *self = agent_of(machine);
@@ -92,7 +82,7 @@ static void start(struct plane *plane, uint32_t machine)
     struct agent_event event = { .kind = AGENT_EVENT_START };
     event.saved = self->have_saved ? &self->saved : NULL;
     memset(event.boot_id, self->boot, sizeof(event.boot_id));
-    self->agent = fresh_pages(self->agent, sizeof(*self->agent));
+    self->agent = sim_pages_fresh(&self->memory, sizeof(*self->agent));
     agent_init(self->agent);
     plane_wake(plane, machine);
     step(plane, machine, &event);
@@ -109,7 +99,7 @@ static void start(struct plane *plane, uint32_t machine)
 
 void plane_nodes_begin(struct plane *plane)
 {
-    agents = fresh_pages(NULL, plane->conf.nodes * sizeof(*agents));
+    agents = sim_pages_fresh(&agents_memory, plane->conf.nodes * sizeof(*agents));
     arena_init(&arena, arena_memory, sizeof(arena_memory));
     effects.arena = &arena;
     plane_hosts_begin(plane);
@@ -122,11 +112,9 @@ void plane_nodes_begin(struct plane *plane)
 void plane_nodes_end(struct plane *plane)
 {
     for (uint32_t i = 0; i < plane->conf.nodes; i++) {
-        if (agents[i].agent != NULL) {
-            CHECK(munmap(agents[i].agent, sizeof(*agents[i].agent)) == 0);
-        }
+        sim_pages_end(&agents[i].memory);
     }
-    CHECK(munmap(agents, plane->conf.nodes * sizeof(*agents)) == 0);
+    sim_pages_end(&agents_memory);
     plane_hosts_end();
 }
 

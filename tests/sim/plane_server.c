@@ -11,7 +11,6 @@
 #include "wire/frame.h"
 
 #include <string.h>
-#include <sys/mman.h>
 
 /* ---- What the server wants done ---- */
 
@@ -88,21 +87,12 @@ static void host_halt(void *context, const char *why)
     self->dying = true;
 }
 
+/* What is given back stays, for its next life. */
 static void *host_memory(void *context, void *old, size_t size)
 {
     struct plane_controller *self = context;
-    if (old != NULL) {
-        int failed = munmap(old, self->memory_size);
-        CHECK(failed == 0);
-    }
-    self->memory_size = size;
-    if (size == 0) {
-        return NULL;
-    }
-    void *fresh = mmap(
-        NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    CHECK(fresh != MAP_FAILED);
-    return fresh;
+    CHECK(old == NULL || old == self->memory.at);
+    return size == 0 ? NULL : sim_pages_fresh(&self->memory, size);
 }
 
 /* ---- What it is given ---- */
