@@ -96,8 +96,13 @@ static bool memory_full(struct apply *apply, struct outcome *outcome)
     uint32_t own = cell->idempotency_limit;
     uint32_t all = state->limit[TABLE_OPERATION];
     uint32_t keys = tenant != NULL ? tenant->idempotency_keys : cell->idempotency_keys;
+    uint32_t most = all - (frees ? 0 : all / 16);
+    uint32_t left = state_count(state, TABLE_OPERATION) >= most
+                        ? 0
+                        : most - state_count(state, TABLE_OPERATION);
     bool own_full = keys >= own + (frees ? own / 4 : 0);
-    bool all_full = state_count(state, TABLE_OPERATION) >= all - (frees ? 0 : all / 16);
+    /* INV-SHARE-1 */
+    bool all_full = left == 0 || (tenant != NULL && !frees && !state_may_take(keys, left));
     if (!own_full && !all_full) {
         return false;
     }
@@ -106,7 +111,7 @@ static bool memory_full(struct apply *apply, struct outcome *outcome)
         outcome,
         REJECT_IDEMPOTENCY_FULL,
         own_full ? "Too many writes are remembered for this tenant."
-                 : "The cell remembers as many writes as it can.",
+                 : "The cell remembers as many writes as it can, or this tenant its share.",
         "",
         own_full ? "Keys are kept for a day; stop, delete and revoke are taken for longer. Try "
                    "later, or have the bound raised."

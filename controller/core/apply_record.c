@@ -326,6 +326,28 @@ static bool alarm_room(struct state *state)
     return !state_full(state, TABLE_ALARM);
 }
 
+/* What a tenant's guests do raises alarms, too: they leave room for what the cell itself has to
+ * say. Who is not told here sees it in the list of instances. INV-SHARE-1 */
+static bool alarm_may(const struct state *state, Wire__Kind kind, uint64_t subject)
+{
+    const struct instance_row *instance =
+        kind == WIRE__KIND__KIND_INSTANCE ? state_find(state, TABLE_INSTANCE, subject) : NULL;
+    uint32_t left = state->limit[TABLE_ALARM];
+    uint32_t own = 0;
+    if (instance == NULL) {
+        return true;
+    }
+    for (const struct alarm_row *row = state_first(state, TABLE_ALARM); row != NULL;
+         row = state_next(state, TABLE_ALARM, row)) {
+        const struct instance_row *of = row->kind != WIRE__KIND__KIND_INSTANCE
+                                            ? NULL
+                                            : state_find(state, TABLE_INSTANCE, row->subject);
+        left -= row->cleared_at == 0 ? 1 : 0;
+        own += row->cleared_at == 0 && of != NULL && of->tenant.value == instance->tenant.value;
+    }
+    return state_may_take(own, left);
+}
+
 void apply_alarm(
     struct apply *apply,
     const char *name,
@@ -344,7 +366,7 @@ void apply_alarm(
         apply_event(apply, 0, "alarm-cleared", kind, subject, row->name);
         return;
     }
-    if (!alarm_room(apply->state)) {
+    if (!alarm_may(apply->state, kind, subject) || !alarm_room(apply->state)) {
         return; /* A thousand alarms are raised already: somebody has been told. */
     }
     row = state_insert(apply->state, TABLE_ALARM, state_next_id(apply->state));

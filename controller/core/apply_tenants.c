@@ -187,6 +187,19 @@ static void project_create(
         !apply_name_free(apply, outcome, TABLE_PROJECT, tenant->head.id, create->name)) {
         return;
     }
+    uint32_t left = apply->state->limit[TABLE_PROJECT] - state_count(apply->state, TABLE_PROJECT);
+    if (!state_may_take(tenant->children, left)) { /* INV-SHARE-1 */
+        refuse(
+            apply,
+            outcome,
+            REJECT_TABLE_FULL,
+            "This tenant has its share of the cell's projects.",
+            "",
+            "Delete some: a project is taken only while fewer are yours than are left.");
+        outcome->problem.limit = left;
+        outcome->problem.usage = tenant->children;
+        return;
+    }
     if (apply->dry) {
         return;
     }

@@ -20,7 +20,6 @@
 
 enum {
     ENGINE_ASKS = 2048, /* Under way at once; more is refused with "overloaded". */
-    ENGINE_TENANT_ASKS = ENGINE_ASKS / 2, /* Of one tenant: others always have the other half. */
     ENGINE_ASK_BYTES = LIMIT_COMMAND,
     ENGINE_TICKETS = 2,  /* Entries submitted and not yet applied: REPLICA_OUTSTANDING. */
     ENGINE_WORDS = 1024, /* Commands of the plane itself waiting for an entry. */

@@ -112,10 +112,11 @@ bool pace_take(
     if (tenant != NULL) {
         uint32_t slot = (uint32_t)slot_of(engine, TABLE_TENANT, tenant);
         uint32_t asks = engine->pace.tenants[slot].asks;
-        if (asks >= ENGINE_TENANT_ASKS) { /* INV-PACE-1 */
+        uint32_t left = ENGINE_ASKS - engine_asks_under_way(engine);
+        if (!state_may_take(asks, left)) { /* INV-PACE-1, INV-SHARE-1 */
             outcome->reject = REJECT_OVERLOADED;
             outcome->problem.detail = "Too many requests of this tenant are under way.";
-            outcome->problem.limit = ENGINE_TENANT_ASKS;
+            outcome->problem.limit = left;
             outcome->problem.usage = asks;
             outcome->problem.holder = tenant->name.text;
             *retry_s_out = 1;
@@ -138,7 +139,7 @@ void pace_begin(struct engine *engine, uint32_t tenant)
 {
     if (tenant != 0) {
         engine->pace.tenants[tenant - 1].asks++;
-        CHECK(engine->pace.tenants[tenant - 1].asks <= ENGINE_TENANT_ASKS);
+        CHECK(engine->pace.tenants[tenant - 1].asks <= ENGINE_ASKS / 2);
     }
 }
 

@@ -141,7 +141,14 @@ void asks_console(struct engine *engine, uint64_t node, const Wire__NodeConsoleT
         return;
     }
     if (told->failure != 0) {
-        asks_refuse(engine, slot, REJECT_NOT_FOUND, "The node has no console log of it.", 0);
+        bool none = told->failure == FAILURE_NOT_FOUND;
+        asks_refuse(
+            engine,
+            slot,
+            none ? REJECT_NOT_FOUND : REJECT_OVERLOADED,
+            none ? "The node has no console log of it."
+                 : "The node is reading other consoles, or cannot read this one now.",
+            none ? 0 : 1);
         return;
     }
     Wire__Answer *answer = asks_answer_to(engine, slot);

@@ -278,6 +278,23 @@ static uint32_t running(const struct state *state)
     return count;
 }
 
+static bool status_alarms(struct reading *r, Wire__ClusterStatus *status, bool of_instances)
+{
+    for (const struct alarm_row *row = state_first(r->state, TABLE_ALARM); row != NULL;
+         row = state_next(r->state, TABLE_ALARM, row)) {
+        bool listed = row->cleared_at == 0 && status->n_alarms < STATUS_ALARMS &&
+                      (row->kind == WIRE__KIND__KIND_INSTANCE) == of_instances;
+        if (listed) {
+            status->alarms[status->n_alarms] = views_alarm(r->live, row);
+            if (status->alarms[status->n_alarms++] == NULL) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* The cell's own alarms come before those of tenants' instances. */
 static bool status_lists(struct reading *r, Wire__ClusterStatus *status)
 {
     struct arena *arena = r->live->arena;
@@ -295,16 +312,7 @@ static bool status_lists(struct reading *r, Wire__ClusterStatus *status)
             return false;
         }
     }
-    for (const struct alarm_row *row = state_first(r->state, TABLE_ALARM); row != NULL;
-         row = state_next(r->state, TABLE_ALARM, row)) {
-        if (row->cleared_at == 0 && status->n_alarms < STATUS_ALARMS) {
-            status->alarms[status->n_alarms] = views_alarm(r->live, row);
-            if (status->alarms[status->n_alarms++] == NULL) {
-                return false;
-            }
-        }
-    }
-    return true;
+    return status_alarms(r, status, false) && status_alarms(r, status, true);
 }
 
 /* The part of the status that rows know; engine.c adds the consensus. */

@@ -129,6 +129,11 @@ bool state_full(const struct state *state, enum state_table table)
     return state->tables[table].count >= state->limit[table];
 }
 
+bool state_may_take(uint32_t own, uint32_t left)
+{
+    return own < left;
+}
+
 uint64_t state_next_id(struct state *state)
 {
     struct cell_row *cell = state_cell(state);

@@ -331,6 +331,9 @@ void *state_first(const struct state *state, enum state_table table);
 void *state_next(const struct state *state, enum state_table table, const void *row);
 uint32_t state_count(const struct state *state, enum state_table table);
 bool state_full(const struct state *state, enum state_table table);
+/* INV-SHARE-1: who has `own` rows of a table that tenants share takes one more only while fewer are
+ * his than are left: one never has more than half, and whoever has none finds room. */
+bool state_may_take(uint32_t own, uint32_t left);
 
 /* 0: objects of this kind are in no table. */
 enum state_table state_table_of(Wire__Kind kind);

@@ -281,23 +281,3 @@ Test(core_caps, without_a_rate_nobody_is_slowed)
     cr_assert_eq(flood(&lab, lab.ann, "a", 500), 500);
     lab_close(&lab);
 }
-
-Test(core_caps, one_tenant_never_has_all_the_places_of_asks_under_way)
-{
-    struct lab lab = lab_open(); /* INV-PACE-1 */
-    struct desk *desk = lab.desk;
-    struct neighbours others = move_in(&lab);
-    desk->later = true;
-    for (uint32_t i = 0; i < ENGINE_TENANT_ASKS; i++) {
-        cr_assert_null(say_list(desk, lab.ann, WIRE__KIND__KIND_INSTANCE, "a"));
-    }
-    const Wire__Answer *full = say_list(desk, others.colleague, WIRE__KIND__KIND_INSTANCE, "a");
-    cr_assert_eq(lab_reject(full), REJECT_OVERLOADED);
-    cr_assert_str_eq(full->problem->holder, "a");
-    cr_assert_null(say_list(desk, others.bob, WIRE__KIND__KIND_INSTANCE, "b"), "it has a place");
-    desk->later = false;
-    desk_pass(desk, 1000);
-    cr_assert_eq(engine_asks_under_way(desk->first.engine), 0);
-    cr_assert_eq(say_list(desk, lab.ann, WIRE__KIND__KIND_INSTANCE, "a")->reject, 0);
-    lab_close(&lab);
-}

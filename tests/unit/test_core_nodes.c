@@ -317,6 +317,40 @@ Test(core_nodes, a_console_is_read_at_the_node_and_only_for_its_tenant)
     lab_close(&lab);
 }
 
+static const Wire__Answer *console_failed(struct lab *lab, enum failure failure)
+{
+    struct desk *desk = lab->desk;
+    Wire__ConsoleRead read = WIRE__CONSOLE_READ__INIT;
+    Wire__Request request = WIRE__REQUEST__INIT;
+    Wire__NodeConsoleTold told = WIRE__NODE_CONSOLE_TOLD__INIT;
+    Wire__Frame frame = WIRE__FRAME__INIT;
+    uint32_t before = desk->frames_count;
+    uint64_t node = lab_node_of(lab, "vm")->id;
+    read.tenant = "a";
+    read.instance = "vm";
+    request.body_case = WIRE__REQUEST__BODY_CONSOLE_READ;
+    request.console_read = &read;
+    cr_assert_null(desk_do(desk, lab->ann, &request));
+    uint64_t handle = desk->handles;
+    told.handle = desk_sent(desk, node, WIRE__FRAME__BODY_CONSOLE_ASK, before)->console_ask->handle;
+    told.failure = failure;
+    frame.body_case = WIRE__FRAME__BODY_CONSOLE_TOLD;
+    frame.console_told = &told;
+    desk_frame(desk, WIRE__KIND__KIND_NODE, node, 0, &frame);
+    return desk_answer(desk, handle);
+}
+
+Test(core_nodes, a_console_that_cannot_be_read_now_is_not_called_missing)
+{
+    struct lab lab = lab_open();
+    (void)lab_create(&lab, "vm", false);
+    cr_assert_eq(console_failed(&lab, FAILURE_NOT_FOUND)->reject, REJECT_NOT_FOUND);
+    const Wire__Answer *busy = console_failed(&lab, FAILURE_BUSY);
+    cr_assert_eq(busy->reject, REJECT_OVERLOADED);
+    cr_assert_eq(busy->retry_after_seconds, 1);
+    lab_close(&lab);
+}
+
 static bool explained(const Wire__Answer *answer, const char *words)
 {
     for (size_t i = 0; i < answer->explanation->n_lines; i++) {
