@@ -1,7 +1,8 @@
 #!/bin/sh
 # Hunts with fresh seeds for hours, on every core: ./lab nightly [--minutes M] [--into DIRECTORY].
-# A seed that fails is shrunk to a case, which stays in the directory. Exit 0 when none failed, 1
-# when one did. Decides nothing about what a failure is: the simulators do.
+# A seed that fails is shrunk to a case, which stays in the directory. The last line counts what the
+# simulators said in this run. Exit 0 when none failed, 1 when one did, or nothing was lived. Decides
+# nothing about what a failure is: the simulators do.
 set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
 cd "$root"
@@ -15,8 +16,10 @@ while [ $# -gt 0 ]; do
     esac
 done
 mkdir -p "$into"
-deploy/lab/build.sh build >"$into/build.log" 2>&1 || {
-    tail -n 20 "$into/build.log"
+run=$into/$(date +%Y%m%d-%H%M%S)-$$ # Earlier runs keep their logs and cases, and are not counted.
+mkdir "$run"
+deploy/lab/build.sh build >"$run/build.log" 2>&1 || {
+    tail -n 20 "$run/build.log"
     exit 1
 }
 end=$(($(date +%s) + minutes * 60))
@@ -24,17 +27,17 @@ end=$(($(date +%s) + minutes * 60))
 hunt() { # worker: seeds until the time is over; its tables in a log, its failures as cases
     failed=0
     turn=0
-    while [ "$(date +%s)" -lt "$end" ]; do
+    while [ $turn = 0 ] || [ "$(date +%s)" -lt "$end" ]; do
         turn=$((turn + 1))
-        case=$into/case-$1-$turn
-        build/tests/sim/udatsu-sim --fresh 20 --nodes 12 --shrink "$case.sim" >>"$into/$1.log" 2>&1 || {
+        case=$run/case-$1-$turn
+        build/tests/sim/udatsu-sim --fresh 20 --nodes 12 --shrink "$case.sim" >>"$run/$1.log" 2>&1 || {
             failed=1
-            printf 'a seed failed: %s, %s\n' "$case.sim" "$into/$1.log"
+            printf 'a seed failed: %s, %s\n' "$case.sim" "$run/$1.log"
         }
         first=$(($(od -An -N4 -tu4 /dev/urandom) + 1000000))
-        build/tests/sim/udatsu-sim-consensus --seeds 100 --first-seed "$first" >>"$into/$1.log" 2>&1 || {
+        build/tests/sim/udatsu-sim-consensus --seeds 100 --first-seed "$first" >>"$run/$1.log" 2>&1 || {
             failed=1
-            printf 'consensus failed: from seed %s, %s\n' "$first" "$into/$1.log"
+            printf 'consensus failed: from seed %s, %s\n' "$first" "$run/$1.log"
         }
     done
     return $failed
@@ -49,5 +52,8 @@ status=0
 for worker in $workers; do
     wait "$worker" || status=1
 done
-awk '/ seeds, /{seeds += $1; bad += $3} END {printf "%d seeds, %d bad\n", seeds, bad}' "$into"/*.log
+for worker in $(seq "$(nproc)"); do
+    cat "$run/$worker.log"
+done | awk '/^[0-9]+ seeds, [0-9]+ bad/ { seeds += $1; bad += $3 }
+    END { printf "%d seeds, %d bad\n", seeds, bad; exit seeds > 0 && bad == 0 ? 0 : 1 }' || status=1
 exit $status

@@ -126,6 +126,109 @@ for figure in .load .etcd .ratios.p50_at_1 .ratios.rate_at_256 .ratios.rate_batc
     shows "figures without $figure are refused" refused 'does not hold' without $figure
 done
 
+# ---- Lines of the simulator: a run that was made before is judged by the line itself ----
+
+accept=$root/tests/accept/simulator
+swarm() { # seeds, bad, least commands, of three, of five, changed in, mixed in, what else it says
+    printf '%s\ncells: of 1 controllers 0, 3 controllers %d, 5 controllers %d, ' "${8:-}" "$4" "$5"
+    printf 'members changed 9 times in %d, snapshots installed 9 times in 700, levels mixed in %d\n' \
+        "$6" "$7"
+    printf '%d seeds, %d bad, 9 events, 420000 virtual s, 9 entries, 9 acknowledged, 9 refused, trace 0a\n' \
+        "$1" "$2"
+    printf 'each seed: at least 201 virtual s, %d commands, 31 strikes; longest inbox 9\n' "$3"
+    printf 'most instances 9, median of a life 9, when trouble ended 9, most memory of a seed 28 MiB, twice 20\n'
+}
+seeds() { swarm "$@" >"$work/swarm" && "$accept/01-seeds.sh" "$work/swarm" 800; }
+shows 'two thousand good seeds of every kind hold' seeds 2020 0 510 1400 600 900 600
+shows 'a bad seed is refused by line 1' refused 'does not hold: it says so itself' \
+    seeds 2020 1 510 1400 600 900 600
+shows 'a seed too few is refused' refused 'they were two thousand' seeds 2019 0 510 1400 600 900 600
+shows '499 commands are refused' refused '500 commands' seeds 2020 0 499 1400 600 900 600
+shows 'only three controllers are refused' refused '5 controllers' seeds 2020 0 510 2000 0 900 600
+shows 'members that never change are refused' refused 'members came' seeds 2020 0 510 1400 600 0 600
+shows 'one feature level is refused' refused 'feature levels' seeds 2020 0 510 1400 600 900 0
+shows 'a row that never came up is refused' refused 'does not hold: no row never came up' \
+    seeds 2020 0 510 1400 600 900 600 '1 rows never came up'
+too_slow() { "$accept/01-seeds.sh" "$work/swarm" 901; }
+seeds 2020 0 510 1400 600 900 600 >"$said" || true
+shows 'a second more than fifteen minutes is refused' refused 'fifteen minutes' too_slow
+
+simulator_of() { # name, optimization, sanitizers, trace, exit status
+    mkdir -p "$work/$1/tests/sim" "$work/$1/meson-info"
+    printf '[{"name":"optimization","value":"%s"},{"name":"b_sanitize","value":"%s"}]\n' "$2" "$3" \
+        >"$work/$1/meson-info/intro-buildoptions.json"
+    printf '#!/bin/sh\necho "100 seeds, %d bad, 7 events, trace %s"\nexit %d\n' "$5" "$4" "$5" \
+        >"$work/$1/tests/sim/udatsu-sim"
+    chmod +x "$work/$1/tests/sim/udatsu-sim"
+}
+hashes() { "$accept/02-hashes.sh" "$work/o2" "$work/o0" "$work/san"; }
+simulator_of o2 2 none 0a 0
+simulator_of o0 0 none 0a 0
+simulator_of san 2 address,undefined 0a 0
+shows 'three builds that go the same way hold' hashes
+simulator_of o0 0 none 0b 0
+shows 'another way is refused' refused '-O0 goes the same way' hashes
+simulator_of o2 2 none 0a 1
+simulator_of o0 0 none 0a 1
+simulator_of san 2 address,undefined 0a 1
+shows 'bad seeds are refused, though all go the same way' refused '-O2: 100 seeds, none bad' hashes
+simulator_of o2 2 none 0a 0
+simulator_of o0 2 none 0a 0
+shows 'a build of another name is refused' refused 'the second is of -O0' hashes
+simulator_of o0 0 none 0a 0
+simulator_of san 2 none 0a 0
+shows 'a build without sanitizers is refused' refused 'the third has both' hashes
+
+thousand() { # commands, strikes, median, at the end
+    {
+        printf '1 seeds, 0 bad, 9 events, 3601 virtual s, 9 entries, 9 acknowledged, 9 refused, trace 0a\n'
+        printf 'each seed: at least 3601 virtual s, %d commands, %d strikes; longest inbox 9\n' "$1" "$2"
+        printf 'most instances 31147, median of a life %d, when trouble ended %d, ' "$3" "$4"
+        printf 'most memory of a seed 1045 MiB, twice 0\n'
+    } >"$work/thousand" && "$accept/05-thousand-nodes.sh" "$work/thousand" 500
+}
+shows 'an hour of a thousand nodes holds' thousand 100000 360 30500 30100
+shows 'an hour that nobody disturbs is refused' refused '360 times' thousand 100000 0 30500 30100
+shows 'an hour in which little is asked is refused' refused 'a hundred thousand' \
+    thousand 99999 360 30500 30100
+shows 'a peak of a moment is refused' refused 'half of the hour' thousand 100000 360 29999 30100
+
+fuzzed() { # seconds of the last target, status
+    grep -v '^#' "$root/tests/fuzz/decoders.txt" | cut -d: -f1 | sort -u |
+        sed "s/\$/: fuzzed for 600 s, 12 inputs run, nothing found/; \$s/600/$1/" >"$work/fuzzed"
+    "$accept/09-fuzz.sh" "$work/fuzzed" "$2"
+}
+shows 'ten minutes of each target hold' fuzzed 600 0
+shows 'less than ten minutes of one is refused' refused 'really fuzzed' fuzzed 599 0
+shows 'a decoder that is not reached is refused' refused '95 %' fuzzed 600 7
+shows 'a finding is refused' refused 'no target finds' fuzzed 600 1
+
+# The nightly hunt, with simulators that say what they are told.
+night=$work/night
+mkdir -p "$night/deploy/lab" "$night/build/tests/sim"
+cp "$root/deploy/lab/nightly.sh" "$night/deploy/lab/"
+printf '#!/bin/sh\n' >"$night/deploy/lab/build.sh"
+hunter() { # program, seeds, bad, exit status
+    printf '#!/bin/sh\necho "%d seeds, %d bad, 7 events"\nexit %d\n' "$2" "$3" "$4" \
+        >"$night/build/tests/sim/$1"
+}
+hunter udatsu-sim 20 0 0
+hunter udatsu-sim-consensus 100 0 0
+chmod +x "$night/deploy/lab/build.sh" "$night/build/tests/sim/udatsu-sim" \
+    "$night/build/tests/sim/udatsu-sim-consensus"
+hunt() { "$night/deploy/lab/nightly.sh" --minutes 0; }
+workers=$(nproc)
+says_good() { hunt | grep -x "$((workers * 120)) seeds, 0 bad"; }
+shows 'a night without a bad seed says how many they were' says_good
+shows 'and counts no earlier night' says_good
+hunter udatsu-sim 3 1 1
+shows 'bad seeds that were shrunk are counted' refused "$((workers * 103)) seeds, $workers bad" hunt
+hunter udatsu-sim 3 1 0
+shows 'a simulator that says bad and ends well is refused' refused " $workers bad" hunt
+hunter udatsu-sim 0 0 0
+hunter udatsu-sim-consensus 0 0 0
+shows 'a night in which nothing was lived is refused' refused '0 seeds, 0 bad' hunt
+
 # ---- Verdicts ----
 
 line() { # number and name, commands...

@@ -20,6 +20,7 @@ must() { # sentence, command...
     fi
 }
 not() { ! "$@"; }
+fresh_seed() { echo $(($(od -An -N4 -tu4 /dev/urandom) + 1000000)); } # Nobody has tried it.
 within() { # seconds, command...
     deadline=$(($(date +%s) + $1))
     shift

@@ -6,7 +6,8 @@
 Reads llvm-cov's export of each target (DIRECTORY/fuzz/TARGET/coverage.json), decoders.txt (which
 files, or functions of them, a target answers for) and excuses.txt. Not counted: what a CHECK or an
 UNREACHABLE would do, the values of no meaning that an enum has for the compiler, and excused
-branches, which are listed. Exit status 1 when a decoder is under.
+branches, which are listed. The figure with them counted as well stands beside. Exit status 1 when a
+decoder is under.
 """
 import fnmatch
 import json
@@ -40,8 +41,8 @@ def excuses():
 
 
 def excuse_of(pardons, path, code):
-    return next((why for file, pattern, why in pardons
-                 if file == path and fnmatch.fnmatchcase(code, pattern)), None)
+    return next((pardon for pardon in pardons
+                 if pardon[0] == path and fnmatch.fnmatchcase(code, pardon[1])), None)
 
 
 def check_lines(text):
@@ -84,7 +85,7 @@ def same_file(name, whole):
 
 
 def judge(export, path, wanted, pardons):
-    """(taken, all, [(line, code, side)], [excuses]) of one decoder."""
+    """(taken, all, [(line, code, side)], [(file, pattern, line and side)]) of one decoder."""
     with open(os.path.join(ROOT, path), encoding="utf-8") as file:
         text = file.read()
     lines, skipped = text.split("\n"), check_lines(text)
@@ -93,10 +94,10 @@ def judge(export, path, wanted, pardons):
         code = lines[line - 1].strip()
         if line in skipped or re.match(r"switch \(|case _\w+_INT_SIZE:", code):
             continue
-        why = excuse_of(pardons, path, code)
+        pardon = excuse_of(pardons, path, code)
         for side, times in (("true", both[0]), ("false", both[1])):
-            if times == 0 and why is not None:
-                excused.append((f"{path}: {why}", f"{line} {side}"))
+            if times == 0 and pardon is not None:
+                excused.append((pardon, f"{line} {side}"))
                 continue
             every += 1
             taken += 1 if times > 0 else 0
@@ -118,22 +119,28 @@ def main(arguments):
                 under = float(arguments[1])
             arguments = arguments[2:]
     known, pardons = decoders(), excuses()
-    excused, low = [], False
-    print(f"{'target':<10} {'decoder':<38} {'branches':>11} {'percent':>8}")
+    excused, low, sums = [], False, [0, 0, 0]
+    print(f"{'target':<10} {'decoder':<38} {'branches':>11} {'percent':>8} {'all of them':>12}")
     for target in arguments:
         with open(os.path.join(build, "fuzz", target, "coverage.json"), encoding="utf-8") as file:
             export = json.load(file)
         for path, wanted in known[target].items():
             taken, every, missing, pardoned = judge(export, path, wanted, pardons)
             percent = 100.0 * taken / every if every > 0 else 0.0
+            whole = every + len(pardoned)
             low = low or percent < under
+            sums = [sums[0] + taken, sums[1] + every, sums[2] + whole]
             mark = " (some functions)" if wanted is not None else ""
-            print(f"{target:<10} {path + mark:<38} {taken:>5}/{every:<5} {percent:>7.1f}%")
+            print(f"{target:<10} {path + mark:<38} {taken:>5}/{every:<5} {percent:>7.1f}% "
+                  f"{100.0 * taken / max(whole, 1):>11.1f}%")
             excused += pardoned
             for line, code, what in missing if show or percent < under else []:
                 print(f"    {path}:{line}: {what}    {code}")
-    for what in dict(excused):
-        print("excused", what, "(line", ", ".join(w for e, w in excused if e == what) + ")")
+    print(f"all decoders: {sums[0]} branches of {sums[1]} taken, {100.0 * sums[0] / sums[1]:.1f}%; "
+          f"with what is excused counted, of {sums[2]}, {100.0 * sums[0] / sums[2]:.1f}%")
+    for pardon in dict.fromkeys(pardon for pardon, _ in excused):
+        where = ", ".join(place for other, place in excused if other == pardon)
+        print(f"excused {pardon[0]}: {pardon[2]} (line {where})")
     return 1 if low else 0
 
 

@@ -64,7 +64,8 @@ fuzz_one() { # target: its inputs are left in its directory; status 1 after a fi
         grep -m 3 -E '^found:|event=check-failed|ERROR: |runtime error:' "$work/log" || tail -n 3 "$work/log"
         return 1
     }
-    printf '%s: %s s, %s inputs run, nothing found\n' "$1" "$seconds" \
+    printf '%s: fuzzed for %s s, %s inputs run, nothing found\n' "$1" \
+        "$(sed -n 's/^Done [0-9]* runs in \([0-9]*\) second(s)$/\1/p' "$work/log")" \
         "$(sed -n 's/^stat::number_of_executed_units: *//p' "$work/log")"
 }
 

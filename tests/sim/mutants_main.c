@@ -6,7 +6,8 @@
  *   udatsu-sim-mutants --list
  *
  * Exit 0: found (or --list), 1: not within the bounds. A seed at which the sound program is bad,
- * too, counts for nothing, and is said. */
+ * too, counts for nothing, and is said; so does one that crashes, or never ends: no checker saw
+ * anything there. */
 #include "base/check.h"
 #include "base/mutant.h"
 #include "tests/sim/plane.h"
@@ -131,6 +132,11 @@ static bool run_seed(enum mutant mutant, uint64_t seed, struct plane_tally *tall
  * sound program, too. */
 static bool found(const struct options *options, uint64_t seed, struct plane_tally *tally)
 {
+    if (!tally->failed) {
+        (void)fprintf(
+            stderr, "no checker, at seed %llu: %s\n", (unsigned long long)seed, tally->what);
+        return false;
+    }
     char what[sizeof(tally->what)];
     char checker[WORD_MAX];
     uint64_t events = tally->events;

@@ -58,6 +58,7 @@ enum {
     PLANE_KEY = 24,
     PLANE_NAME = 24,
     PLANE_IMAGES = 4, /* All that the cell has room for. */
+    PLANE_LOOKS = 21, /* At how many instances there are, evenly spread over a life. */
 };
 #define PLANE_NONE UINT32_MAX
 
@@ -155,7 +156,20 @@ struct plane_weather {
     uint64_t bytes_per_ms; /* Of each direction of a link; 0: no bound. */
 };
 
+/* Of seeds that were lived to their end: what cells they were. */
+struct plane_lived {
+    uint64_t began_with[PLANE_CONTROLLERS + 1]; /* Seeds, by controllers. */
+    uint64_t changes;                           /* Members that came or went, and */
+    uint64_t changed_in;                        /* the seeds in which one did. */
+    uint64_t installs;                          /* Snapshots of others, put in place of own rows. */
+    uint64_t installed_in;
+    uint64_t mixed_in;     /* Builds of two feature levels were members at once. */
+    uint64_t instances;    /* The median of PLANE_LOOKS looks at a life; of all seeds, the most, */
+    uint64_t instances_at; /* and when trouble ended. */
+};
+
 struct plane_tally {
+    struct plane_lived lived;
     uint64_t faults[PLANE_FAULTS];
     uint64_t checks[PLANE_CHECKERS];
     uint64_t rejects[REJECTS_END];
@@ -219,6 +233,8 @@ struct plane {
     uint32_t weathers;      /* and changes of weather. */
     uint64_t shelter_ms;    /* Until then nothing strikes controllers: one returns, set back. */
     uint64_t struck_before; /* Of the tally, when trouble began. */
+    uint64_t changes;       /* Members that came or went since. */
+    bool mixed;             /* Builds of two levels were members at once. */
     struct plane_tally *tally;
     struct trial *trial; /* NULL: no experiment is run (trial.h). */
 };

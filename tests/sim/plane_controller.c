@@ -25,6 +25,15 @@ struct plane_controller *plane_controller_of(uint32_t machine)
 
 /* ---- Start ---- */
 
+static bool levels_differ(const struct plane *plane)
+{
+    bool seen[2] = { false, false };
+    for (uint32_t i = 0; i < PLANE_CONTROLLERS; i++) {
+        seen[controllers[i].old_build ? 1 : 0] |= plane->machines[i].exists;
+    }
+    return seen[0] && seen[1];
+}
+
 static void start(struct plane *plane, struct plane_controller *self)
 {
     struct plane_machine *machine = &plane->machines[self->machine];
@@ -34,6 +43,7 @@ static void start(struct plane *plane, struct plane_controller *self)
         plane_seen(plane, PLANE_OLD_BUILD);
         self->old_build = false; /* It is brought up to date when it starts anew. */
     }
+    plane->mixed = plane->mixed || levels_differ(plane);
     self->dying = false;
     self->turning = false;
     self->flushing = false;

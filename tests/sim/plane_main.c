@@ -176,17 +176,23 @@ static int usage(void)
 
 /* Prints what a run came to; 0 when it was good. */
 static int report(
-    const struct options *options, const struct plane_tally *tally, uint64_t bad, uint64_t hash)
+    const struct options *options,
+    const struct plane_tally *tally,
+    uint64_t done,
+    uint64_t bad,
+    uint64_t hash)
 {
     struct rusage children;
     int asked = getrusage(RUSAGE_CHILDREN, &children);
     CHECK(asked == 0);
     uint64_t zero = plane_table_print(tally, options->life.unrecoverable);
+    zero += plane_lived_print(&tally->lived, options->controllers == 0);
     printf(
         "%llu seeds, %llu bad, %llu events, %llu virtual s, %llu entries, %llu acknowledged, "
         "%llu refused, trace %016llx\n"
         "each seed: at least %llu virtual s, %llu commands, %llu strikes; longest inbox %llu\n"
-        "most instances %llu, most memory of a seed %lld MiB, twice %llu\n",
+        "most instances %llu, median of a life %llu, when trouble ended %llu, most memory of a "
+        "seed %lld MiB, twice %llu\n",
         (unsigned long long)tally->seeds,
         (unsigned long long)bad,
         (unsigned long long)tally->events,
@@ -200,9 +206,11 @@ static int report(
         (unsigned long long)tally->struck_least,
         (unsigned long long)tally->queued_most,
         (unsigned long long)tally->instances_most,
+        (unsigned long long)tally->lived.instances,
+        (unsigned long long)tally->lived.instances_at,
         (long long)children.ru_maxrss / 1024,
-        (unsigned long long)(tally->seeds - options->count));
-    bool table = options->count >= TABLE_SEEDS;
+        (unsigned long long)(tally->seeds - done));
+    bool table = done >= TABLE_SEEDS;
     if (table && zero > 0) {
         printf("%llu rows never came up\n", (unsigned long long)zero);
     }
@@ -236,7 +244,9 @@ int main(int count, char **words)
         if (!good && options.shrink != NULL) { /* The first one is enough to look at. */
             struct plane_life life = options.life;
             life.seed = options.first + i;
-            return plane_shrink(&life, options.shrink) ? 1 : 2;
+            bool shrunk = plane_shrink(&life, options.shrink);
+            (void)report(&options, tally, i + 1, bad, hash); /* Not good, whatever it came to. */
+            return shrunk ? 1 : 2;
         }
         if (options.life.lie != NULL && tally->failed &&
             strncmp(
@@ -252,5 +262,5 @@ int main(int count, char **words)
         printf("nobody noticed\n");
         return 1;
     }
-    return report(&options, tally, bad, hash);
+    return report(&options, tally, options.count, bad, hash);
 }

@@ -135,6 +135,7 @@ static void look(struct plane *plane)
     case REMOVING: ask(plane, PLANE_ACT_REMOVE); return;
     case REMOVED:
         if (!listed(plane, job.old_id, false)) {
+            plane->changes++;
             plane_controller_off(plane, job.machine);
             job.phase = job.comes_back ? TOKEN : IDLE;
         }
@@ -143,6 +144,7 @@ static void look(struct plane *plane)
     case JOIN: ask(plane, PLANE_ACT_JOIN); return;
     case JOINING:
         if (all_vote(plane)) {
+            plane->changes++;
             job.phase = IDLE;
         } else if (hurt_one(plane) != PLANE_NONE) {
             job.phase = IDLE; /* It is never raised while that one is missing. */

@@ -86,10 +86,22 @@ void plane_seen(struct plane *plane, enum plane_fault fault)
     plane->tally->faults[fault]++;
 }
 
+static bool alone(const struct plane *plane)
+{
+    uint32_t members = 0;
+    for (uint32_t i = 0; i < PLANE_CONTROLLERS; i++) {
+        members += plane->machines[i].exists ? 1 : 0;
+    }
+    return members < 2;
+}
+
+/* What compares controllers counts only where there are two. */
 void plane_checked(struct plane *plane, enum plane_checker checker)
 {
     CHECK(checker < PLANE_CHECKERS);
-    plane->tally->checks[checker]++;
+    if (checker != PLANE_CHECK_AGREED || !alone(plane)) {
+        plane->tally->checks[checker]++;
+    }
 }
 
 void *plane_zeroed(size_t count, size_t size)

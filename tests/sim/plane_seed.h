@@ -24,6 +24,9 @@ struct plane_tally *plane_tally_new(void);
 const char *plane_fault_name(enum plane_fault fault);
 /* How many rows that must come up did not. */
 uint64_t plane_table_print(const struct plane_tally *tally, bool unrecoverable);
+/* What cells were lived in; how many kinds that must be among them were not. `drawn`: each seed
+ * chose its own number of controllers. */
+uint64_t plane_lived_print(const struct plane_lived *lived, bool drawn);
 
 /* ---- plane_shrink.c ---- */
 /* Finds the least of what this seed does that still fails alike, prints it and writes it to

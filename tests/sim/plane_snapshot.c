@@ -35,6 +35,7 @@ struct disk_of {
 static struct disk_of disks[DISKS];
 bool plane_snapshot_damage;
 uint64_t plane_snapshots_fetched;
+uint64_t plane_snapshots_installed;
 uint64_t plane_snapshots_damaged;
 
 static struct disk_of *disk_find(const char *directory)
@@ -377,6 +378,7 @@ RESULT snapshot_install(
     *store = NULL;
     TRY(store_install(store_directory, path, manifest, snapshot->scratch));
     disk->got = fetched ? 0 : disk->got;
+    plane_snapshots_installed += fetched ? 1 : 0;
     for (uint32_t i = 0; i < SNAPSHOT_KEEP && !fetched; i++) {
         disk->own[i] = disk->own[i] == index ? 0 : disk->own[i];
     }

@@ -7,6 +7,7 @@
 
 extern bool plane_snapshot_damage; /* The next part served has a wrong byte. */
 extern uint64_t plane_snapshots_fetched;
+extern uint64_t plane_snapshots_installed; /* That were fetched. */
 extern uint64_t plane_snapshots_damaged;
 
 void plane_snapshots_end(void);

@@ -117,8 +117,57 @@ static bool operator_rests(struct plane *plane)
     return rests;
 }
 
+static uint64_t max_of(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+static uint64_t instances_now(struct plane *plane)
+{
+    uint32_t leader = plane_leader(plane);
+    return leader == PLANE_NONE
+               ? 0
+               : state_count(
+                     engine_state(server_engine(plane_server(plane, leader))), TABLE_INSTANCE);
+}
+
+static int by_count(const void *a, const void *b)
+{
+    uint64_t one = *(const uint64_t *)a;
+    uint64_t other = *(const uint64_t *)b;
+    return one < other ? -1 : one > other ? 1 : 0;
+}
+
+/* A life of trouble, looked at now and then: a peak of a moment is no level. */
+static void live_on(struct plane *plane, uint64_t left_ms)
+{
+    uint64_t looks[PLANE_LOOKS];
+    struct plane_lived *lived = &plane->tally->lived;
+    uint64_t end_us = plane->now_us + left_ms * 1000;
+    for (uint64_t i = 0; i < PLANE_LOOKS; i++) {
+        uint64_t left = (end_us - plane->now_us) / 1000;
+        (void)plane_until(plane, left / (PLANE_LOOKS - i), NULL);
+        looks[i] = instances_now(plane);
+    }
+    CHECK(plane->now_us <= end_us);
+    lived->instances_at = max_of(lived->instances_at, looks[PLANE_LOOKS - 1]);
+    qsort(looks, PLANE_LOOKS, sizeof(looks[0]), by_count);
+    lived->instances = max_of(lived->instances, looks[PLANE_LOOKS / 2]);
+}
+
+static void tally_lived(const struct plane *plane, struct plane_lived *lived)
+{
+    lived->began_with[plane->conf.controllers]++;
+    lived->changes += plane->changes;
+    lived->changed_in += plane->changes > 0 ? 1 : 0;
+    lived->installs += plane_snapshots_installed;
+    lived->installed_in += plane_snapshots_installed > 0 ? 1 : 0;
+    lived->mixed_in += plane->mixed ? 1 : 0;
+}
+
 static void tally_up(struct plane *plane)
 {
+    tally_lived(plane, &plane->tally->lived);
     plane->tally->commands_least = least(plane->tally->commands_least, plane_requests_count);
     plane->tally->struck_least =
         least(plane->tally->struck_least, plane->tally->struck - plane->struck_before);
@@ -243,7 +292,7 @@ void plane_live(struct plane *plane)
         live_without_budget(plane, left_ms);
         return;
     }
-    (void)plane_until(plane, left_ms, NULL);
+    live_on(plane, left_ms);
     for (uint32_t i = 0; i < 100 && plane->lie != NULL && !plane_lie(plane, plane->lie); i++) {
         (void)plane_until(plane, 50, NULL);
     }

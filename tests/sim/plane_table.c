@@ -4,6 +4,7 @@
 #include "tests/sim/plane_seed.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum { WIDTH = 26 };
 
@@ -135,21 +136,47 @@ static uint64_t print_rows(
     return print_rows_from(title, names, counts, 0, rows);
 }
 
-/* What never is an answer to a client of the simulator: conflicts are planned again, stale words
- * and levels are the machines' own business, and the last three are said at a door, before a
- * request. */
-static bool no_answer(enum reject reject)
+/* Why this is never an answer to a client of the simulator; NULL: it is one. */
+static const char *no_answer(enum reject reject)
 {
-    return reject == REJECT_NONE || reject == REJECT_CONFLICT || reject == REJECT_STALE ||
-           reject == REJECT_FEATURE_LEVEL || reject >= REJECT_NO_CERTIFICATE;
+    if (reject == REJECT_CONFLICT) {
+        return "planned again by who leads, no client hears it";
+    }
+    if (reject == REJECT_STALE || reject == REJECT_FEATURE_LEVEL) {
+        return "said to machines and controllers, never to a client";
+    }
+    if (reject >= REJECT_NO_CERTIFICATE) {
+        return "said at the door of TLS, which is not simulated";
+    }
+    return NULL;
+}
+
+/* What the table does not have is said, too, with the reason. */
+static void print_left_out(bool unrecoverable)
+{
+    for (enum reject reject = REJECT_NONE + 1; reject < REJECTS_END; reject++) {
+        if (no_answer(reject) != NULL) {
+            printf("left out: reject %s: %s\n", reject_name(reject), no_answer(reject));
+        }
+    }
+    for (uint32_t i = PLANE_DISK_LOST; i < PLANE_FAULTS && !unrecoverable; i++) {
+        printf("left out: fault %s: only without a budget (--unrecoverable)\n", fault_names[i]);
+    }
+    for (uint32_t i = PLANE_CHECK_UNSAID; i < PLANE_CHECKERS && !unrecoverable; i++) {
+        printf("left out: check %s: only without a budget (--unrecoverable)\n", checker_names[i]);
+    }
+    if (unrecoverable) {
+        printf("left out: the rows above may be zero: a cell that stands still comes to none of "
+               "the later checks\n");
+    }
 }
 
 static uint64_t print_rejects(const struct plane_tally *tally)
 {
     uint64_t zero = 0;
     printf("rejects\n");
-    for (enum reject reject = REJECT_NONE; reject < REJECTS_END; reject++) {
-        if (!no_answer(reject)) {
+    for (enum reject reject = REJECT_NONE + 1; reject < REJECTS_END; reject++) {
+        if (no_answer(reject) == NULL) {
             printf(
                 "  %-*s %12llu\n",
                 WIDTH,
@@ -165,7 +192,13 @@ uint64_t plane_table_print(const struct plane_tally *tally, bool unrecoverable)
 {
     uint64_t zero = print_rows("faults", fault_names, tally->faults, PLANE_DISK_LOST);
     zero += print_rejects(tally);
-    zero += print_rows("checks", checker_names, tally->checks, PLANE_CHECK_UNSAID);
+    /* The first to come to an index has nobody to be compared with. */
+    uint64_t checks[PLANE_CHECKERS];
+    memcpy(checks, tally->checks, sizeof(checks));
+    CHECK(checks[PLANE_CHECK_DIGEST] >= tally->entries);
+    checks[PLANE_CHECK_DIGEST] -= tally->entries;
+    zero += print_rows("checks", checker_names, checks, PLANE_CHECK_UNSAID);
+    print_left_out(unrecoverable);
     if (!unrecoverable) {
         return zero;
     }
@@ -175,4 +208,27 @@ uint64_t plane_table_print(const struct plane_tally *tally, bool unrecoverable)
     zero = print_rows_from("faults", fault_names, tally->faults, PLANE_DISK_LOST, PLANE_FAULTS);
     return zero + print_rows_from(
                       "checks", checker_names, tally->checks, PLANE_CHECK_UNSAID, PLANE_CHECKERS);
+}
+
+uint64_t plane_lived_print(const struct plane_lived *lived, bool drawn)
+{
+    printf("cells: of");
+    for (uint32_t i = 1; i <= PLANE_CONTROLLERS; i++) {
+        if (lived->began_with[i] > 0 || i == 1 || i == 3 || i == 5) {
+            printf(" %u controllers %llu,", i, (unsigned long long)lived->began_with[i]);
+        }
+    }
+    printf(
+        " members changed %llu times in %llu, snapshots installed %llu times in %llu, "
+        "levels mixed in %llu\n",
+        (unsigned long long)lived->changes,
+        (unsigned long long)lived->changed_in,
+        (unsigned long long)lived->installs,
+        (unsigned long long)lived->installed_in,
+        (unsigned long long)lived->mixed_in);
+    uint64_t zero = drawn && lived->began_with[3] == 0 ? 1 : 0;
+    zero += drawn && lived->began_with[5] == 0 ? 1 : 0;
+    zero += lived->changed_in == 0 ? 1 : 0;
+    zero += lived->installed_in == 0 ? 1 : 0;
+    return zero + (lived->mixed_in == 0 ? 1 : 0);
 }

@@ -40,3 +40,5 @@ must 'with its requests, and each of its faults' jq -e --argjson faults \
     '.verdict == "clean" and .acknowledged > 100 and .faults_struck + .faults_missed == $faults
         and .faults_missed <= 2' "$out/replay.jsonl"
 must 'the replicas agree' within 60 controllers_agree
+must "it was the whole line: $histories histories of $seconds s" \
+    test "$histories" -ge 40 -a "$seconds" -ge 60
