@@ -25,6 +25,8 @@ struct append {
     bool aborted;  /* It was refused. */
     bool doubtful; /* Nobody said OK, and nobody saw it yet. */
     bool inner;    /* The same event appended another one after it. */
+    size_t prior;  /* The last that counts, up to here, + 1; 0: none. */
+    size_t next;   /* The first that counts, from here on; else past the end. */
 };
 
 struct lists {
@@ -98,11 +100,12 @@ static bool same(const struct append *a, const struct append *b)
 static void appends_gather(struct lists *lists)
 {
     const struct history *history = lists->history;
+    uint32_t *later = calloc((size_t)history->names_count + 1, sizeof(*later));
     lists->appends = calloc((size_t)history->touches_count + 1, sizeof(*lists->appends));
-    CHECK(lists->appends != NULL);
+    CHECK(lists->appends != NULL && later != NULL);
     for (uint32_t i = 0; i < history->events_count; i++) {
         const struct history_event *event = &history->events[i];
-        for (uint32_t k = 0; k < event->touches_count; k++) {
+        for (uint32_t k = event->touches_count; k-- > 0;) { /* The last first. */
             const struct history_touch *touch = &history->touches[event->touches + k];
             if (touch->kind != HISTORY_APPEND || touch->element == 0 ||
                 lists->merge.speaker[i] != i) {
@@ -114,14 +117,11 @@ static void appends_gather(struct lists *lists)
             append->event = i;
             append->aborted = event->told.outcome == HISTORY_FAIL;
             append->doubtful = event->told.outcome == HISTORY_INFO;
-            for (uint32_t m = k + 1; m < event->touches_count; m++) {
-                const struct history_touch *later = &history->touches[event->touches + m];
-                append->inner =
-                    append->inner || (later->kind == HISTORY_APPEND && later->list == touch->list &&
-                                      later->element != 0);
-            }
+            append->inner = later[touch->list] == i + 1;
+            later[touch->list] = i + 1;
         }
     }
+    free(later);
     qsort(lists->appends, lists->appends_count, sizeof(*lists->appends), append_order);
     for (size_t i = 1; i < lists->appends_count; i++) {
         const struct append *append = &lists->appends[i];
@@ -148,32 +148,17 @@ static size_t above(const struct lists *lists, uint32_t list, uint64_t element)
 
 /* ---- Reads ---- */
 
-/* What was listed is in order, was not refused, and leaves nothing out. */
-static void listed_check(struct lists *lists, uint32_t event, const struct history_touch *touch)
+/* What somebody saw is in no doubt, wherever in the history that stands. */
+static void settle(struct lists *lists, uint32_t event, const struct history_touch *touch)
 {
-    const uint64_t *elements = &lists->history->elements[touch->elements];
-    size_t at = above(lists, touch->list, touch->after);
-    uint64_t before = touch->after;
-    for (uint32_t i = 0; i < touch->count; i++) {
-        if (elements[i] <= before) {
-            list_anomaly(lists, "out of order", touch->list, elements[i], event);
-            return;
-        }
-        before = elements[i];
-        while (at < lists->appends_count && lists->appends[at].list == touch->list &&
-               lists->appends[at].element < elements[i]) {
-            const struct append *append = &lists->appends[at++];
-            if (!append->aborted && !append->doubtful) {
-                list_anomaly(lists, "left out", touch->list, append->element, event);
-            }
-        }
-        while (at < lists->appends_count && lists->appends[at].list == touch->list &&
-               lists->appends[at].element == elements[i]) {
-            struct append *append = &lists->appends[at++];
-            append->doubtful = false;
-            if (append->aborted) {
-                list_anomaly(lists, "G1a, read what was refused", touch->list, elements[i], event);
-            }
+    (void)event;
+    for (uint32_t i = 0; i < touch->count + (touch->listed ? 0 : 1); i++) {
+        uint64_t element =
+            touch->listed ? lists->history->elements[touch->elements + i] : touch->element;
+        size_t at = element == 0 ? lists->appends_count : above(lists, touch->list, element - 1);
+        if (at < lists->appends_count && lists->appends[at].list == touch->list &&
+            lists->appends[at].element == element) {
+            lists->appends[at].doubtful = false; /* Two of one number are an anomaly. */
         }
     }
 }
@@ -183,29 +168,67 @@ static bool counts(const struct append *append)
     return !append->aborted && !append->doubtful;
 }
 
+/* After everything is settled: no read steps over what does not count. */
+static void appends_link(struct lists *lists)
+{
+    size_t prior = 0;
+    for (size_t i = 0; i < lists->appends_count; i++) {
+        prior = counts(&lists->appends[i]) ? i + 1 : prior;
+        lists->appends[i].prior = prior;
+    }
+    size_t next = lists->appends_count;
+    for (size_t i = lists->appends_count; i-- > 0;) {
+        next = counts(&lists->appends[i]) ? i : next;
+        lists->appends[i].next = next;
+    }
+}
+
+/* From there on, the first of the list that counts; NULL: none. */
+static const struct append *next_of(const struct lists *lists, size_t from, uint32_t list)
+{
+    size_t at = from < lists->appends_count ? lists->appends[from].next : from;
+    bool found = at < lists->appends_count && lists->appends[at].list == list;
+    return found ? &lists->appends[at] : NULL;
+}
+
+/* What was listed is in order, was not refused, and leaves nothing out. */
+static void listed_check(struct lists *lists, uint32_t event, const struct history_touch *touch)
+{
+    const uint64_t *elements = &lists->history->elements[touch->elements];
+    uint64_t before = touch->after;
+    for (uint32_t i = 0; i < touch->count && lists->verdict.word == HISTORY_CLEAN; i++) {
+        if (elements[i] <= before) {
+            list_anomaly(lists, "out of order", touch->list, elements[i], event);
+            return;
+        }
+        const struct append *next = next_of(lists, above(lists, touch->list, before), touch->list);
+        if (next != NULL && next->element < elements[i]) {
+            list_anomaly(lists, "left out", touch->list, next->element, event);
+        }
+        size_t at = above(lists, touch->list, elements[i] - 1);
+        if (at < lists->appends_count && lists->appends[at].list == touch->list &&
+            lists->appends[at].element == elements[i] && lists->appends[at].aborted) {
+            list_anomaly(lists, "G1a, read what was refused", touch->list, elements[i], event);
+        }
+        before = elements[i];
+    }
+}
+
 static void read_edges(struct lists *lists, uint32_t event, const struct history_touch *touch)
 {
-    size_t next = above(lists, touch->list, touch->element);
-    size_t prior = next;
-    while (prior > 0 && lists->appends[prior - 1].list == touch->list) {
-        const struct append *append = &lists->appends[prior - 1];
-        if (counts(append)) {
-            if (append->inner && append->element == touch->element && !touch->more &&
-                append->event != event) {
-                list_anomaly(lists, "G1b, read half of it", touch->list, touch->element, event);
-            }
-            graph_add(&lists->graph, append->event, event, WR);
-            break;
+    size_t at = above(lists, touch->list, touch->element);
+    size_t prior = at == 0 ? 0 : lists->appends[at - 1].prior;
+    const struct append *last = prior == 0 ? NULL : &lists->appends[prior - 1];
+    if (last != NULL && last->list == touch->list) {
+        if (last->inner && last->element == touch->element && !touch->more &&
+            last->event != event) {
+            list_anomaly(lists, "G1b, read half of it", touch->list, touch->element, event);
         }
-        prior--;
+        graph_add(&lists->graph, last->event, event, WR);
     }
-    while (!touch->more && next < lists->appends_count &&
-           lists->appends[next].list == touch->list) {
-        if (counts(&lists->appends[next])) {
-            graph_add(&lists->graph, event, lists->appends[next].event, RW);
-            break;
-        }
-        next++;
+    const struct append *next = touch->more ? NULL : next_of(lists, at, touch->list);
+    if (next != NULL) {
+        graph_add(&lists->graph, event, next->event, RW);
     }
 }
 
@@ -403,6 +426,8 @@ struct history_verdict history_check_lists(const struct history *history)
     struct lists lists = { .history = history, .verdict = { .word = HISTORY_CLEAN } };
     merge_begin(history, &lists.merge);
     appends_gather(&lists);
+    each_read(&lists, settle, false);
+    appends_link(&lists);
     each_read(&lists, listed_check, true);
     graph_begin(&lists.graph, history->events_count * 2 + 1);
     write_edges(&lists);

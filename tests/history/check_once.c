@@ -1,10 +1,12 @@
 /* Decides whether what was acknowledged is there at the end: each operation once, in every list
  * that it was appended to and that somebody read to its end; and nothing else, but what nobody was
- * answered about. A key that was answered twice was answered alike. INV-IDEM-1.
+ * answered about. What was acknowledged without a number is demanded by count. Whatever a read saw
+ * before, the end holds. One key is one request, and is answered alike (keys.h). INV-IDEM-1.
  *
  * Never says clean of a list that somebody read, and nobody at the end. */
 #include "base/check.h"
 #include "tests/history/history.h"
+#include "tests/history/keys.h"
 #include "tests/history/merge.h"
 #include "tests/history/words.h"
 
@@ -14,20 +16,32 @@
 
 struct element {
     uint32_t list;
-    uint32_t event; /* Of an append. */
+    uint32_t event; /* Of an append: the operation's; of a read. */
     uint64_t number;
+};
+
+struct elements {
+    struct element *all; /* Owned; by list and number. */
+    size_t count;
+};
+
+struct list {
+    bool read;          /* Somebody read its elements. */
+    bool final;         /* Somebody did at the end. */
+    uint64_t final_ns;  /* When that began. */
+    uint64_t nameless;  /* Operations that are there under a number that nobody was told. */
+    uint64_t perhaps;   /* Operations that may be. */
+    uint64_t strangers; /* Numbers at the end that nobody was told. */
 };
 
 struct once {
     const struct history *history;
     struct merge merge;
-    struct element *appends; /* Owned; those whose number is known. */
-    size_t appends_count;
-    struct element *finals; /* Owned. */
-    size_t finals_count;
-    bool *read;         /* Owned; by list: somebody read its elements. */
-    bool *final;        /* Owned; by list: somebody did at the end. */
-    uint32_t *nameless; /* Owned; by list: operations that may be there under an unknown number. */
+    struct elements appends; /* Those whose number is known. */
+    struct elements told;    /* The same; number 0, and the speaker of their key. */
+    struct elements seen;    /* By any read. */
+    struct elements finals;  /* By those at the end. */
+    struct list *lists;      /* Owned; by name. */
     struct history_verdict verdict;
 };
 
@@ -83,112 +97,128 @@ static bool same(const struct element *a, const struct element *b)
     return a->list == b->list && a->number == b->number;
 }
 
-/* ---- Keys ---- */
-
-/* Once a key was answered OK it is never refused. */
-static void refusal_check(struct once *once, uint32_t number)
-{
-    const struct history_event *event = &once->history->events[number];
-    uint32_t speaker = merge_of_refused(event) ? once->merge.of_key[event->key] : 0;
-    if (speaker != 0 && event->invoke_ns > once->merge.return_ns[speaker - 1]) {
-        struct element append = { 0, number, 0 };
-        say_event(once, "refused after it was acknowledged", &append);
-    }
-}
-
-static void keys_check(struct once *once)
-{
-    const struct history *history = once->history;
-    for (uint32_t i = 0; i < history->events_count; i++) {
-        const struct history_event *event = &history->events[i];
-        const struct history_event *first = &history->events[once->merge.speaker[i]];
-        refusal_check(once, i);
-        if (event->told.outcome != HISTORY_OK || first == event || event->told.operation == 0) {
-            continue;
-        }
-        once->verdict.looked++;
-        if (event->told.operation != first->told.operation || event->told.id != first->told.id) {
-            struct element append = { 0, i, event->told.operation };
-            say_event(once, "done twice under one key", &append);
-        }
-    }
-}
-
 /* ---- Lists ---- */
 
-static void append_add(struct once *once, uint32_t event, const struct history_touch *touch)
+/* The first that is not below the wanted one. */
+static size_t find(const struct elements *elements, const struct element *wanted)
 {
-    const struct history_told *told = &once->history->events[event].told;
-    if (touch->element != 0) {
-        once->appends[once->appends_count++] =
-            (struct element){ touch->list, event, touch->element };
-    } else if (told->outcome != HISTORY_FAIL && once->merge.speaker[event] == event) {
-        once->nameless[touch->list]++;
+    size_t low = 0;
+    size_t high = elements->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        bool below = element_order(&elements->all[middle], wanted) < 0;
+        low = below ? middle + 1 : low;
+        high = below ? high : middle;
+    }
+    return low;
+}
+
+static bool has(const struct elements *elements, uint32_t list, uint64_t number)
+{
+    struct element wanted = { .list = list, .number = number };
+    size_t at = find(elements, &wanted);
+    return at < elements->count && same(&elements->all[at], &wanted);
+}
+
+static void add(struct elements *elements, uint32_t list, uint32_t event, uint64_t number)
+{
+    elements->all[elements->count++] = (struct element){ list, event, number };
+}
+
+static void sort(struct elements *elements)
+{
+    qsort(elements->all, elements->count, sizeof(*elements->all), element_order);
+}
+
+static struct elements room(size_t count)
+{
+    struct elements elements = { .all = calloc(count + 1, sizeof(*elements.all)) };
+    CHECK(elements.all != NULL);
+    return elements;
+}
+
+static void read_gather(struct once *once, uint32_t event, const struct history_touch *touch)
+{
+    const struct history *history = once->history;
+    struct list *list = &once->lists[touch->list];
+    bool final = touch->final;
+    list->read = list->read || touch->listed;
+    list->final = list->final || (final && !touch->more);
+    if (final && history->events[event].invoke_ns < list->final_ns) {
+        list->final_ns = history->events[event].invoke_ns;
+    }
+    for (uint32_t m = 0; touch->listed && m < touch->count; m++) {
+        uint64_t number = history->elements[touch->elements + m];
+        add(&once->seen, touch->list, event, number);
+        if (final) {
+            add(&once->finals, touch->list, event, number);
+        }
     }
 }
 
 static void gather(struct once *once)
 {
     const struct history *history = once->history;
-    once->appends = calloc((size_t)history->touches_count + 1, sizeof(*once->appends));
-    once->finals = calloc((size_t)history->elements_count + 1, sizeof(*once->finals));
-    once->read = calloc((size_t)history->names_count + 1, sizeof(*once->read));
-    once->final = calloc((size_t)history->names_count + 1, sizeof(*once->final));
-    once->nameless = calloc((size_t)history->names_count + 1, sizeof(*once->nameless));
-    CHECK(once->appends != NULL && once->finals != NULL);
-    CHECK(once->read != NULL && once->final != NULL && once->nameless != NULL);
+    once->appends = room(history->touches_count);
+    once->told = room(history->touches_count);
+    once->seen = room(history->elements_count);
+    once->finals = room(history->elements_count);
+    once->lists = calloc((size_t)history->names_count + 1, sizeof(*once->lists));
+    CHECK(once->lists != NULL);
+    for (uint32_t i = 0; i <= history->names_count; i++) {
+        once->lists[i].final_ns = HISTORY_OPEN;
+    }
     for (uint32_t i = 0; i < history->events_count; i++) {
         const struct history_event *event = &history->events[i];
         for (uint32_t k = 0; k < event->touches_count; k++) {
             const struct history_touch *touch = &history->touches[event->touches + k];
-            if (touch->kind == HISTORY_APPEND) {
-                append_add(once, i, touch);
-                continue;
-            }
-            once->read[touch->list] = once->read[touch->list] || touch->listed;
-            if (!touch->final || event->told.outcome != HISTORY_OK) {
-                continue;
-            }
-            once->final[touch->list] = once->final[touch->list] || !touch->more;
-            for (uint32_t m = 0; m < touch->count; m++) {
-                uint64_t number = history->elements[touch->elements + m];
-                once->finals[once->finals_count++] = (struct element){ touch->list, i, number };
+            if (touch->kind == HISTORY_APPEND && touch->element != 0) {
+                add(&once->appends, touch->list, i, touch->element);
+                add(&once->told, touch->list, once->merge.speaker[i], 0);
+            } else if (touch->kind == HISTORY_SEEN && event->told.outcome == HISTORY_OK) {
+                read_gather(once, i, touch);
             }
         }
     }
-    qsort(once->appends, once->appends_count, sizeof(*once->appends), element_order);
-    qsort(once->finals, once->finals_count, sizeof(*once->finals), element_order);
+    sort(&once->appends);
+    sort(&once->told);
+    sort(&once->seen);
+    sort(&once->finals);
 }
 
-static bool there(const struct once *once, const struct element *append)
+/* An append without a number, of an operation that was told none under another event of its key. */
+static void nameless_gather(struct once *once)
 {
-    size_t low = 0;
-    size_t high = once->finals_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        const struct element *final = &once->finals[middle];
-        bool below = final->list < append->list ||
-                     (final->list == append->list && final->number < append->number);
-        low = below ? middle + 1 : low;
-        high = below ? high : middle;
+    const struct history *history = once->history;
+    for (uint32_t i = 0; i < history->events_count; i++) {
+        const struct history_event *event = &history->events[i];
+        bool speaks = once->merge.speaker[i] == i && event->told.outcome != HISTORY_FAIL;
+        for (uint32_t k = 0; speaks && k < event->touches_count; k++) {
+            const struct history_touch *touch = &history->touches[event->touches + k];
+            struct element wanted = { .list = touch->list, .event = i };
+            size_t at = find(&once->told, &wanted);
+            bool told = at < once->told.count && element_order(&once->told.all[at], &wanted) == 0;
+            struct list *list = &once->lists[touch->list];
+            if (touch->kind != HISTORY_APPEND || touch->element != 0 || told) {
+                continue;
+            }
+            list->nameless += event->told.outcome == HISTORY_OK ? 1 : 0;
+            list->perhaps += event->told.outcome == HISTORY_OK ? 0 : 1;
+        }
     }
-    return low < once->finals_count && same(&once->finals[low], append);
 }
 
 static void appends_check(struct once *once)
 {
-    for (size_t i = 0; i < once->appends_count; i++) {
-        const struct element *append = &once->appends[i];
+    for (size_t i = 0; i < once->appends.count; i++) {
+        const struct element *append = &once->appends.all[i];
         const struct history_told *told = &once->history->events[append->event].told;
-        if (!once->final[append->list]) {
-            if (!once->read[append->list]) {
-                continue; /* Its newest alone says nothing of the others. */
-            }
-            say(once, HISTORY_UNKNOWN, "nobody read the list at the end", append->list, 0);
+        const struct list *list = &once->lists[append->list];
+        if (!list->final) {
             continue;
         }
         once->verdict.looked++;
-        bool is_there = there(once, append);
+        bool is_there = has(&once->finals, append->list, append->number);
         if (told->outcome == HISTORY_OK && !is_there) {
             say_event(once, "acknowledged and lost", append);
         }
@@ -204,26 +234,50 @@ static void appends_check(struct once *once)
 
 static void finals_check(struct once *once)
 {
-    size_t at = 0;
-    uint32_t list = 0;
-    uint32_t strangers = 0;
-    for (size_t i = 0; i < once->finals_count; i++) {
-        const struct element *final = &once->finals[i];
-        strangers = final->list == list ? strangers : 0;
-        list = final->list;
+    for (size_t i = 0; i < once->finals.count; i++) {
+        const struct element *final = &once->finals.all[i];
+        bool again = i > 0 && same(final, final - 1);
         once->verdict.looked++;
-        if (i > 0 && same(final, final - 1)) {
+        if (again) {
             say(once, HISTORY_ANOMALY, "there twice", final->list, final->number);
         }
-        while (at < once->appends_count && (once->appends[at].list < final->list ||
-                                            (once->appends[at].list == final->list &&
-                                             once->appends[at].number < final->number))) {
-            at++;
+        bool stranger = !again && !has(&once->appends, final->list, final->number);
+        once->lists[final->list].strangers += stranger ? 1 : 0;
+    }
+}
+
+/* What any read saw: as many strangers as there may be, and none that is gone at the end. */
+static void seen_check(struct once *once)
+{
+    uint32_t of = 0;
+    uint64_t strangers = 0;
+    for (size_t i = 0; i < once->seen.count; i++) {
+        const struct element *seen = &once->seen.all[i];
+        const struct list *list = &once->lists[seen->list];
+        strangers = seen->list == of ? strangers : 0;
+        of = seen->list;
+        bool again = i > 0 && same(seen, seen - 1);
+        bool stranger = !again && !has(&once->appends, seen->list, seen->number);
+        strangers += stranger ? 1 : 0;
+        if (strangers > list->nameless + list->perhaps) {
+            say(once, HISTORY_ANOMALY, "nobody asked for it", seen->list, seen->number);
         }
-        bool known = at < once->appends_count && same(&once->appends[at], final);
-        strangers += known ? 0 : 1;
-        if (strangers > once->nameless[final->list]) {
-            say(once, HISTORY_ANOMALY, "nobody asked for it", final->list, final->number);
+        bool before = once->history->events[seen->event].told.at_ns <= list->final_ns;
+        if (list->final && before && !has(&once->finals, seen->list, seen->number)) {
+            say(once, HISTORY_ANOMALY, "seen, and gone at the end", seen->list, seen->number);
+        }
+    }
+}
+
+static void lists_check(struct once *once)
+{
+    for (uint32_t i = 1; i <= once->history->names_count; i++) {
+        const struct list *list = &once->lists[i];
+        if (list->read && !list->final) {
+            say(once, HISTORY_UNKNOWN, "nobody read the list at the end", i, 0);
+        }
+        if (list->final && list->strangers < list->nameless) {
+            say(once, HISTORY_ANOMALY, "acknowledged without a number and lost", i, 0);
         }
     }
 }
@@ -232,23 +286,26 @@ struct history_verdict history_check_once(const struct history *history)
 {
     struct once once = { .history = history, .verdict = { .word = HISTORY_CLEAN } };
     merge_begin(history, &once.merge);
+    keys_check(history, &once.merge, &once.verdict);
     gather(&once);
-    keys_check(&once);
+    nameless_gather(&once);
     appends_check(&once);
     finals_check(&once);
+    seen_check(&once);
+    lists_check(&once);
     if (once.verdict.word == HISTORY_CLEAN) {
         (void)snprintf(
             once.verdict.sentence,
             sizeof(once.verdict.sentence),
             "%zu appends, %zu elements at the end",
-            once.appends_count,
-            once.finals_count);
+            once.appends.count,
+            once.finals.count);
     }
     merge_end(&once.merge);
-    free(once.appends);
-    free(once.finals);
-    free(once.read);
-    free(once.final);
-    free(once.nameless);
+    free(once.appends.all);
+    free(once.told.all);
+    free(once.seen.all);
+    free(once.finals.all);
+    free(once.lists);
     return once.verdict;
 }

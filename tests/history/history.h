@@ -55,6 +55,7 @@ enum history_refusal {
     HISTORY_USED,        /* It is there, and something depends on it. */
     HISTORY_CHANGED,     /* Its revision is not the one that was given. */
     HISTORY_REFUSED,     /* For another reason: quota, capacity, authority. */
+    HISTORY_REUSED,      /* Its key had been used for another request. */
     HISTORY_REFUSAL_END
 };
 

@@ -21,7 +21,7 @@ static bool counts(const struct history_event *event)
 bool merge_of_refused(const struct history_event *event)
 {
     return merge_is_write(event->f) && event->key != 0 && event->told.outcome == HISTORY_FAIL &&
-           event->told.refusal != HISTORY_UNTRIED;
+           event->told.refusal != HISTORY_UNTRIED && event->told.refusal != HISTORY_REUSED;
 }
 
 /* True: the first speaks rather than the second. */

@@ -14,7 +14,7 @@ struct merge {
 };
 
 bool merge_is_write(enum history_f f);
-/* A write that was looked at and refused, under a key. */
+/* A write that was looked at and refused, under a key that was not another's. */
 bool merge_of_refused(const struct history_event *event);
 void merge_begin(const struct history *history, struct merge *merge_out);
 void merge_end(struct merge *merge);

@@ -109,6 +109,7 @@ static bool refused(const struct model_op *op, struct model_state *next)
     case HISTORY_USED: return keep(next, THERE);
     case HISTORY_STATE: return keep(next, THERE & ~taken_in(op));
     case HISTORY_UNTRIED:
+    case HISTORY_REUSED:
     case HISTORY_CHANGED:
     case HISTORY_REFUSED: return true;
     case HISTORY_REFUSAL_END: break;

@@ -288,6 +288,7 @@ static enum history_refusal refusal_of(const struct record_spec *spec, const cha
         { "no-capacity", HISTORY_REFUSED },
         { "floor-not-guaranteed", HISTORY_REFUSED },
         { "conflict", HISTORY_REFUSED },
+        { "idempotency-key-reused", HISTORY_REUSED },
     };
     if (strcmp(code, "not-found") == 0) { /* A create misses its network, not itself. */
         return spec->f == HISTORY_CREATE ? HISTORY_REFUSED : HISTORY_ABSENT;

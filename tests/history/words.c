@@ -9,7 +9,7 @@ static const char *const fs[HISTORY_F_END] = { NULL,     "create", "delete", "st
 static const char *const kinds[HISTORY_KIND_END] = { NULL, "instance", "network", "value" };
 static const char *const outcomes[HISTORY_OUTCOME_END] = { NULL, "info", "ok", "fail" };
 static const char *const refusals[HISTORY_REFUSAL_END] = {
-    NULL, "untried", "absent", "taken", "state", "used", "changed", "refused"
+    NULL, "untried", "absent", "taken", "state", "used", "changed", "refused", "reused"
 };
 static const char *const stages[HISTORY_STAGE_END] = { "there",    "absent",  "stopped",
                                                        "starting", "running", "stopping",
