@@ -1,207 +1,124 @@
 /* Decides whether accounts are charged with what there is (INV-LED-2, INV-LED-6). Where a read
  * knows the sum over the objects of the very same state, the two are equal. Where it does not, the
- * charge lies between what surely existed all the while and what may have existed meanwhile.
+ * charge lies between what surely existed all the while and what may have existed meanwhile. No
+ * instance is taken beyond the cap, where a history tells of it (caps.h). A sum that does not fit
+ * its number is nobody's charge.
  *
- * Never counts a name twice: two lives of one name do not overlap. */
+ * Never counts a name twice: two lives of one name do not overlap. Looks at so much and no more:
+ * after that the verdict is unknown. */
 #include "base/check.h"
+#include "tests/history/caps.h"
 #include "tests/history/history.h"
+#include "tests/history/lives.h"
 #include "tests/history/merge.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-struct life {
-    uint32_t account;
-    uint32_t object;
-    enum history_kind kind;
-    const uint64_t *amounts;
-    uint64_t begins_ns;   /* Not before. */
-    uint64_t there_ns;    /* Surely there from here … HISTORY_OPEN: it may never have been. */
-    uint64_t doubtful_ns; /* … to here. */
-    uint64_t gone_ns;     /* Surely gone from here on. */
-};
-
-/* What is known to end a life of a name, or to find it ended. */
-struct ending {
-    uint32_t object;
-    enum history_kind kind;
-    bool sure; /* It is gone when this has returned; else it may be gone when this was asked. */
-    uint64_t invoke_ns;
-    uint64_t return_ns;
-};
+#define WORK_BASE (UINT64_C(1) << 29)
+#define WORK_EACH (UINT64_C(1) << 10)
 
 struct ledger {
     const struct history *history;
     struct merge merge;
-    struct life *lives; /* Owned; by account, kind and object. */
-    size_t lives_count;
-    struct ending *endings; /* Owned; by kind and object. */
-    size_t endings_count;
+    struct lives lives;
+    struct caps caps;
+    struct work work;
     struct history_verdict verdict;
 };
-
-static int life_order(const void *one, const void *other)
-{
-    const struct life *a = one;
-    const struct life *b = other;
-    if (a->account != b->account) {
-        return a->account < b->account ? -1 : 1;
-    }
-    if (a->kind != b->kind) {
-        return a->kind < b->kind ? -1 : 1;
-    }
-    if (a->object != b->object) {
-        return a->object < b->object ? -1 : 1;
-    }
-    return a->begins_ns < b->begins_ns ? -1 : a->begins_ns > b->begins_ns;
-}
-
-static int ending_order(const void *one, const void *other)
-{
-    const struct ending *a = one;
-    const struct ending *b = other;
-    if (a->kind != b->kind) {
-        return a->kind < b->kind ? -1 : 1;
-    }
-    if (a->object != b->object) {
-        return a->object < b->object ? -1 : 1;
-    }
-    return a->invoke_ns < b->invoke_ns ? -1 : a->invoke_ns > b->invoke_ns;
-}
-
-/* ---- Lives ---- */
-
-static void ending_add(
-    struct ledger *ledger, uint32_t object, enum history_kind kind, bool sure, uint32_t event)
-{
-    bool write = merge_is_write(ledger->history->events[event].f);
-    uint64_t invoke_ns =
-        write ? ledger->merge.invoke_ns[event] : ledger->history->events[event].invoke_ns;
-    ledger->endings[ledger->endings_count++] =
-        (struct ending){ .object = object,
-                         .kind = kind,
-                         .sure = sure,
-                         .invoke_ns = invoke_ns,
-                         .return_ns = ledger->history->events[event].told.at_ns };
-}
-
-static void look_at(struct ledger *ledger, uint32_t number)
-{
-    const struct history_event *event = &ledger->history->events[number];
-    enum history_outcome outcome = event->told.outcome;
-    bool refused = outcome == HISTORY_FAIL;
-    bool speaks = ledger->merge.speaker[number] == number;
-    if (refused && event->told.refusal == HISTORY_ABSENT) {
-        ending_add(ledger, event->object, event->kind, true, number);
-    }
-    if (event->f == HISTORY_DELETE && !refused && speaks) {
-        bool done = outcome == HISTORY_OK && event->told.done;
-        ending_add(ledger, event->object, event->kind, false, number);
-        if (done) {
-            ending_add(ledger, event->object, event->kind, true, number);
-        }
-    }
-    if (event->f == HISTORY_CREATE && !refused && speaks) {
-        ledger->lives[ledger->lives_count++] =
-            (struct life){ .account = event->account,
-                           .object = event->object,
-                           .kind = event->kind,
-                           .amounts = event->amounts,
-                           .begins_ns = ledger->merge.invoke_ns[number],
-                           .there_ns = event->told.at_ns,
-                           .doubtful_ns = HISTORY_OPEN,
-                           .gone_ns = HISTORY_OPEN };
-        if (outcome == HISTORY_OK) { /* An earlier life has ended. */
-            ending_add(ledger, event->object, event->kind, true, number);
-        }
-    }
-    for (uint32_t k = 0; k < event->sights_count && outcome == HISTORY_OK; k++) {
-        const struct history_sight *sight = &ledger->history->sights[event->sights + k];
-        if (sight->stage == HISTORY_STAGE_ABSENT) {
-            ending_add(ledger, sight->object, sight->kind, true, number);
-        }
-    }
-}
-
-static size_t endings_of(const struct ledger *ledger, const struct life *life)
-{
-    struct ending wanted = { .object = life->object, .kind = life->kind };
-    size_t low = 0;
-    size_t high = ledger->endings_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        bool below = ending_order(&ledger->endings[middle], &wanted) < 0;
-        low = below ? middle + 1 : low;
-        high = below ? high : middle;
-    }
-    return low;
-}
-
-static void life_ends(const struct ledger *ledger, struct life *life)
-{
-    for (size_t i = endings_of(ledger, life); i < ledger->endings_count; i++) {
-        const struct ending *ending = &ledger->endings[i];
-        if (ending->kind != life->kind || ending->object != life->object) {
-            return;
-        }
-        bool after = life->there_ns != HISTORY_OPEN && ending->invoke_ns > life->there_ns;
-        if (ending->sure && after && ending->return_ns < life->gone_ns) {
-            life->gone_ns = ending->return_ns;
-        }
-        if (!ending->sure && ending->return_ns > life->begins_ns &&
-            ending->invoke_ns < life->doubtful_ns) {
-            life->doubtful_ns = ending->invoke_ns;
-        }
-    }
-}
 
 /* ---- Reads ---- */
 
 struct bounds {
     uint64_t least[HISTORY_AMOUNTS];
     uint64_t most[HISTORY_AMOUNTS];
+    uint64_t begins_ns; /* Before it nothing of that was there. */
+    bool wraps;         /* A sum does not fit. */
 };
 
-/* The account's first; they stand together. */
-static size_t lives_of(const struct ledger *ledger, uint32_t account)
+/* False: it does not fit, and stays as great as it can be. */
+static bool sum_add(uint64_t *sum, uint64_t amount)
 {
-    size_t low = 0;
-    size_t high = ledger->lives_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        bool below = ledger->lives[middle].account < account;
-        low = below ? middle + 1 : low;
-        high = below ? high : middle;
-    }
-    return low;
+    bool fits = !__builtin_add_overflow(*sum, amount, sum);
+    *sum = fits ? *sum : UINT64_MAX;
+    return fits;
 }
 
-static bool same_name(const struct life *a, const struct life *b)
-{
-    return a->account == b->account && a->kind == b->kind && a->object == b->object;
-}
-
+/* Of what there may have been between two moments. */
 static void bounds_of(
-    const struct ledger *ledger, const struct history_event *event, struct bounds *bounds_out)
+    struct ledger *ledger,
+    uint32_t account,
+    uint64_t from_ns,
+    uint64_t to_ns,
+    struct bounds *bounds_out)
 {
     memset(bounds_out, 0, sizeof(*bounds_out));
+    bounds_out->begins_ns = from_ns;
     uint64_t most[HISTORY_AMOUNTS] = { 0 }; /* Of one name. */
-    for (size_t i = lives_of(ledger, event->account); i < ledger->lives_count; i++) {
-        const struct life *life = &ledger->lives[i];
-        if (life->account != event->account) {
+    for (size_t i = lives_of(&ledger->lives, account); i < ledger->lives.count; i++) {
+        const struct life *life = &ledger->lives.all[i];
+        if (life->account != account || !work_take(&ledger->work, 1)) {
             return;
         }
-        bool may = life->begins_ns <= event->told.at_ns && life->gone_ns >= event->invoke_ns;
-        bool surely = life->there_ns < event->invoke_ns && life->doubtful_ns > event->told.at_ns;
-        bool last = i + 1 == ledger->lives_count || !same_name(life, life + 1);
+        bool may = life->begins_ns <= to_ns && life->gone_ns >= from_ns;
+        bool doubted = life->doubtful_ns <= to_ns && life->seen_ns <= to_ns;
+        bool surely = life->there_ns < from_ns && !doubted;
+        bool last = i + 1 == ledger->lives.count || !lives_same_name(life, life + 1);
+        if (may && life->begins_ns < bounds_out->begins_ns) {
+            bounds_out->begins_ns = life->begins_ns;
+        }
         for (uint32_t k = 0; k < HISTORY_AMOUNTS; k++) {
             most[k] = may && life->amounts[k] > most[k] ? life->amounts[k] : most[k];
-            bounds_out->least[k] += surely ? life->amounts[k] : 0;
-            bounds_out->most[k] += last ? most[k] : 0;
+            bool fits = sum_add(&bounds_out->least[k], surely ? life->amounts[k] : 0);
+            fits = sum_add(&bounds_out->most[k], last ? most[k] : 0) && fits;
+            bounds_out->wraps = bounds_out->wraps || !fits;
             most[k] = last ? 0 : most[k];
         }
     }
+}
+
+static void say(
+    struct ledger *ledger,
+    const struct history_event *event,
+    uint64_t charged,
+    const char *what,
+    uint64_t held_to)
+{
+    if (ledger->verdict.word != HISTORY_CLEAN) {
+        return;
+    }
+    ledger->verdict.word = HISTORY_ANOMALY;
+    (void)snprintf(
+        ledger->verdict.sentence,
+        sizeof(ledger->verdict.sentence),
+        "account %s at %.6f s: charged with %llu %s %llu",
+        history_text(ledger->history, event->account),
+        (double)event->invoke_ns / 1e9,
+        (unsigned long long)charged,
+        what,
+        (unsigned long long)held_to);
+}
+
+enum { INSTANCES = 2 }; /* Among the amounts. */
+
+/* Who was let in fitted under the cap, together with all that surely was there. */
+static void create_check(struct ledger *ledger, uint32_t number)
+{
+    const struct history_event *event = &ledger->history->events[number];
+    uint64_t from_ns = ledger->merge.invoke_ns[number];
+    uint64_t cap = 0;
+    struct bounds bounds;
+    if (event->amounts[INSTANCES] == 0 ||
+        !caps_most(
+            &ledger->caps, event->account, from_ns, event->told.at_ns, &ledger->work, &cap)) {
+        return;
+    }
+    bounds_of(ledger, event->account, from_ns, event->told.at_ns, &bounds);
+    (void)sum_add(&bounds.least[INSTANCES], event->amounts[INSTANCES]); /* Or the greatest. */
+    if (bounds.least[INSTANCES] > cap) {
+        say(ledger, event, bounds.least[INSTANCES], "instances, and the cap is at most", cap);
+    }
+    ledger->verdict.looked++;
 }
 
 static void read_check(struct ledger *ledger, const struct history_event *event)
@@ -210,36 +127,52 @@ static void read_check(struct ledger *ledger, const struct history_event *event)
         "vcpus", "memory", "instances", "networks"
     };
     struct bounds bounds;
-    bounds_of(ledger, event, &bounds);
+    const uint64_t *charged = event->told.charged;
+    bounds_of(ledger, event->account, event->invoke_ns, event->told.at_ns, &bounds);
+    if (bounds.wraps) {
+        say(ledger, event, charged[0], "vcpus, and a sum of what may exist is beyond", UINT64_MAX);
+    }
     for (uint32_t k = 0; k < HISTORY_AMOUNTS; k++) {
-        uint64_t charged = event->told.charged[k];
         const char *what = NULL;
         uint64_t held_to = 0;
-        if (event->told.summed && charged != event->told.inventory[k]) {
+        char words[96];
+        if (event->told.summed && charged[k] != event->told.inventory[k]) {
             what = "the objects of the same state sum up to";
             held_to = event->told.inventory[k];
-        } else if (charged < bounds.least[k]) {
+        } else if (charged[k] < bounds.least[k]) {
             what = "what surely existed all the while sums up to";
             held_to = bounds.least[k];
-        } else if (charged > bounds.most[k]) {
+        } else if (charged[k] > bounds.most[k]) {
             what = "all that may have existed sums up to";
             held_to = bounds.most[k];
         }
         ledger->verdict.looked++;
-        if (what != NULL && ledger->verdict.word == HISTORY_CLEAN) {
-            ledger->verdict.word = HISTORY_ANOMALY;
-            (void)snprintf(
-                ledger->verdict.sentence,
-                sizeof(ledger->verdict.sentence),
-                "account %s at %.6f s: charged with %llu %s, and %s %llu",
-                history_text(ledger->history, event->account),
-                (double)event->invoke_ns / 1e9,
-                (unsigned long long)charged,
-                names[k],
-                what,
-                (unsigned long long)held_to);
+        if (what != NULL) {
+            (void)snprintf(words, sizeof(words), "%s, and %s", names[k], what);
+            say(ledger, event, charged[k], words, held_to);
         }
     }
+    uint64_t cap = 0;
+    bool told = caps_most(
+        &ledger->caps, event->account, bounds.begins_ns, event->told.at_ns, &ledger->work, &cap);
+    if (told && charged[INSTANCES] > cap) {
+        say(ledger, event, charged[INSTANCES], "instances, and the cap was at most", cap);
+    }
+}
+
+static void ledger_begin(struct ledger *ledger)
+{
+    ledger->work.left = WORK_BASE + WORK_EACH * ledger->history->events_count;
+    merge_begin(ledger->history, &ledger->merge);
+    caps_begin(ledger->history, &ledger->merge, &ledger->caps);
+    lives_begin(ledger->history, &ledger->merge, &ledger->work, &ledger->lives);
+}
+
+static void ledger_end(struct ledger *ledger)
+{
+    merge_end(&ledger->merge);
+    caps_end(&ledger->caps);
+    lives_end(&ledger->lives);
 }
 
 struct history_verdict history_check_ledger(const struct history *history)
@@ -247,26 +180,26 @@ struct history_verdict history_check_ledger(const struct history *history)
     struct ledger ledger = { .history = history, .verdict = { .word = HISTORY_CLEAN } };
     uint64_t reads = 0;
     uint64_t summed = 0;
-    merge_begin(history, &ledger.merge);
-    ledger.lives = calloc((size_t)history->events_count + 1, sizeof(*ledger.lives));
-    ledger.endings = calloc(
-        (size_t)history->events_count * 2 + history->sights_count + 1, sizeof(*ledger.endings));
-    CHECK(ledger.lives != NULL && ledger.endings != NULL);
-    for (uint32_t i = 0; i < history->events_count; i++) {
-        look_at(&ledger, i);
-    }
-    qsort(ledger.lives, ledger.lives_count, sizeof(*ledger.lives), life_order);
-    qsort(ledger.endings, ledger.endings_count, sizeof(*ledger.endings), ending_order);
-    for (size_t i = 0; i < ledger.lives_count; i++) {
-        life_ends(&ledger, &ledger.lives[i]);
-    }
+    ledger_begin(&ledger);
     for (uint32_t i = 0; i < history->events_count; i++) {
         const struct history_event *event = &history->events[i];
-        if (event->f == HISTORY_ACCOUNT && event->told.outcome == HISTORY_OK) {
+        bool ok = event->told.outcome == HISTORY_OK;
+        if (event->f == HISTORY_ACCOUNT && ok) {
             read_check(&ledger, event);
             reads++;
             summed += event->told.summed ? 1 : 0;
+        } else if (event->f == HISTORY_CREATE && ok && ledger.merge.speaker[i] == i) {
+            create_check(&ledger, i);
         }
+    }
+    if (ledger.work.left == 0) { /* What was not looked at proves nothing, for or against. */
+        ledger.verdict.word = HISTORY_UNKNOWN;
+        (void)snprintf(
+            ledger.verdict.sentence,
+            sizeof(ledger.verdict.sentence),
+            "too much to look at: %zu lives, %llu reads",
+            ledger.lives.count,
+            (unsigned long long)reads);
     }
     if (ledger.verdict.word == HISTORY_CLEAN) {
         (void)snprintf(
@@ -276,8 +209,6 @@ struct history_verdict history_check_ledger(const struct history *history)
             (unsigned long long)reads,
             (unsigned long long)summed);
     }
-    merge_end(&ledger.merge);
-    free(ledger.lives);
-    free(ledger.endings);
+    ledger_end(&ledger);
     return ledger.verdict;
 }

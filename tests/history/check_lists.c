@@ -16,7 +16,8 @@
 #include <string.h>
 
 enum { WW = 1, WR = 2, RW = 4, RT = 8, PATH = 4096, TOLD = 12 };
-#define WORK_MAX UINT64_C(200000000)
+/* Of naming a cycle that was found; it is one with or without its name. */
+#define WORK_MAX UINT64_C(50000000)
 
 struct append {
     uint32_t list;

@@ -202,6 +202,8 @@ size_t graph_path(
     uint32_t *queue = calloc((size_t)graph->nodes + 1, sizeof(*queue));
     CHECK(by != NULL && queue != NULL);
     size_t count = 0;
+    uint64_t cost = graph->nodes / 8; /* Of the memory alone. */
+    *work -= cost < *work ? cost : *work;
     if (spread(graph, from, to, kinds, work, by, queue)) {
         uint32_t node = to;
         while (node != from) {

@@ -40,7 +40,7 @@ enum history_f {
 enum history_kind {
     HISTORY_INSTANCE = 1,
     HISTORY_NETWORK,
-    HISTORY_VALUE, /* Floors and caps of an account, as one number. */
+    HISTORY_VALUE, /* The cap of an account's instances. */
     HISTORY_KIND_END
 };
 
@@ -79,7 +79,7 @@ struct history_sight {
     enum history_stage stage;
     uint64_t id;       /* Of this life of the name: later lives have greater ones. 0: untold. */
     uint64_t epoch;    /* How often it was placed in this life. HISTORY_UNTOLD. */
-    uint64_t revision; /* Grows with every change within one life. 0: untold. */
+    uint64_t revision; /* Grows with every change within one life. HISTORY_UNTOLD. */
     uint64_t value;    /* HISTORY_VALUE only. */
 };
 
@@ -105,7 +105,7 @@ struct history_asked {
     enum history_f f;
     enum history_kind kind;
     const char *object;  /* "" only for HISTORY_LIST and HISTORY_ACCOUNT. */
-    const char *account; /* Who is charged; "" for none. */
+    const char *account; /* Who asks, and is charged; "": untold. Nothing of one is another's. */
     const char *key;     /* Idempotency key; "" for reads. */
     const char *on;      /* CREATE of an instance: the network that it is on; "" for none. */
     uint64_t at_ns;
@@ -147,7 +147,7 @@ struct history_event {
     uint32_t sights_count;
     uint32_t touches;
     uint32_t touches_count;
-    /* LIST: every object of this kind and account that is not among the sights was not there. */
+    /* LIST: what is not among the sights and is of this kind and account was not there. */
     bool whole;
 };
 

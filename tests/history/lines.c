@@ -70,7 +70,9 @@ static json_t *sight_json(const struct history *history, const struct history_si
     put_text(object, "object", history_text(history, sight->object));
     put_text(object, "stage", words_stage(sight->stage));
     put_number(object, "id", sight->id);
-    put_number(object, "revision", sight->revision);
+    if (sight->revision != HISTORY_UNTOLD) {
+        put_any(object, "revision", sight->revision);
+    }
     put_number(object, "value", sight->value);
     if (sight->epoch != HISTORY_UNTOLD) { /* None is an epoch, too. */
         put_any(object, "epoch", sight->epoch);
@@ -254,7 +256,7 @@ static bool sight_take(
                                    .stage = words_stage_of(take_text(&taking, "stage")),
                                    .id = take_number(&taking, "id", 0),
                                    .epoch = take_number(&taking, "epoch", HISTORY_UNTOLD),
-                                   .revision = take_number(&taking, "revision", 0),
+                                   .revision = take_number(&taking, "revision", HISTORY_UNTOLD),
                                    .value = take_number(&taking, "value", 0) };
     const char *name = take_text(&taking, "object");
     if (!take_end(&taking) || sight.kind == HISTORY_KIND_END || sight.stage == HISTORY_STAGE_END ||

@@ -91,23 +91,41 @@ static bool life_is(struct model_state *state, uint64_t id)
     return true;
 }
 
+/* What the account that asks did not make. */
+static bool foreign(const struct model_op *op, const struct model_state *state)
+{
+    return state->owner != 0 && op->account != 0 && state->owner != op->account;
+}
+
+static void none_left(struct model_state *state)
+{
+    if (state->stages == BIT(ABSENT)) { /* Whatever comes is another life. */
+        state->bound = 0;
+        state->owner = 0;
+    }
+}
+
 static bool keep(struct model_state *next, uint32_t stages)
 {
     next->stages &= stages;
-    if (next->stages == BIT(ABSENT)) {
-        next->bound = 0; /* Whatever comes is another life. */
-    }
+    none_left(next);
     next->stages = closed(next->stages);
     return next->stages != 0;
+}
+
+/* It is not there, or it is not there for this account. */
+static bool absent(const struct model_op *op, struct model_state *next)
+{
+    return foreign(op, next) || keep(next, BIT(ABSENT));
 }
 
 static bool refused(const struct model_op *op, struct model_state *next)
 {
     switch (op->refusal) {
-    case HISTORY_ABSENT: return keep(next, BIT(ABSENT));
-    case HISTORY_TAKEN:
-    case HISTORY_USED: return keep(next, THERE);
-    case HISTORY_STATE: return keep(next, THERE & ~taken_in(op));
+    case HISTORY_ABSENT: return absent(op, next);
+    case HISTORY_TAKEN: return keep(next, THERE);
+    case HISTORY_USED: return !foreign(op, next) && keep(next, THERE);
+    case HISTORY_STATE: return !foreign(op, next) && keep(next, THERE & ~taken_in(op));
     case HISTORY_UNTRIED:
     case HISTORY_REUSED:
     case HISTORY_CHANGED:
@@ -120,12 +138,13 @@ static bool refused(const struct model_op *op, struct model_state *next)
 static bool written(const struct model_op *op, struct model_state *next)
 {
     uint32_t stages = next->stages & taken_in(op);
-    if (stages == 0) {
+    if (stages == 0 || (op->f != HISTORY_CREATE && foreign(op, next))) {
         return false;
     }
     if (op->f == HISTORY_CREATE) {
         next->bound = 0;
         next->revision = 1;
+        next->owner = op->account;
         next->epoch = op->value == 1 ? 1 : 0;
     } else {
         next->revision++;
@@ -135,48 +154,61 @@ static bool written(const struct model_op *op, struct model_state *next)
         return false;
     }
     next->stages = after(op, stages);
-    if (next->stages == BIT(ABSENT)) {
-        next->bound = 0;
-    }
+    none_left(next);
     next->stages = closed(next->stages);
     return true;
 }
 
-static bool seen(const struct history_sight *seen, struct model_state *next)
+static bool seen(const struct model_op *op, struct model_state *next)
 {
+    const struct history_sight *seen = &op->seen;
     if (seen->stage == HISTORY_STAGE_ABSENT) {
-        return keep(next, BIT(ABSENT));
+        return absent(op, next);
     }
     uint32_t stages = seen->stage == HISTORY_STAGE_UNTOLD ? THERE : UINT32_C(1) << seen->stage;
-    bool fits = life_is(next, seen->id) &&
+    bool told = seen->revision != HISTORY_UNTOLD;
+    bool fits = !foreign(op, next) && life_is(next, seen->id) &&
                 (seen->epoch == HISTORY_UNTOLD || seen->epoch == next->epoch) &&
-                (seen->revision == 0 || seen->revision >= next->revision);
-    next->revision = seen->revision == 0 ? next->revision : seen->revision;
+                (!told || seen->revision >= next->revision);
+    next->revision = told ? seen->revision : next->revision;
     return fits && keep(next, stages);
 }
 
+/* Does a value have this revision? From now on it does. */
+static bool revision_is(struct model_state *next, uint64_t revision)
+{
+    bool known = (next->known & MODEL_REVISION) != 0;
+    bool fits = known ? next->revision == revision : next->revision <= revision;
+    next->revision = revision;
+    next->known |= MODEL_REVISION;
+    return fits;
+}
+
+static bool value_seen(const struct history_sight *seen, struct model_state *next)
+{
+    bool known = (next->known & MODEL_VALUE) != 0;
+    bool fits = !known || next->value == seen->value;
+    next->value = seen->value;
+    next->known |= MODEL_VALUE;
+    return fits && (seen->revision == HISTORY_UNTOLD || revision_is(next, seen->revision));
+}
+
+/* A SET makes a value known, whether or not its revision is. */
 static bool value_step(const struct model_op *op, struct model_state *next)
 {
     if (op->sight) {
-        bool fits = next->known == 0 ||
-                    (next->value == op->seen.value && next->revision == op->seen.revision);
-        next->known = 1;
-        next->value = op->seen.value;
-        next->revision = op->seen.revision;
-        return fits;
+        return value_seen(&op->seen, next);
     }
-    bool matches = op->match == 0 || next->known == 0 || next->revision == op->match;
     if (op->outcome == HISTORY_FAIL) {
-        return op->refusal != HISTORY_CHANGED || next->known == 0 || !matches;
+        bool known = (next->known & MODEL_REVISION) != 0;
+        bool changed = op->match != 0 && (!known || next->revision != op->match);
+        return op->refusal != HISTORY_CHANGED || changed;
     }
-    if (!matches) {
+    if (op->match != 0 && !revision_is(next, op->match)) {
         return false;
     }
-    if (op->match != 0) { /* Taken: so it had that revision. */
-        next->revision = op->match;
-        next->known = 1;
-    }
     next->value = op->value;
+    next->known |= MODEL_VALUE;
     next->revision++;
     return true;
 }
@@ -189,7 +221,7 @@ bool model_step(
         return value_step(op, next_out);
     }
     if (op->sight) {
-        return seen(&op->seen, next_out);
+        return seen(op, next_out);
     }
     return op->outcome == HISTORY_FAIL ? refused(op, next_out) : written(op, next_out);
 }

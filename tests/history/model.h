@@ -2,7 +2,10 @@
  * state, and which state follows. Never decides in which order things were done.
  *
  * What a cell does by itself (a guest comes up, a stopped one is reported) may happen at any time:
- * a state therefore holds every stage that is possible now. */
+ * a state therefore holds every stage that is possible now.
+ *
+ * An account has to do with what it made and with nothing else: what another one made is to it like
+ * what never was (INV-SEC-1). */
 #ifndef HISTORY_MODEL_H
 #define HISTORY_MODEL_H
 
@@ -10,14 +13,16 @@
 
 struct model_state {
     uint64_t id; /* Of this life, if `bound`; else of an earlier one. 0: none was ever told. */
-    uint64_t revision; /* At least this one; of a value: this one, if `known`. */
+    uint64_t revision; /* At least this one; of a value: this one, if it is known. */
     uint64_t value;
     uint64_t epoch;  /* Placements in this life. */
     uint32_t stages; /* Bits of enum history_stage. */
     uint32_t bound;
-    uint32_t known;  /* Of a value: it and its revision. */
-    uint32_t unused; /* The struct is hashed: it has no holes. */
+    uint32_t known; /* Bits of enum model_known. */
+    uint32_t owner; /* The account that made this life; 0: none, or untold. */
 };
+
+enum model_known { MODEL_VALUE = 1, MODEL_REVISION = 2 };
 
 struct model_op {
     bool sight; /* A read; else a write with its answer. */
@@ -25,6 +30,7 @@ struct model_op {
     enum history_kind kind;
     enum history_outcome outcome;
     enum history_refusal refusal;
+    uint32_t account; /* Who asks; 0: untold. */
     uint64_t value;
     uint64_t match;
     uint64_t id;

@@ -318,7 +318,8 @@ static bool said_no(
         char object[HISTORY_NAME];
         struct history_sight sight = { .kind = spec->kind,
                                        .stage = HISTORY_STAGE_ABSENT,
-                                       .epoch = HISTORY_UNTOLD };
+                                       .epoch = HISTORY_UNTOLD,
+                                       .revision = HISTORY_UNTOLD };
         told->outcome = HISTORY_OK;
         told->refusal = 0;
         history_return(&record->history, client->event, told);

@@ -132,16 +132,18 @@ static void word_of_list(
         history_add_append(history, event, list, number(rest));
     } else if (strcmp(word, "newest") == 0) {
         history_add_newest(history, event, list, number(rest));
-    } else if (strcmp(word, "sight") == 0) {
+    } else if (strcmp(word, "sight") == 0 || strcmp(word, "other") == 0) {
         char stage[16];
         const char *id = strchr(rest, ':');
         CHECK(id != NULL && (size_t)(id - rest) < sizeof(stage));
         memcpy(stage, rest, (size_t)(id - rest));
         stage[id - rest] = '\0';
-        struct history_sight sight = { .kind = kind_of(list),
+        bool other = strcmp(word, "other") == 0;
+        struct history_sight sight = { .kind = other ? HISTORY_NETWORK : kind_of(list),
                                        .stage = words_stage_of(stage),
                                        .id = number(id + 1),
-                                       .epoch = HISTORY_UNTOLD };
+                                       .epoch = HISTORY_UNTOLD,
+                                       .revision = HISTORY_UNTOLD };
         history_add_sight(history, event, list, &sight);
     } else {
         const char *slash = strchr(rest, '/');
@@ -188,6 +190,7 @@ static void head_take(struct line *line, char *text, char **rest_out)
     line->asked.kind = kind_of(word[4]);
     line->sight.kind = line->asked.kind;
     line->sight.epoch = HISTORY_UNTOLD;
+    line->sight.revision = HISTORY_UNTOLD;
     CHECK(line->asked.f != HISTORY_F_END);
     said_take(line, word[5]);
 }

@@ -6,8 +6,8 @@
  * refusal, or, of a read, the stage that was seen. Times are of no unit. Words: id op rev epoch
  * value match done key account amounts=V,M,I,N charged=… inventory=… append=LIST:N
  * seen=LIST:[AFTER/]N,N (what follows is not known: N,N+) newest=LIST:N final=LIST:N,N whole=1
- * sight=OBJECT:STAGE:ID. The kind is a network if the object begins with n, a value if with q, else
- * an instance. */
+ * sight=OBJECT:STAGE:ID, other=… the same of a network. The kind is a network if the object begins
+ * with n, a value if with q, else an instance. */
 #ifndef HISTORY_TALE_H
 #define HISTORY_TALE_H
 

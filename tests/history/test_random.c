@@ -264,6 +264,7 @@ static void tiny_make(struct prng *prng, struct tiny *tiny)
     tiny->op.seen.kind = HISTORY_INSTANCE;
     tiny->op.seen.stage = (enum history_stage)(1 + prng_below(prng, HISTORY_STAGE_END - 1));
     tiny->op.seen.epoch = prng_below(prng, 2) == 0 ? HISTORY_UNTOLD : prng_below(prng, 3);
+    tiny->op.seen.revision = HISTORY_UNTOLD;
 }
 
 static void tiny_tell(struct history *history, const struct tiny *tiny, uint32_t client)

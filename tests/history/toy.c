@@ -152,7 +152,7 @@ static void thing_see(uint32_t number, struct history_sight *sight_out)
                                          .stage = thing->stage,
                                          .id = there ? thing->id : 0,
                                          .epoch = there ? thing->epoch : HISTORY_UNTOLD,
-                                         .revision = there ? thing->revision : 0 };
+                                         .revision = there ? thing->revision : HISTORY_UNTOLD };
 }
 
 static void account_see(struct history_told *told)

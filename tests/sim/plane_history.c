@@ -104,11 +104,11 @@ static enum history_refusal refusal_of(const struct plane_request *request, uint
     case REJECT_FLOOR:
     case REJECT_NO_CAPACITY:
     case REJECT_CONFLICT: return HISTORY_REFUSED;
+    case REJECT_IDEMPOTENCY_BODY: return HISTORY_REUSED;
     case REJECT_NONE:
     case REJECT_DENIED:
     case REJECT_BAD_NAME:
     case REJECT_BAD_FIELD:
-    case REJECT_IDEMPOTENCY_BODY:
     case REJECT_UNSUPPORTED:
     case REJECT_REVOKED:
     case REJECT_TOKEN:
@@ -171,7 +171,8 @@ static void saw(uint32_t event, const struct plane_request *request, const Wire_
 {
     struct history_sight sight = { .kind = HISTORY_INSTANCE,
                                    .stage = HISTORY_STAGE_ABSENT,
-                                   .epoch = HISTORY_UNTOLD };
+                                   .epoch = HISTORY_UNTOLD,
+                                   .revision = HISTORY_UNTOLD };
     if (answer->reject == REJECT_NONE) {
         const Wire__InstanceView *view = answer->items[0]->instance;
         bool parsed = id_parse(ID_INSTANCE, view->id, &sight.id);
