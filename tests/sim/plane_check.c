@@ -12,7 +12,7 @@
 #include <string.h>
 
 /* In a large cell the whole of a state is looked at every so many entries. */
-enum { ROWS_EACH_TIME = 96, AGAIN_EACH_TIME = 4 };
+enum { ROWS_EACH_TIME = 96, AGAIN_EACH_TIME = 4, FLOODS = 4096 };
 
 struct order_seen {
     uint64_t generation;
@@ -188,7 +188,7 @@ static void check_acknowledged(
 }
 
 /* The request that made what is called so; NULL: nobody asked for it. */
-static const struct plane_request *maker_of(const char *name, enum plane_act act)
+const struct plane_request *plane_maker_of(const char *name, enum plane_act act)
 {
     unsigned long number = strtoul(name + 1, NULL, 10);
     const struct plane_request *request =
@@ -197,10 +197,10 @@ static const struct plane_request *maker_of(const char *name, enum plane_act act
                                                                                       : NULL;
 }
 
-static void check_maker(
+static const struct plane_request *check_maker(
     struct plane *plane, uint32_t machine, const char *name, uint64_t id, enum plane_act act)
 {
-    const struct plane_request *request = maker_of(name, act);
+    const struct plane_request *request = plane_maker_of(name, act);
     plane_checked(plane, PLANE_CHECK_INVENTED);
     if (request == NULL || (request->state == PLANE_REFUSED && !request->unsure)) {
         plane_fail(plane, "INVENTED m%u has %s", machine, name);
@@ -208,6 +208,7 @@ static void check_maker(
     if (request->state == PLANE_ACKNOWLEDGED && request->resource != id && request->resource != 0) {
         plane_fail(plane, "TWICE m%u has another %s than was acknowledged", machine, name);
     }
+    return request;
 }
 
 static void check_generation(struct plane *plane, uint32_t machine, const struct instance_row *row)
@@ -231,12 +232,20 @@ static void check_whole(struct plane *plane, uint32_t machine, const struct stat
     plane_rooms_check(plane, machine, state);
     for (const struct instance_row *row = state_first(state, TABLE_INSTANCE); row != NULL;
          row = state_next(state, TABLE_INSTANCE, row)) {
-        check_maker(plane, machine, row->name.text, row->head.id, PLANE_ACT_CREATE);
+        plane_asked_instance(
+            plane,
+            machine,
+            row,
+            check_maker(plane, machine, row->name.text, row->head.id, PLANE_ACT_CREATE));
         check_generation(plane, machine, row);
     }
     for (const struct network_row *row = state_first(state, TABLE_NETWORK); row != NULL;
          row = state_next(state, TABLE_NETWORK, row)) {
-        check_maker(plane, machine, row->name.text, row->head.id, PLANE_ACT_NETWORK);
+        plane_asked_network(
+            plane,
+            machine,
+            row,
+            check_maker(plane, machine, row->name.text, row->head.id, PLANE_ACT_NETWORK));
     }
 }
 
@@ -246,8 +255,14 @@ void plane_check_machine(struct plane *plane, uint32_t machine)
     CHECK(server != NULL);
     struct engine *engine = server_engine(server);
     uint64_t poisoned = 0;
-    if (engine_asks_under_way(engine) > ENGINE_ASKS || server_poisoned(server, &poisoned)) {
-        plane_fail(plane, "BOUND m%u: asks, or a poison entry", machine);
+    if (server_poisoned(server, &poisoned)) {
+        plane_fail(plane, "BOUND m%u: a poison entry", machine);
+    }
+    /* Letters are dropped when there are too many; clients wait for answers, or were a flood. */
+    uint64_t letters = PLANE_INBOX + PLANE_INBOX_PEER * plane->machines_count;
+    if (plane->tally->queued_most > letters + plane->conf.clients + FLOODS) {
+        plane_fail(
+            plane, "BOUND m%u: %llu wait", machine, (unsigned long long)plane->tally->queued_most);
     }
     plane_checked(plane, PLANE_CHECK_BOUNDS);
     if (!plane->lost) {

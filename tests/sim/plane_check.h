@@ -4,11 +4,13 @@
 #define TESTS_SIM_PLANE_CHECK_H
 
 #include "tests/sim/plane_host.h"
+#include "tests/sim/plane_people.h"
 
 struct engine;
+struct instance_row;
+struct network_row;
 struct state;
 struct cell_row;
-struct plane_request;
 
 /* ---- plane_check.c, plane_leaves.c ---- */
 void plane_check_begin(struct plane *plane);
@@ -46,14 +48,38 @@ void plane_change_applied(uint64_t index);
 void plane_change_look(struct plane *plane, uint64_t index, const struct state *state);
 /* Somebody ends this domain by a verb. */
 void plane_change_end(struct plane *plane, uint32_t machine, const struct plane_domain *domain);
+/* It left this node long ago, and what it left is there still. False: no room. */
+bool plane_change_forge(struct plane *plane, const struct instance_row *row);
 void plane_audit_over(void);
 void plane_audit_leaf(uint64_t seq, const Wire__Leaf *leaf, const uint8_t hash[static 32]);
 void plane_audit_change(uint64_t resource, uint64_t after, uint64_t until);
 void plane_audit_note(struct plane *plane, const struct cell_row *cell);
 void plane_audit_end(struct plane *plane);
+/* What was seen is spoilt: a signed note, the leaf of a write, or a change without one. False:
+ * there is none yet. */
+enum plane_forged { AUDIT_NOTE, AUDIT_WRITE, AUDIT_CHANGE };
+bool plane_audit_forge(enum plane_forged what);
 void plane_rooms_begin(void);
 void plane_rooms_over(void);
 void plane_rooms_check(struct plane *plane, uint32_t machine, const struct state *state);
+
+/* ---- plane_check_asked.c ---- */
+/* The request that made what is called so; NULL: nobody asked for it. */
+const struct plane_request *plane_maker_of(const char *name, enum plane_act act);
+void plane_asked_instance(
+    struct plane *plane,
+    uint32_t machine,
+    const struct instance_row *row,
+    const struct plane_request *request);
+void plane_asked_network(
+    struct plane *plane,
+    uint32_t machine,
+    const struct network_row *row,
+    const struct plane_request *request);
+void plane_asked_start(struct plane *plane, uint32_t machine, const Wire__StartInstance *start);
+void plane_asked_forge(void); /* From now on every network looks torn. */
+/* A network whose nodes do not all reach each other; NULL: none. */
+const struct network_row *plane_asked_torn(struct plane *plane, const struct state *state);
 
 /* ---- plane_heap.c ---- */
 void plane_heap_begin(struct plane *plane);

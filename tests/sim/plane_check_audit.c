@@ -114,6 +114,26 @@ void plane_audit_note(struct plane *plane, const struct cell_row *cell)
     memcpy(note->root, said.root, AUDIT_HASH);
 }
 
+bool plane_audit_forge(enum plane_forged what)
+{
+    if (notes.count == 0 || leaves.count == 0) {
+        return false;
+    }
+    if (what == AUDIT_NOTE) {
+        ((struct note_seen *)list_at(&notes, notes.count - 1))->root[0] ^= 1;
+    } else if (what == AUDIT_CHANGE) {
+        plane_audit_change(UINT64_MAX, 0, 1);
+    }
+    for (uint64_t seq = 0; what == AUDIT_WRITE && seq < leaves.count; seq++) {
+        struct leaf_seen *leaf = list_at(&leaves, seq);
+        if (leaf->accepted && leaf->actor == plane_users[0]) {
+            leaf->accepted = false;
+            return true;
+        }
+    }
+    return what != AUDIT_WRITE;
+}
+
 /* ---- At the end ---- */
 
 static void check_notes(struct plane *plane)

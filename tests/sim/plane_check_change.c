@@ -134,6 +134,18 @@ void plane_change_look(struct plane *plane, uint64_t index, const struct state *
     newest = index;
 }
 
+bool plane_change_forge(struct plane *plane, const struct instance_row *row)
+{
+    uint64_t at = PLANE_SEQUENCES - 1;
+    uint64_t id = id_make(PLANE_CELL, at);
+    if (!plane_host_forge_left(plane, plane_machine_of(plane, row->node.value), id)) {
+        return false;
+    }
+    rows[at] = (struct row_seen){ .index = 1, .id = id, .node = row->node.value };
+    known[known_count++] = at;
+    return true;
+}
+
 /* The newest state that any controller has; NULL: none is up. */
 static const struct state *newest_state(struct plane *plane)
 {

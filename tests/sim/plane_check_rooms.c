@@ -4,6 +4,7 @@
 #include "base/id.h"
 #include "controller/core/state.h"
 #include "tests/sim/plane_check.h"
+#include "tests/sim/plane_net.h"
 
 #include <stdlib.h>
 
@@ -83,6 +84,17 @@ void plane_rooms_check(struct plane *plane, uint32_t machine, const struct state
         if (room->vcpus != row->vcpus_placed || room->memory_bytes != row->memory_bytes_placed ||
             room->instances != row->instances) { /* INV-SCH-1 */
             plane_fail(plane, "ROOM m%u: %s has not what is placed there", machine, row->name);
+        }
+        uint32_t node = plane_machine_of(plane, row->head.id);
+        uint64_t tenth = node == PLANE_NONE ? 0 : plane_host_memory(plane, node) / 10;
+        if (node != PLANE_NONE && room->memory_bytes > tenth * 9 + 9) { /* INV-SCH-3 */
+            plane_fail(
+                plane,
+                "ROOM m%u: %llu bytes are placed on %s, whose tenth is %llu",
+                machine,
+                (unsigned long long)room->memory_bytes,
+                row->name,
+                (unsigned long long)tenth);
         }
     }
     for (const struct tenant_row *row = state_first(state, TABLE_TENANT); row != NULL;

@@ -75,8 +75,8 @@ uint32_t plane_history_asked(
                                    .at_ns = plane->now_us * 1000,
                                    .value = request->flag ? 0 : 1 };
     if (request->act == PLANE_ACT_CREATE) {
-        asked.amounts[0] = PLANE_GUEST_VCPUS;
-        asked.amounts[1] = PLANE_GUEST_MEMORY;
+        asked.amounts[0] = request->vcpus;
+        asked.amounts[1] = request->memory_bytes;
         asked.amounts[2] = 1;
     } else if (request->act == PLANE_ACT_NETWORK) {
         asked.amounts[3] = 1;

@@ -397,3 +397,15 @@ bool plane_host_forge(struct plane *plane, uint64_t instance, uint64_t node)
     plane_check_owner(plane, machine);
     return true;
 }
+
+bool plane_host_forge_left(struct plane *plane, uint32_t machine, uint64_t instance)
+{
+    CHECK(plane->machines_count > PLANE_CONTROLLERS);
+    struct plane_domain *domain =
+        machine == PLANE_NONE ? NULL : plane_domain_of(plane_host_of(machine), 0);
+    if (domain == NULL) {
+        return false;
+    }
+    *domain = (struct plane_domain){ .instance = instance, .paused = true };
+    return true;
+}

@@ -28,8 +28,11 @@ void plane_host_guest(struct plane *plane, uint32_t machine);
 void plane_host_loses(struct plane *plane, uint32_t machine);
 const struct plane_domain *plane_host_domains(uint32_t machine);
 bool plane_host_up(uint32_t machine);
+uint64_t plane_host_memory(const struct plane *plane, uint32_t machine);
 /* A domain that nobody ordered, on another node than this one; false: no place for it. */
 bool plane_host_forge(struct plane *plane, uint64_t instance, uint64_t node);
+/* A paused domain of nobody's, of epoch 0; false: no place for it. */
+bool plane_host_forge_left(struct plane *plane, uint32_t machine, uint64_t instance);
 void plane_host_agent_died(struct plane *plane, uint32_t machine);
 
 #endif

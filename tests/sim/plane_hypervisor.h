@@ -5,12 +5,14 @@
 
 #include "tests/sim/plane_host.h"
 
+enum { PLANE_REACHED = 128 };
 enum plane_ended { PLANE_ENDED_SHUT_DOWN = 1, PLANE_ENDED_CRASHED = 2, PLANE_ENDED_BY_US = 3 };
 
 struct segment {
     uint64_t network; /* 0: free. */
     uint32_t vni;
     uint64_t generation;
+    uint64_t reaches[PLANE_REACHED / 64]; /* Bits of the first machines: they are peers. */
 };
 
 struct plane_host {
@@ -28,6 +30,7 @@ struct plane_host {
 struct plane_host *plane_host_of(uint32_t machine);
 /* NULL: it is not there. Instance 0: a free place. */
 struct plane_domain *plane_domain_of(struct plane_host *host, uint64_t instance);
+bool plane_segment_reaches(const struct segment *segment, uint32_t machine);
 void plane_domain_end(struct plane_domain *domain);
 void plane_host_tells_end(
     struct plane *plane, uint32_t machine, uint64_t instance, enum plane_ended why);

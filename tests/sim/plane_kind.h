@@ -131,6 +131,8 @@ enum plane_checker {
     PLANE_CHECK_LISTS,
     PLANE_CHECK_CHARGED,
     PLANE_CHECK_ALLOCATES,
+    PLANE_CHECK_AS_ASKED,
+    PLANE_CHECK_SEGMENTS,
     PLANE_CHECK_UNSAID, /* Only where there is no budget. */
     PLANE_CHECKERS
 };

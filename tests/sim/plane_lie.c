@@ -6,6 +6,7 @@
 #include "controller/server.h"
 #include "tests/sim/plane_check.h"
 #include "tests/sim/plane_machine.h"
+#include "tests/sim/plane_net.h"
 #include "tests/sim/plane_people.h"
 
 #include <string.h>
@@ -21,6 +22,9 @@ static const struct {
     { "frontier", "FRONTIER" },     { "converge", "CONVERGE" }, { "inventory", "INVENTORY" },
     { "split", "SPLIT" },           { "linear", "LINEAR" },     { "unsaid", "UNSAID" },
     { "allocates", "ALLOCATES" },   { "disorder", "LISTS" },    { "charge", "CHARGED" },
+    { "asked", "ASKED" },           { "torn", "CONVERGE" },     { "rooms", "ROOM" },
+    { "letgo", "LET GO" },          { "wanted", "WANTED" },     { "note", "NOTE" },
+    { "change", "UNSEEN" },         { "write", "LEAVES" },      { "bounded", "BOUND" },
 };
 
 const char *plane_lie_word(const char *lie)
@@ -72,6 +76,9 @@ static bool lie_rows(struct state *state, const char *lie)
         project->account.cap.of[QUOTA_INSTANCES] = 0;
     } else if (strcmp(lie, "generation") == 0) {
         row->epoch = 0;
+    } else if (strcmp(lie, "rooms") == 0) {
+        struct node_row *node = state_find(state, TABLE_NODE, row->node.value);
+        node->instances++;
     } else {
         return false;
     }
@@ -92,6 +99,8 @@ static bool lie_clients(struct plane *plane, const char *lie)
     } else if (strcmp(lie, "invented") == 0) {
         create->state = PLANE_REFUSED;
         create->unsure = false;
+    } else if (strcmp(lie, "asked") == 0) {
+        create->memory_bytes *= 2;
     } else if (strcmp(lie, "twice") == 0) {
         create->resource ^= 1;
     } else if (strcmp(lie, "inventory") == 0) {
@@ -106,6 +115,21 @@ static bool lie_clients(struct plane *plane, const char *lie)
         return false;
     }
     return true;
+}
+
+/* Its hypervisor ends what everybody wants. */
+static bool lie_wanted(struct plane *plane, const struct instance_row *row)
+{
+    uint32_t machine = plane_machine_of(plane, row->node.value);
+    for (uint32_t i = 0; machine != PLANE_NONE && i < PLANE_DOMAINS; i++) {
+        const struct plane_domain *domain = &plane_host_domains(machine)[i];
+        if (domain->instance == row->head.id && domain->running && domain->epoch == row->epoch &&
+            domain->boots == row->boots) {
+            plane_change_end(plane, machine, domain);
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Every replica holds another state than every other: no majority can agree. */
@@ -157,6 +181,20 @@ bool plane_lie(struct plane *plane, const char *lie)
             plane_check_start(plane, PLANE_CONTROLLERS, &order);
         }
         return row != NULL;
+    } else if (strcmp(lie, "torn") == 0) {
+        plane_asked_forge();
+    } else if (strcmp(lie, "letgo") == 0) {
+        return row != NULL && plane_change_forge(plane, row);
+    } else if (strcmp(lie, "wanted") == 0) {
+        return row != NULL && lie_wanted(plane, row);
+    } else if (strcmp(lie, "note") == 0) {
+        return plane_audit_forge(AUDIT_NOTE);
+    } else if (strcmp(lie, "write") == 0) {
+        return plane_audit_forge(AUDIT_WRITE);
+    } else if (strcmp(lie, "change") == 0) {
+        return plane_audit_forge(AUDIT_CHANGE);
+    } else if (strcmp(lie, "bounded") == 0) {
+        plane->tally->queued_most = UINT32_MAX;
     } else if (strcmp(lie, "leaf") == 0) {
         plane_leaves_forge(leader, true);
     } else if (strcmp(lie, "frontier") == 0) {

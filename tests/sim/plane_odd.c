@@ -121,7 +121,7 @@ static void wire_create(
     body.create.vcpus = request->odd == PLANE_ODD_BAD_FIELD ? 0 : 1;
     body.create.memory_bytes = UINT64_C(64) << 20;
     if (request->odd == PLANE_ODD_NO_ROOM) {
-        body.create.memory_bytes = UINT64_C(10) << 30; /* A node has eight. */
+        body.create.memory_bytes = UINT64_C(3) << 40;
     }
     if (request->odd == PLANE_ODD_ELSEWHERE) {
         body.create.where = WIRE__WHERE__WHERE_ELSEWHERE;

@@ -42,9 +42,6 @@ enum plane_odd {
     PLANE_ODDS
 };
 
-#define PLANE_GUEST_VCPUS  UINT64_C(1)
-#define PLANE_GUEST_MEMORY (UINT64_C(64) << 20)
-
 enum plane_state { PLANE_OPEN = 1, PLANE_ACKNOWLEDGED = 2, PLANE_REFUSED = 3 };
 
 struct plane_request {
@@ -57,11 +54,14 @@ struct plane_request {
     uint32_t life;    /* and how often it was made anew. */
     uint32_t object;  /* Request that created what this one is about; its own number for creates. */
     uint32_t network; /* CREATE: request that made its network; 0: none. */
-    bool flag;        /* CREATE: stopped. STOP: force. */
-    bool unsure;      /* An attempt's outcome is unknown. */
-    bool ending;      /* A delete was asked for. */
-    bool listed;      /* Among what its tenant's clients may choose. */
-    uint32_t found;   /* Rows of this name, at the end. */
+    uint32_t vcpus;   /* CREATE; 0: of a story, and not known here. */
+    uint64_t memory_bytes;
+    uint32_t prefix; /* NETWORK; 0: likewise. */
+    bool flag;       /* CREATE: stopped. STOP: force. */
+    bool unsure;     /* An attempt's outcome is unknown. */
+    bool ending;     /* A delete was asked for. */
+    bool listed;     /* Among what its tenant's clients may choose. */
+    uint32_t found;  /* Rows of this name, at the end. */
     uint64_t principal;
     uint64_t operation; /* Once acknowledged. */
     uint64_t resource;
@@ -102,6 +102,7 @@ void plane_request_list(struct plane *plane, uint32_t number, bool listed);
 /* The same bytes at every attempt. Lives until the next call. */
 const Wire__Request *plane_request_wire(
     const struct plane *plane, const struct plane_request *request, uint32_t attempt);
+const char *plane_cidr(const struct plane_request *network); /* Lives until the next call. */
 /* False: it must be asked again. */
 bool plane_request_answered(
     struct plane *plane, struct plane_request *request, const Wire__Answer *answer);

@@ -130,6 +130,14 @@ uint32_t plane_request_done(struct plane *plane, uint32_t client, bool instance)
     return 0;
 }
 
+/* Guests of an experiment are all alike: what it measures is something else. */
+static void choose_size(const struct plane *plane, struct plane_request *request)
+{
+    uint32_t kind = trial_is_calm(plane) ? 0 : request->object;
+    request->vcpus = kind % 10 == 9 ? 2 : 1;
+    request->memory_bytes = (UINT64_C(64) << 20) + (kind % 4) * (UINT64_C(16) << 20);
+}
+
 uint32_t plane_request_choose(struct plane *plane, uint32_t client)
 {
     uint32_t tenant = plane_tenant_of(plane, client);
@@ -156,6 +164,10 @@ uint32_t plane_request_choose(struct plane *plane, uint32_t client)
     request->flag = plane_odds(plane, 4000);
     if (act == PLANE_ACT_CREATE) {
         request->network = plane_odds(plane, 7000) ? network : 0;
+        choose_size(plane, request);
+    }
+    if (act == PLANE_ACT_NETWORK) {
+        request->prefix = 26 + number % 3;
     }
     if (!makes) {
         request->object = object;

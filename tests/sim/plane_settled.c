@@ -165,6 +165,10 @@ bool plane_check_converged(struct plane *plane)
             return false;
         }
     }
+    const struct network_row *torn = plane_asked_torn(plane, state);
+    if (torn != NULL) {
+        return not_yet("torn network", 0, torn->head.id);
+    }
     plane_checked(plane, PLANE_CHECK_CONVERGED);
     return true;
 }

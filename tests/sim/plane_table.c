@@ -103,6 +103,8 @@ static const char *const checker_names[PLANE_CHECKERS] = {
     "lists in order",
     "charged with what is",
     "steps allocate nothing",
+    "as it was asked",
+    "segments whole",
     "nothing unsaid",
 };
 

@@ -8,6 +8,7 @@
 #include "tests/sim/plane_hypervisor.h"
 #include "tests/sim/trial.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static uint32_t verb_start(struct plane *plane, uint32_t machine, const Wire__Assignment *order)
@@ -152,17 +153,50 @@ static void observe_fill(const struct plane_host *host, Wire__VerbTold *told)
     }
 }
 
-static void survey_fill(Wire__NodeHello *survey)
+/* Room for a few more guests than would come to a node if they came to all alike; some have more.
+ * In an experiment there is room for everybody. */
+uint64_t plane_host_memory(const struct plane *plane, uint32_t machine)
+{
+    const struct plane_conf *conf = &plane->conf;
+    uint64_t guests = (uint64_t)conf->tenants * conf->instances / conf->nodes + 2;
+    if (trial_is_calm(plane)) {
+        return UINT64_C(8) << 30;
+    }
+    return (guests + guests * (machine % 4) / 2) * (UINT64_C(112) << 20);
+}
+
+static void survey_fill(const struct plane *plane, uint32_t machine, Wire__NodeHello *survey)
 {
     static uint8_t kernel[32] = { 7 };
     static uint8_t initramfs[32] = { 8 };
     static ProtobufCBinaryData images[2] = { { 32, kernel }, { 32, initramfs } };
     wire__node_hello__init(survey);
     survey->vcpus = 16;
-    survey->memory_bytes = UINT64_C(8) << 30;
+    survey->memory_bytes = plane_host_memory(plane, machine);
     survey->virtualization = "tcg";
     survey->n_images = COUNT_OF(images);
     survey->images = images;
+}
+
+/* A peer is called by its underlay address: plane_wire.c. */
+static void reaches_set(struct segment *segment, const Wire__Segment *order)
+{
+    for (size_t i = 0; i < order->n_peers; i++) {
+        unsigned int second = 0;
+        unsigned int third = 0;
+        if (sscanf(order->peers[i], "10.%u.%u.1", &second, &third) == 2 && second >= 64) {
+            uint32_t machine = (second - 64) << 8 | third;
+            if (machine < PLANE_REACHED) {
+                segment->reaches[machine / 64] |= UINT64_C(1) << machine % 64;
+            }
+        }
+    }
+}
+
+bool plane_segment_reaches(const struct segment *segment, uint32_t machine)
+{
+    CHECK(machine < PLANE_REACHED);
+    return (segment->reaches[machine / 64] >> machine % 64 & 1) != 0;
 }
 
 /* `order` NULL: the segment goes. */
@@ -184,7 +218,8 @@ static void verb_segment(
     CHECK(segment != NULL);
     *segment = (struct segment){ .network = 0 };
     if (order != NULL) {
-        *segment = (struct segment){ network, order->vni, order->generation };
+        *segment = (struct segment){ network, order->vni, order->generation, { 0 } };
+        reaches_set(segment, order);
         wire__host_segment__init(&line);
         line.network = network;
         line.vni = order->vni;
@@ -214,6 +249,7 @@ void plane_verb_act(
         verb_segment(host, verb->drop_segment->network, NULL, told);
         return;
     case WIRE__VERB__VERB_START:
+        plane_asked_start(plane, machine, verb->start);
         told->failure = verb_start(plane, machine, verb->start->assignment);
         return;
     case WIRE__VERB__VERB_STOP:
@@ -227,7 +263,7 @@ void plane_verb_act(
         told->console = &console;
         return;
     case WIRE__VERB__VERB_SURVEY:
-        survey_fill(&survey);
+        survey_fill(plane, machine, &survey);
         told->survey = &survey;
         return;
     default: plane_fail(plane, "VERB m%u: none", machine);

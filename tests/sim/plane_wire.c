@@ -182,8 +182,8 @@ static void fill_join(const struct plane_request *request, Wire__Kind kind)
 static void fill_create(const struct plane_request *request)
 {
     made.body.create.image = "vm";
-    made.body.create.vcpus = PLANE_GUEST_VCPUS;
-    made.body.create.memory_bytes = PLANE_GUEST_MEMORY;
+    made.body.create.vcpus = request->vcpus;
+    made.body.create.memory_bytes = request->memory_bytes;
     made.body.create.stopped = request->flag;
     made.body.create.max_attempts = 50;
     made.body.create.n_networks = request->network != 0 ? 1 : 0;
@@ -204,7 +204,7 @@ static void fill(const struct plane *plane, const struct plane_request *request)
     case PLANE_ACT_REMOVE: made.body.remove.controller = made.name; return;
     case PLANE_ACT_REVOKE: made.body.revoke.user = plane_requests[request->machine].name; return;
     case PLANE_ACT_JOIN: fill_join(request, kind); return;
-    case PLANE_ACT_NETWORK: made.body.network.cidr = "10.5.0.0/28"; return;
+    case PLANE_ACT_NETWORK: made.body.network.cidr = plane_cidr(request); return;
     case PLANE_ACT_CREATE: fill_create(request); return;
     case PLANE_ACT_STOP: made.body.stop.force = request->flag; return;
     case PLANE_ACT_READ: made.body.get.kind = WIRE__KIND__KIND_INSTANCE; return;
