@@ -1,36 +1,32 @@
 /* udatsu-judge FILE...: a verdict of each checker on each history. Decides only the exit status: 0
  * when every one of them is clean and looked at something, 1 when one is not, 2 when a file is no
- * history. Unknown is not clean. */
+ * history. Unknown is not clean. What is printed is clean text. */
 #include "base/check.h"
 #include "tests/history/history.h"
 #include "tests/history/lines.h"
+#include "tests/history/words.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
-/* A line of a history is never shorter than this; from it follow the bounds of what is in a file.
- */
-enum { BYTES_PER_EVENT = 64, BYTES_PER_SIGHT = 24, BYTES_PER_TOUCH = 20, BYTES_PER_ELEMENT = 2 };
-#define FILE_MAX UINT64_C(256 * 1024 * 1024)
+/* With LINES_FACTOR, what a history may take of memory; each checker about as much again. */
+#define FILE_MAX UINT64_C(128 * 1024 * 1024)
 
-static struct history_limits limits_of(uint64_t bytes)
-{
-    return (struct history_limits){ .events = (uint32_t)(bytes / BYTES_PER_EVENT + 1),
-                                    .sights = (uint32_t)(bytes / BYTES_PER_SIGHT + 1),
-                                    .touches = (uint32_t)(bytes / BYTES_PER_TOUCH + 1),
-                                    .elements = (uint32_t)(bytes / BYTES_PER_ELEMENT + 1),
-                                    .names = (uint32_t)(bytes / BYTES_PER_EVENT + 64) };
-}
+enum { PATH_ROOM = 512 };
 
 static bool judge(const char *path, const struct history *history, uint64_t seed)
 {
     bool clean = true;
     for (uint32_t i = 0; i < HISTORY_CHECKERS; i++) {
         struct history_verdict verdict = history_check(history, i);
+        char sentence[HISTORY_SENTENCE];
+        words_clean(verdict.sentence, sentence, sizeof(sentence)); /* It may be cut in a letter. */
         clean = clean && verdict.word == HISTORY_CLEAN && verdict.looked > 0;
         (void)printf(
             "%s seed=%" PRIu64 " events=%u %s: %s: %s\n",
@@ -40,39 +36,78 @@ static bool judge(const char *path, const struct history *history, uint64_t seed
             history_checker_name(i),
             verdict.word == HISTORY_CLEAN && verdict.looked == 0 ? "empty"
                                                                  : history_word_text(verdict.word),
-            verdict.sentence);
+            sentence);
     }
     return clean;
 }
 
-static int judge_file(const char *path)
+/* A regular file of bounded size; nothing else is waited for. NULL: why_out says it. */
+static FILE *file_open(const char *path, const char **why_out)
 {
     struct stat facts;
+    int handle = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (handle < 0) {
+        *why_out = strerror(errno);
+        return NULL;
+    }
+    bool known = fstat(handle, &facts) == 0;
+    FILE *file = NULL;
+    *why_out = "cannot be read";
+    if (known && !S_ISREG(facts.st_mode)) {
+        *why_out = "not a regular file";
+    } else if (known && (facts.st_size < 0 || (uint64_t)facts.st_size > FILE_MAX)) {
+        *why_out = "too large";
+    } else if (known) {
+        file = fdopen(handle, "r");
+    }
+    if (file == NULL) {
+        (void)close(handle); /* Nothing was written. */
+    }
+    return file;
+}
+
+static int refused(const char *path, const char *why)
+{
+    (void)fprintf(stderr, "%s: %s\n", path, why);
+    return 2;
+}
+
+static int judge_open(const char *path, FILE *file)
+{
     struct history history;
+    struct history_limits limits;
     uint64_t seed = 0;
     char why[LINES_WHY] = "";
-    FILE *file = fopen(path, "re");
-    if (file == NULL || fstat(fileno(file), &facts) != 0 || facts.st_size < 0 ||
-        (uint64_t)facts.st_size > FILE_MAX) {
-        (void)fprintf(stderr, "%s: %s\n", path, file == NULL ? strerror(errno) : "too large");
-        if (file != NULL) {
-            (void)fclose(file); /* Nothing was written. */
-        }
-        return 2;
+    if (!lines_measure(file, &limits)) {
+        return refused(path, "too large");
     }
-    struct history_limits limits = limits_of((uint64_t)facts.st_size);
     void *memory = calloc(1, history_memory(&limits)); /* Untouched pages cost nothing. */
-    CHECK(memory != NULL);
+    if (memory == NULL) {
+        return refused(path, "no memory for it");
+    }
     history_init(&history, &limits, memory);
     struct result read = lines_read(file, &history, &seed, why);
-    (void)fclose(file);
     int status = 2;
     if (read.code == 0) {
         status = judge(path, &history, seed) ? 0 : 1;
     } else {
-        (void)fprintf(stderr, "%s: %s\n", path, why);
+        (void)refused(path, why);
     }
     free(memory);
+    return status;
+}
+
+static int judge_file(const char *path)
+{
+    char shown[PATH_ROOM];
+    const char *why = "";
+    FILE *file = file_open(path, &why);
+    words_clean(path, shown, sizeof(shown));
+    if (file == NULL) {
+        return refused(shown, why);
+    }
+    int status = judge_open(shown, file);
+    (void)fclose(file); /* Nothing was written. */
     return status;
 }
 

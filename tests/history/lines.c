@@ -1,7 +1,10 @@
-/* Decides how an event is written as a line, and which lines are one. Never judges a history. */
+/* Decides which lines are a history, and how much memory they need. Reads what is outside: every
+ * line is bounded, every name is clean text. Never judges a history. */
 #include "tests/history/lines.h"
 
 #include "base/check.h"
+#include "base/slice.h"
+#include "tests/history/merge.h"
 #include "tests/history/words.h"
 
 #include <inttypes.h>
@@ -10,161 +13,6 @@
 #include <string.h>
 
 enum { LINE_MAX_BYTES = 1 << 20 };
-
-/* ---- Writing ---- */
-
-static void put_text(json_t *object, const char *key, const char *text)
-{
-    if (text[0] != '\0') {
-        int failed = json_object_set_new(object, key, json_string(text));
-        CHECK(failed == 0); /* Names are checked to be UTF-8 when they are read or made. */
-    }
-}
-
-static void put_any(json_t *object, const char *key, uint64_t number)
-{
-    CHECK(number <= INT64_MAX);
-    int failed = json_object_set_new(object, key, json_integer((json_int_t)number));
-    CHECK(failed == 0);
-}
-
-static void put_number(json_t *object, const char *key, uint64_t number)
-{
-    if (number != 0) {
-        put_any(object, key, number);
-    }
-}
-
-static void put_true(json_t *object, const char *key, bool is)
-{
-    if (is) {
-        int failed = json_object_set_new(object, key, json_true());
-        CHECK(failed == 0);
-    }
-}
-
-static void put_numbers(json_t *object, const char *key, const uint64_t *numbers, uint32_t count)
-{
-    json_t *array = json_array();
-    for (uint32_t i = 0; i < count; i++) {
-        CHECK(numbers[i] <= INT64_MAX);
-        int failed = json_array_append_new(array, json_integer((json_int_t)numbers[i]));
-        CHECK(failed == 0);
-    }
-    int failed = json_object_set_new(object, key, array);
-    CHECK(failed == 0);
-}
-
-static void put_amounts(json_t *object, const char *key, const uint64_t *amounts, bool always)
-{
-    static const uint64_t nothing[HISTORY_AMOUNTS] = { 0 };
-    if (always || memcmp(amounts, nothing, sizeof(nothing)) != 0) {
-        put_numbers(object, key, amounts, HISTORY_AMOUNTS);
-    }
-}
-
-static json_t *sight_json(const struct history *history, const struct history_sight *sight)
-{
-    json_t *object = json_object();
-    put_text(object, "kind", words_kind(sight->kind));
-    put_text(object, "object", history_text(history, sight->object));
-    put_text(object, "stage", words_stage(sight->stage));
-    put_number(object, "id", sight->id);
-    if (sight->revision != HISTORY_UNTOLD) {
-        put_any(object, "revision", sight->revision);
-    }
-    put_number(object, "value", sight->value);
-    if (sight->epoch != HISTORY_UNTOLD) { /* None is an epoch, too. */
-        put_any(object, "epoch", sight->epoch);
-    }
-    return object;
-}
-
-static json_t *touch_json(const struct history *history, const struct history_touch *touch)
-{
-    json_t *object = json_object();
-    const char *list = history_text(history, touch->list);
-    if (touch->kind == HISTORY_APPEND || !touch->listed) {
-        put_text(object, touch->kind == HISTORY_APPEND ? "append" : "newest", list);
-        put_number(object, "element", touch->element);
-        return object;
-    }
-    put_text(object, "seen", list);
-    put_number(object, "after", touch->after);
-    put_numbers(object, "elements", history->elements + touch->elements, touch->count);
-    put_true(object, "more", touch->more);
-    put_true(object, "final", touch->final);
-    return object;
-}
-
-static json_t *event_json(const struct history *history, const struct history_event *event)
-{
-    const struct history_told *told = &event->told;
-    json_t *object = json_object();
-    put_number(object, "client", event->client);
-    put_text(object, "f", words_f(event->f));
-    put_text(object, "kind", words_kind(event->kind));
-    put_text(object, "object", history_text(history, event->object));
-    put_text(object, "account", history_text(history, event->account));
-    put_text(object, "key", history_text(history, event->key));
-    put_text(object, "on", history_text(history, event->on));
-    put_number(object, "value", event->value);
-    put_number(object, "match", event->match);
-    put_amounts(object, "amounts", event->amounts, false);
-    put_number(object, "invoke", event->invoke_ns);
-    if (told->at_ns != HISTORY_OPEN) {
-        put_any(object, "return", told->at_ns);
-    }
-    put_text(object, "outcome", words_outcome(told->outcome));
-    put_text(object, "refusal", told->refusal == 0 ? "" : words_refusal(told->refusal));
-    put_number(object, "id", told->id);
-    put_number(object, "operation", told->operation);
-    put_true(object, "done", told->done);
-    put_number(object, "index", told->index);
-    put_number(object, "term", told->term);
-    put_amounts(object, "charged", told->charged, event->f == HISTORY_ACCOUNT);
-    if (told->summed) {
-        put_amounts(object, "inventory", told->inventory, true);
-    }
-    put_true(object, "whole", event->whole);
-    json_t *sights = json_array();
-    for (uint32_t i = 0; i < event->sights_count; i++) {
-        const struct history_sight *sight = &history->sights[event->sights + i];
-        int failed = json_array_append_new(sights, sight_json(history, sight));
-        CHECK(failed == 0);
-    }
-    json_t *touches = json_array();
-    for (uint32_t i = 0; i < event->touches_count; i++) {
-        const struct history_touch *touch = &history->touches[event->touches + i];
-        int failed = json_array_append_new(touches, touch_json(history, touch));
-        CHECK(failed == 0);
-    }
-    int failed = 0;
-    failed += json_array_size(sights) == 0 ? 0 : json_object_set(object, "sights", sights);
-    failed += json_array_size(touches) == 0 ? 0 : json_object_set(object, "touches", touches);
-    CHECK(failed == 0);
-    json_decref(sights);
-    json_decref(touches);
-    return object;
-}
-
-RESULT lines_write(const struct history *history, uint64_t seed, FILE *file)
-{
-    if (fprintf(file, "{\"udatsu_history\":1,\"seed\":%" PRIu64 "}\n", seed) < 0) {
-        return FAIL(FAILURE_IO);
-    }
-    for (uint32_t i = 0; i < history->events_count; i++) {
-        json_t *object = event_json(history, &history->events[i]);
-        int failed = json_dumpf(object, file, JSON_COMPACT);
-        json_decref(object);
-        if (failed != 0 || fputc('\n', file) == EOF) {
-            return FAIL(FAILURE_IO);
-        }
-    }
-    return fflush(file) == 0 ? OK : FAIL(FAILURE_IO);
-}
-
-/* ---- Reading ---- */
 
 /* Fields are taken one by one; what is left at the end was not known. */
 struct taking {
@@ -180,19 +28,38 @@ static json_t *take(struct taking *taking, const char *key)
     return value;
 }
 
+/* An integer, or the digits of one that is too great for JSON's. */
+static bool number_of(const json_t *value, uint64_t *number_out)
+{
+    char digits[24];
+    if (json_is_integer(value) && json_integer_value(value) >= 0) {
+        *number_out = (uint64_t)json_integer_value(value);
+        return true;
+    }
+    if (!json_is_string(value) || json_string_length(value) >= sizeof(digits)) {
+        return false;
+    }
+    uint64_t number = strtoull(json_string_value(value), NULL, 10);
+    (void)snprintf(digits, sizeof(digits), "%" PRIu64, number);
+    *number_out = number;
+    return number > INT64_MAX && strcmp(digits, json_string_value(value)) == 0;
+}
+
 static uint64_t take_number(struct taking *taking, const char *key, uint64_t otherwise)
 {
     const json_t *value = take(taking, key);
+    uint64_t number = 0;
     if (value == NULL) {
         return otherwise;
     }
-    if (!json_is_integer(value) || json_integer_value(value) < 0) {
+    if (!number_of(value, &number)) {
         taking->wrong = key;
         return otherwise;
     }
-    return (uint64_t)json_integer_value(value);
+    return number;
 }
 
+/* Names are printed in verdicts: they are clean text. */
 static const char *take_text(struct taking *taking, const char *key)
 {
     const json_t *value = take(taking, key);
@@ -200,7 +67,7 @@ static const char *take_text(struct taking *taking, const char *key)
         return "";
     }
     if (!json_is_string(value) || json_string_length(value) >= HISTORY_NAME ||
-        strlen(json_string_value(value)) != json_string_length(value)) {
+        !text_is_clean(slice_of(json_string_value(value), json_string_length(value)))) {
         taking->wrong = key;
         return "";
     }
@@ -222,11 +89,9 @@ static bool numbers_of(const json_t *array, uint64_t *numbers_out, size_t count)
         return false;
     }
     for (size_t i = 0; i < count; i++) {
-        const json_t *value = json_array_get(array, i);
-        if (!json_is_integer(value) || json_integer_value(value) < 0) {
+        if (!number_of(json_array_get(array, i), &numbers_out[i])) {
             return false;
         }
-        numbers_out[i] = (uint64_t)json_integer_value(value);
     }
     return true;
 }
@@ -341,6 +206,12 @@ static bool meaning_fits(
         (whole && asked->f != HISTORY_LIST)) {
         return false;
     }
+    bool write = merge_is_write(asked->f);
+    bool many = asked->f == HISTORY_LIST || asked->f == HISTORY_ACCOUNT;
+    if ((asked->key[0] != '\0' && !write) || (asked->object[0] == '\0' && !many) ||
+        (write && (asked->f == HISTORY_SET) != (asked->kind == HISTORY_VALUE))) {
+        return false;
+    }
     bool open = told->at_ns == HISTORY_OPEN;
     return told->outcome == HISTORY_INFO ? open : !open && told->at_ns >= asked->at_ns;
 }
@@ -348,7 +219,8 @@ static bool meaning_fits(
 static bool event_take(struct history *history, json_t *object, const char **wrong_out)
 {
     struct taking taking = { .object = object };
-    struct history_asked asked = { .client = (uint32_t)take_number(&taking, "client", 0),
+    uint64_t client = take_number(&taking, "client", 0);
+    struct history_asked asked = { .client = (uint32_t)client,
                                    .f = words_f_of(take_text(&taking, "f")),
                                    .kind = words_kind_of(take_text(&taking, "kind")),
                                    .object = take_text(&taking, "object"),
@@ -373,6 +245,9 @@ static bool event_take(struct history *history, json_t *object, const char **wro
     bool whole = take_true(&taking, "whole");
     json_t *sights = take(&taking, "sights");
     json_t *touches = take(&taking, "touches");
+    if (client > UINT32_MAX) {
+        taking.wrong = "client";
+    }
     if (!take_end(&taking) || !meaning_fits(&asked, &told, whole)) {
         *wrong_out = taking.wrong != NULL ? taking.wrong : "what it says does not fit together";
         return false;
@@ -400,15 +275,27 @@ static RESULT refused(char *why_out, uint64_t line, const char *what)
     return FAIL(FAILURE_BAD_INPUT);
 }
 
+/* The next line, with its end, into a room of LINE_MAX_BYTES + 1. 0: there is none; more than
+ * LINE_MAX_BYTES: it is too long, and was not read to its end. */
+static size_t line_take(FILE *file, char *text)
+{
+    size_t size = 0;
+    int byte = 0;
+    while (byte != '\n' && size <= LINE_MAX_BYTES && (byte = getc_unlocked(file)) != EOF) {
+        text[size++] = (char)byte;
+    }
+    return size;
+}
+
 RESULT lines_read(FILE *file, struct history *history, uint64_t *seed_out, char *why_out)
 {
     CHECK(history->events_count == 0);
-    char *text = NULL;
-    size_t room = 0;
-    ssize_t size = 0;
+    char *text = malloc(LINE_MAX_BYTES + 1);
+    CHECK(text != NULL);
+    size_t size = 0;
     uint64_t line = 0;
     struct result result = OK;
-    while (result.code == 0 && (size = getline(&text, &room, file)) > 0) {
+    while (result.code == 0 && !history->full && (size = line_take(file, text)) > 0) {
         json_error_t error;
         const char *wrong = "not a JSON object";
         line++;
@@ -416,7 +303,7 @@ RESULT lines_read(FILE *file, struct history *history, uint64_t *seed_out, char 
             result = refused(why_out, line, "too long");
             break;
         }
-        json_t *object = json_loadb(text, (size_t)size, JSON_REJECT_DUPLICATES, &error);
+        json_t *object = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
         bool fits = json_is_object(object) &&
                     (line == 1 ? head_take(object, seed_out) : event_take(history, object, &wrong));
         json_decref(object);
@@ -427,4 +314,60 @@ RESULT lines_read(FILE *file, struct history *history, uint64_t *seed_out, char 
         result = refused(why_out, line, "cannot be read");
     }
     return result.code == 0 && history->full ? refused(why_out, line, "too many events") : result;
+}
+
+/* ---- How much there is ---- */
+
+/* No event, touch or element of one is written in fewer bytes; a sight takes more than a touch. */
+enum { EVENT_BYTES = 40, TOUCH_BYTES = 14, ELEMENT_BYTES = 2, NAMES_OF_EVENT = 4 };
+
+/* What one line may hold. A name that holds braces or commas makes it more, never less. */
+struct marks {
+    uint64_t bytes;
+    uint64_t braces;
+    uint64_t commas;
+};
+
+static uint64_t least(uint64_t one, uint64_t other)
+{
+    return one < other ? one : other;
+}
+
+static void marks_add(const struct marks *marks, uint64_t counts[static 4])
+{
+    uint64_t parts = least(marks->braces == 0 ? 0 : marks->braces - 1, marks->bytes / TOUCH_BYTES);
+    uint64_t events = marks->bytes >= EVENT_BYTES ? 1 : 0; /* What is shorter is none. */
+    counts[0] += events;
+    counts[1] += parts;
+    counts[2] += least(marks->commas, marks->bytes / ELEMENT_BYTES);
+    counts[3] += events * NAMES_OF_EVENT + parts;
+}
+
+bool lines_measure(FILE *file, struct history_limits *limits_out)
+{
+    uint64_t counts[4] = { 1, 1, 1, 1 };
+    struct marks marks = { 0, 0, 0 };
+    int byte = 0;
+    while ((byte = getc_unlocked(file)) != EOF) {
+        marks.bytes++;
+        marks.braces += byte == '{' ? 1 : 0;
+        marks.commas += byte == ',' || byte == '[' ? 1 : 0;
+        if (byte == '\n') {
+            marks_add(&marks, counts);
+            marks = (struct marks){ 0, 0, 0 };
+        }
+    }
+    marks_add(&marks, counts);
+    rewind(file);
+    for (size_t i = 0; i < COUNT_OF(counts); i++) {
+        if (counts[i] > LINES_COUNT_MAX) {
+            return false;
+        }
+    }
+    *limits_out = (struct history_limits){ .events = (uint32_t)counts[0],
+                                           .sights = (uint32_t)counts[1],
+                                           .touches = (uint32_t)counts[1],
+                                           .elements = (uint32_t)counts[2],
+                                           .names = (uint32_t)counts[3] };
+    return true;
 }

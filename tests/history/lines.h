@@ -10,7 +10,8 @@
  *    "sights":[{"object":"red/vm-1","stage":"stopped","id":77,"epoch":0,"revision":1}]}
  *   {"client":4,"f":"list",…,"touches":[{"seen":"red","after":70,"elements":[71,78],"more":true}]}
  *
- * Times are nanoseconds since the run began. */
+ * Times are nanoseconds since the run began. A number above 2^63 - 1 is the text of its digits.
+ * Every name is UTF-8 without control characters. */
 #ifndef HISTORY_LINES_H
 #define HISTORY_LINES_H
 
@@ -19,9 +20,14 @@
 
 #include <stdio.h>
 
+/* FAILURE_BAD_INPUT: a name is not UTF-8. */
 RESULT lines_write(const struct history *history, uint64_t seed, FILE *file);
 /* Into an initialised, empty history. why_out: LINES_WHY bytes, a sentence when it fails. */
 enum { LINES_WHY = 160 };
 RESULT lines_read(FILE *file, struct history *history, uint64_t *seed_out, char *why_out);
+/* How large a history must be to hold the file, which is read to its end and rewound: at most
+ * LINES_FACTOR bytes (history_memory) for a byte of the file, and a page. False: more than any. */
+enum { LINES_FACTOR = 32, LINES_COUNT_MAX = 1 << 28 };
+bool lines_measure(FILE *file, struct history_limits *limits_out);
 
 #endif

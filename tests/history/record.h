@@ -22,7 +22,9 @@ enum {
     RECORD_PATH = 192,
     RECORD_BODY = 1024,
     RECORD_TEXT = 40,
-    RECORD_PAGE = 200, /* Operations asked for at once. */
+    RECORD_TENANT = 40, /* Bytes of a tenant's name, with terminator … */
+    RECORD_NAME = 24,   /* … and of one that an answer gives: both are one of the history. */
+    RECORD_PAGE = 200,  /* Operations asked for at once. */
 };
 
 enum record_look {

@@ -96,20 +96,51 @@ static void saw(
     }
 }
 
+/* The words of the cell, and no others: the judge has more. */
+static enum history_stage stage_of(const char *word)
+{
+    static const struct {
+        const char *word;
+        enum history_stage stage;
+    } known[] = {
+        { "stopped", HISTORY_STAGE_STOPPED },   { "starting", HISTORY_STAGE_STARTING },
+        { "running", HISTORY_STAGE_RUNNING },   { "stopping", HISTORY_STAGE_STOPPING },
+        { "deleting", HISTORY_STAGE_DELETING }, { "failed", HISTORY_STAGE_FAILED },
+    };
+    for (size_t i = 0; i < COUNT_OF(known); i++) {
+        if (strcmp(word, known[i].word) == 0) {
+            return known[i].stage;
+        }
+    }
+    return HISTORY_STAGE_END;
+}
+
+/* What is left out is untold. False: it is there, and is no number. */
+static bool told_of(const json_t *view, const char *key, uint64_t *number_out)
+{
+    const json_t *value = json_object_get(view, key);
+    bool sound = value == NULL || (json_is_integer(value) && json_integer_value(value) >= 0);
+    *number_out = value != NULL && sound ? (uint64_t)json_integer_value(value) : HISTORY_UNTOLD;
+    return sound;
+}
+
 static bool sight_of(const json_t *view, enum history_kind kind, struct history_sight *sight_out)
 {
-    *sight_out = (struct history_sight){ .kind = kind,
-                                         .epoch = HISTORY_UNTOLD,
-                                         .revision = number_of(view, "revision") };
+    *sight_out = (struct history_sight){ .kind = kind, .epoch = HISTORY_UNTOLD };
+    if (!told_of(view, "revision", &sight_out->revision)) {
+        return false;
+    }
     if (kind == HISTORY_VALUE) {
         sight_out->value = number_of(json_object_get(view, "cap"), "instances");
-        return sight_out->revision != 0;
+        return sight_out->revision != HISTORY_UNTOLD;
     }
     sight_out->id = record_id(view, "id");
     sight_out->stage = HISTORY_STAGE_STOPPED;
     if (kind == HISTORY_INSTANCE) {
-        sight_out->stage = words_stage_of(record_text(view, "state"));
-        sight_out->epoch = number_of(view, "epoch");
+        sight_out->stage = stage_of(record_text(view, "state"));
+        if (!told_of(view, "epoch", &sight_out->epoch)) {
+            return false;
+        }
     }
     return sight_out->id != 0 && sight_out->stage != HISTORY_STAGE_END;
 }
@@ -133,25 +164,30 @@ static void views_see(
     for (size_t i = 0; i < json_array_size(items); i++) {
         const json_t *view = json_array_get(items, i);
         char object[HISTORY_NAME];
+        char name[RECORD_NAME];
         struct history_sight sight;
         bool sound = sight_of(view, spec->kind, &sight);
-        CHECK(sound); /* views_sound said so. */
-        (void)snprintf(
-            object,
-            sizeof(object),
-            "%.40s/%.20s",
-            record->tenants[spec->tenant],
-            record_text(view, "name"));
+        CHECK(sound);                                               /* views_sound said so. */
+        words_clean(record_text(view, "name"), name, sizeof(name)); /* Whatever it is. */
+        (void)snprintf(object, sizeof(object), "%s/%s", record->tenants[spec->tenant], name);
         saw(record, event, object, &sight);
+    }
+}
+
+/* A sum that does not fit is the greatest number: no sum of what there is. */
+static void amount_add(uint64_t *sum, uint64_t amount)
+{
+    if (__builtin_add_overflow(*sum, amount, sum)) {
+        *sum = UINT64_MAX;
     }
 }
 
 static void amounts_add(uint64_t *amounts, const json_t *quantities)
 {
-    amounts[0] += number_of(quantities, "vcpus");
-    amounts[1] += number_of(quantities, "memory_bytes");
-    amounts[2] += number_of(quantities, "instances");
-    amounts[3] += number_of(quantities, "networks");
+    amount_add(&amounts[0], number_of(quantities, "vcpus"));
+    amount_add(&amounts[1], number_of(quantities, "memory_bytes"));
+    amount_add(&amounts[2], number_of(quantities, "instances"));
+    amount_add(&amounts[3], number_of(quantities, "networks"));
 }
 
 /* The account and what it is charged for; one index for all of it is one state. */
@@ -171,8 +207,8 @@ static bool sum_take(
     amounts_add(told->charged, json_object_get(views[0], "held"));
     for (size_t i = 0; i < json_array_size(instances); i++) {
         const json_t *view = json_array_get(instances, i);
-        told->inventory[0] += number_of(view, "vcpus");
-        told->inventory[1] += number_of(view, "memory_bytes");
+        amount_add(&told->inventory[0], number_of(view, "vcpus"));
+        amount_add(&told->inventory[1], number_of(view, "memory_bytes"));
         told->inventory[2]++;
     }
     told->inventory[3] = json_array_size(json_object_get(views[2], "items"));
@@ -354,7 +390,9 @@ bool record_answer(
                 (answer->status < 300 ? said_yes(record, client, document, answer, &told)
                                       : said_no(record, client, document, &told));
     if (!said && answer->status != 503) {
-        (void)fprintf(stderr, "record: %u nobody can read: %.300s\n", answer->status, answer->body);
+        char body[320];
+        words_clean(answer->body, body, sizeof(body));
+        (void)fprintf(stderr, "record: %u nobody can read: %s\n", answer->status, body);
     }
     bool final = said && client->spec.final && told.outcome == HISTORY_OK;
     bool pages = client->spec.look == RECORD_OPERATIONS || client->spec.look == RECORD_LEAVES;

@@ -3,6 +3,7 @@
  * in order: the n-th operation that somebody asked for has the n-th leaf of somebody. */
 #include "base/check.h"
 #include "tests/history/record.h"
+#include "tests/history/words.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -26,7 +27,7 @@ static void operation_keep(struct record *record, uint32_t tenant, const json_t 
         &record->operations[tenant][record->operations_count[tenant]++];
     operation->id = record_id(view, "id");
     operation->resource = record_id(view, "resource");
-    (void)snprintf(operation->kind, sizeof(operation->kind), "%s", record_text(view, "kind"));
+    words_clean(record_text(view, "kind"), operation->kind, sizeof(operation->kind));
 }
 
 /* The elements of a page; those that are nobody's here are left out. */
@@ -67,12 +68,14 @@ static uint32_t leaves_take(
         bool fits =
             next != NULL && strcmp(operation, next->kind) == 0 && resource == next->resource;
         if (!fits) {
+            char shown[RECORD_TEXT];
+            words_clean(operation, shown, sizeof(shown));
             (void)fprintf(
                 stderr,
                 "record: leaf %u of %s is of %s %" PRIu64 ", the operation of %s %" PRIu64 "\n",
                 at,
                 record->tenants[tenant],
-                operation,
+                shown,
                 resource,
                 next == NULL ? "none" : next->kind,
                 next == NULL ? 0 : next->resource);
@@ -183,7 +186,7 @@ static void operation_place(
 {
     bool create = strcmp(operation->kind, "instance-create") == 0;
     bool start = strcmp(operation->kind, "instance-start") == 0;
-    if (!create && !start) {
+    if ((!create && !start) || operation->resource == 0) {
         return;
     }
     struct placed *placed = placed_find(all, operation->resource);

@@ -7,6 +7,7 @@
  * another controller; the final reads are not answered within their bound → exit 1 and no history.
  */
 #include "base/check.h"
+#include "base/slice.h"
 #include "tests/bench/figures.h"
 #include "tests/history/lines.h"
 #include "tests/history/record.h"
@@ -258,6 +259,11 @@ struct given {
     const char *out;
 };
 
+static bool tenant_fits(const char *name)
+{
+    return name != NULL && strlen(name) < RECORD_TENANT && text_is_clean(slice_text(name));
+}
+
 static bool arguments_take(struct record *record, struct given *given, int argc, char **argv)
 {
     struct https_papers *papers = record->papers;
@@ -297,9 +303,9 @@ static bool arguments_take(struct record *record, struct given *given, int argc,
         papers_whole = papers_whole && papers[i].cert != NULL && papers[i].key != NULL;
     }
     return papers_whole && record->endpoints_count > 0 && given->out != NULL &&
-           record->tenants[0] != NULL && record->tenants[1] != NULL && given->clients > 0 &&
-           given->clients * RECORD_TENANTS < RECORD_CLIENTS && given->seconds > 0 &&
-           given->pace_ms > 0;
+           tenant_fits(record->tenants[0]) && tenant_fits(record->tenants[1]) &&
+           given->clients > 0 && given->clients * RECORD_TENANTS < RECORD_CLIENTS &&
+           given->seconds > 0 && given->pace_ms > 0;
 }
 
 static void clients_begin(struct record *record, uint32_t each)
@@ -332,6 +338,9 @@ static int write_out(const struct record *record, const char *path)
     written = (file == NULL || fclose(file) == 0) && written;
     if (!written) {
         figures_die(path, "cannot be written");
+    }
+    if (record->history.full) {
+        figures_die(path, "holds a part only: the rest found no room");
     }
     for (uint32_t i = 0; i < record->history.events_count; i++) {
         counts[record->history.events[i].told.outcome]++;

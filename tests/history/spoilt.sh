@@ -33,4 +33,36 @@ empty() { : >"$work/none" && ! "$judge" "$work/none"; }
 shows 'an empty file is no history' empty
 nothing() { printf '{"udatsu_history":1}\n' >"$work/none" && ! "$judge" "$work/none"; }
 shows 'a history of nothing proves nothing' nothing
+fifo() { # nobody writes to it
+    mkfifo "$work/fifo"
+    for path in "$work/fifo" /dev/zero "$work"; do
+        status=0
+        timeout 60 "$judge" "$path" || status=$?
+        [ $status = 2 ] || return 1
+    done
+}
+shows 'what is no regular file is not waited for' fifo
+clean() { # no byte of what is printed is a control character
+    printf '{"udatsu_history":1}\n{"f":"read","kind":"value","object":"%s","outcome":"info"}\n' \
+        '\u001b[2J\nregisters: clean' >"$work/$(printf 'a\033[2J')"
+    status=0
+    "$judge" "$work/$(printf 'a\033[2J')" >"$work/printed" 2>&1 || status=$?
+    [ $status = 2 ] && ! LC_ALL=C tr -d '\n' <"$work/printed" | LC_ALL=C grep -q '[[:cntrl:]]'
+}
+shows 'what is printed is clean text' clean
+many() { # 10000 objects, 10000 whole lists of them: more to look at than one budget, in 400 MB
+    python3 -c '
+print("{\"udatsu_history\":1}")
+made = "\"kind\":\"network\",\"account\":\"A\",\"outcome\":\"ok\",\"invoke\":%d,\"return\":%d}"
+for i in range(10000):
+    print("{\"f\":\"create\",\"object\":\"o%d\"," % i + made % (100000 + i, 100000 + i))
+for i in range(10000):
+    print("{\"f\":\"list\",\"whole\":true," + made % (i, i))' >"$work/many"
+    ulimit -S -v 400000
+    "$judge" "$work/sound" >/dev/null 2>&1 || ulimit -S -v unlimited # A sanitizer wants more.
+    status=0
+    "$judge" "$work/many" >"$work/printed" || status=$?
+    [ $status = 1 ] && grep -q 'registers: unknown' "$work/printed"
+}
+shows 'what is too much is unknown, in bounded memory' many
 enough

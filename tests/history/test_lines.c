@@ -65,6 +65,18 @@ Test(lines, what_is_not_known_is_refused)
         { "", "cannot be read" },
         { "{\"udatsu_history\":2}\n", "line 1: not a history" },
         { "{\"udatsu_history\":1,\"more\":1}\n", "line 1: not a history" },
+        { "{\"udatsu_history\":1,\"seed\":\"18446744073709551615\"}\n", NULL },
+        { "{\"udatsu_history\":1,\"seed\":\"7\"}\n", "line 1: not a history" },
+        { HEAD READ "\"return\":6,\"outcome\":\"ok\",\"id\":\"9223372036854775808\"}\n", NULL },
+        { HEAD READ "\"return\":6,\"outcome\":\"ok\",\"id\":\"9223372036854775807\"}\n", "id" },
+        { HEAD READ "\"return\":6,\"outcome\":\"ok\",\"id\":\"18446744073709551616\"}\n", "id" },
+        { HEAD READ "\"return\":6,\"outcome\":\"ok\",\"account\":\"\\u001b[2J\"}\n", "account" },
+        { HEAD READ "\"return\":6,\"outcome\":\"ok\",\"key\":\"k\"}\n", "does not fit" },
+        { HEAD "{\"client\":4294967296,\"f\":\"list\",\"kind\":\"network\",\"outcome\":\"info\"}\n",
+          "client" },
+        { HEAD "{\"f\":\"read\",\"kind\":\"value\",\"outcome\":\"info\"}\n", "does not fit" },
+        { HEAD "{\"f\":\"set\",\"kind\":\"network\",\"object\":\"a\",\"outcome\":\"info\"}\n",
+          "does not fit" },
         { HEAD "[]\n", "line 2: not a JSON object" },
         { HEAD "{} {}\n", "line 2: not a JSON object" },
         { HEAD READ "\"return\":6,\"outcome\":\"ok\",\"mood\":1}\n", "not known" },
@@ -111,4 +123,94 @@ Test(lines, what_is_not_known_is_refused)
             why);
         tale_free(history);
     }
+}
+
+/* The file, and how large a history of it may be. */
+static struct history_limits limits_of(char *text, size_t size)
+{
+    struct history_limits limits;
+    FILE *file = fmemopen(text, size, "r");
+    bool measured = lines_measure(file, &limits);
+    (void)fclose(file);
+    cr_assert(measured);
+    cr_assert_leq(history_memory(&limits), size * LINES_FACTOR + 4096);
+    return limits;
+}
+
+Test(lines, memory_is_counted_and_in_proportion)
+{
+    static const char *const lines[] = {
+        "{\"f\":\"list\",\"kind\":\"value\",\"outcome\":\"info\"}\n",
+        "{\"f\":\"list\",\"kind\":\"value\",\"outcome\":\"info\",\"touches\":[{\"newest\":\"x\"},"
+        "{\"newest\":\"y\"},{\"seen\":\"z\",\"elements\":[1,2,3,4,5,6,7,8,9]}]}\n",
+        "{\"f\":\"list\",\"kind\":\"value\",\"outcome\":\"info\",\"sights\":[{\"kind\":\"value\","
+        "\"object\":\"a\",\"stage\":\"there\"}]}\n",
+        "{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,"
+        "\n",
+        "{}\n",
+    };
+    enum { MANY = 2000, ROOM = 1 << 19 };
+    char *text = malloc(ROOM);
+    CHECK(text != NULL);
+    for (size_t i = 0; i < COUNT_OF(lines); i++) {
+        size_t size = (size_t)snprintf(text, ROOM, HEAD);
+        for (uint32_t k = 0; k < MANY; k++) {
+            size += (size_t)snprintf(text + size, ROOM - size, "%s", lines[i]);
+        }
+        struct history_limits limits = limits_of(text, size);
+        struct history history;
+        uint64_t seed = 0;
+        char why[LINES_WHY] = "";
+        void *memory = calloc(1, history_memory(&limits));
+        CHECK(memory != NULL);
+        history_init(&history, &limits, memory);
+        FILE *file = fmemopen(text, size, "r");
+        struct result read = lines_read(file, &history, &seed, why);
+        (void)fclose(file);
+        cr_expect_eq(read.code == 0, i < 3, "%s: %s", lines[i], why);
+        cr_expect_eq(history.full, false);
+        cr_expect(i >= 3 || history.events_count == MANY, "%u", history.events_count);
+        free(memory);
+    }
+    free(text);
+}
+
+Test(lines, a_line_is_bounded_and_no_byte_of_it_is_hidden)
+{
+    enum { SIZE = (1 << 20) + 100 };
+    char *text = malloc(SIZE);
+    CHECK(text != NULL);
+    memset(text, ' ', SIZE);
+    memcpy(text, HEAD, sizeof(HEAD) - 1);
+    static const char hidden[] = HEAD READ "\"outcome\":\"info\"}\0 {\n";
+    const struct {
+        const char *text;
+        size_t size;
+        const char *why;
+    } cases[] = { { text, SIZE, "line 2: too long" },
+                  { hidden, sizeof(hidden) - 1, "line 2: not a JSON object" } };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct history *history = tale_new();
+        uint64_t seed = 0;
+        char why[LINES_WHY] = "";
+        memmove(text, cases[i].text, cases[i].size);
+        FILE *file = fmemopen(text, cases[i].size, "r");
+        struct result read = lines_read(file, history, &seed, why);
+        (void)fclose(file);
+        cr_expect_neq(read.code, 0);
+        cr_expect_str_eq(why, cases[i].why);
+        tale_free(history);
+    }
+    free(text);
+}
+
+Test(lines, a_name_that_is_no_text_is_said_and_not_guessed)
+{
+    struct history *history = tale_new();
+    tale_tell(history, "1 0 1 create a\xc3 ok\n");
+    FILE *file = fopen("/dev/null", "we");
+    struct result written = lines_write(history, 7, file);
+    (void)fclose(file);
+    cr_assert_eq(written.code, FAILURE_BAD_INPUT);
+    tale_free(history);
 }

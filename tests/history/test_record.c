@@ -1,6 +1,8 @@
 /* What the recorder makes of an answer: of yes, of each kind of no, and of what says neither; and
  * that the same spec makes the same request. */
 #include "base/check.h"
+#include "base/slice.h"
+#include "tests/history/lines.h"
 #include "tests/history/record.h"
 
 #include <criterion/criterion.h>
@@ -139,6 +141,116 @@ Test(record, a_read_tells_what_was_seen_or_that_it_was_not_there, .init = begin,
         "{\"items\":[" INSTANCE "],\"next_page\":\"p1\"}",
         0);
     cr_assert_not(event->whole);
+}
+
+Test(record, a_sight_is_of_the_words_of_the_cell_alone, .init = begin, .fini = end)
+{
+    static const struct {
+        const char *state;
+        enum history_outcome outcome;
+    } cases[] = {
+        { "stopped", HISTORY_OK },  { "starting", HISTORY_OK }, { "running", HISTORY_OK },
+        { "stopping", HISTORY_OK }, { "deleting", HISTORY_OK }, { "failed", HISTORY_OK },
+        { "there", HISTORY_INFO },  { "absent", HISTORY_INFO }, { "", HISTORY_INFO },
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char body[160];
+        (void)snprintf(
+            body,
+            sizeof(body),
+            "{\"id\":\"00010009-0000-8000-8000-000000000010\",\"state\":\"%s\"}",
+            cases[i].state);
+        const struct history_event *event =
+            told(RECORD_ONE, HISTORY_READ, HISTORY_INSTANCE, 200, body, 0);
+        cr_expect_eq(event->told.outcome, cases[i].outcome, "%s", cases[i].state);
+    }
+    const struct history_sight *sight = &record.history.sights[0];
+    cr_assert_eq(sight->revision, HISTORY_UNTOLD); /* Nobody said that it is 0. */
+    cr_assert_eq(sight->epoch, HISTORY_UNTOLD);
+    const struct history_event *event = told(
+        RECORD_ONE,
+        HISTORY_READ,
+        HISTORY_NETWORK,
+        200,
+        "{\"id\":\"00010009-0000-8000-8000-000000000010\",\"revision\":0}",
+        0);
+    cr_assert_eq(record.history.sights[event->sights].revision, 0); /* It was told, and is so. */
+    event = told(
+        RECORD_ONE,
+        HISTORY_READ,
+        HISTORY_NETWORK,
+        200,
+        "{\"id\":\"00010009-0000-8000-8000-000000000010\",\"revision\":\"none\"}",
+        0);
+    cr_assert_eq(event->told.outcome, HISTORY_INFO);
+}
+
+/* What was written can be read: the same events, sights and numbers. */
+static void written_and_read(void)
+{
+    static const struct history_limits limits = { 64, 64, 256, 256, 256 };
+    struct history again;
+    uint64_t seed = 0;
+    size_t size = 0;
+    char *text = NULL;
+    char why[LINES_WHY] = "";
+    void *memory = calloc(1, history_memory(&limits));
+    CHECK(memory != NULL);
+    FILE *file = open_memstream(&text, &size);
+    struct result written = lines_write(&record.history, UINT64_MAX, file);
+    (void)fclose(file);
+    cr_assert_eq(written.code, 0);
+    file = fmemopen(text, size, "r");
+    history_init(&again, &limits, memory);
+    struct result read = lines_read(file, &again, &seed, why);
+    (void)fclose(file);
+    cr_assert_eq(read.code, 0, "%s", why);
+    cr_assert_eq(seed, UINT64_MAX);
+    cr_assert_eq(again.events_count, record.history.events_count);
+    cr_assert_eq(again.sights_count, record.history.sights_count);
+    for (uint32_t i = 0; i < again.sights_count; i++) {
+        cr_assert_eq(again.sights[i].id, record.history.sights[i].id);
+    }
+    free(text);
+    free(memory);
+}
+
+Test(record, whatever_was_answered_can_be_written_and_read, .init = begin, .fini = end)
+{
+    const struct history_event *event = told(
+        RECORD_ONE,
+        HISTORY_CREATE,
+        HISTORY_INSTANCE,
+        202,
+        "{\"id\":\"ffff000a-0000-8000-8000-000000000020\",\"state\":\"done\",\"resource\":"
+        "\"ffff0009-0000-8000-8000-000000000010\"}",
+        0);
+    cr_assert_eq(event->told.id >> 48, 0xffff);
+    event =
+        told(/* The twentieth byte of this name is half a letter. */
+             RECORD_ALL,
+             HISTORY_LIST,
+             HISTORY_INSTANCE,
+             200,
+             "{\"items\":[{\"id\":\"ffff0009-0000-8000-8000-000000000010\",\"state\":\"running\","
+             "\"name\":\"aaaaaaaaaaaaaaaaaaa\u00e9aaaaaaaaaa\\u001b[2J\"}]}",
+             0);
+    cr_assert_eq(event->sights_count, 1);
+    const char *name = history_text(&record.history, record.history.sights[event->sights].object);
+    cr_assert(text_is_clean(slice_text(name)), "%s", name);
+    event = told(
+        RECORD_SUM,
+        HISTORY_ACCOUNT,
+        HISTORY_INSTANCE,
+        200,
+        "[{\"status\":200,\"body\":{\"used\":{\"vcpus\":9223372036854775807},\"held\":"
+        "{\"vcpus\":9223372036854775807}}},{\"status\":200,\"body\":{\"items\":["
+        "{\"vcpus\":9223372036854775807},{\"vcpus\":9223372036854775807},{\"vcpus\":2}]}},"
+        "{\"status\":200,\"body\":{\"items\":[]}}]",
+        9);
+    cr_assert_eq(event->told.charged[0], UINT64_MAX - 1);
+    cr_assert_eq(event->told.inventory[0], UINT64_MAX); /* No sum at all, and not 0. */
+    written_and_read();
 }
 
 Test(record, an_account_is_summed_only_in_one_state, .init = begin, .fini = end)

@@ -1,16 +1,43 @@
 /* The words of a history, as they stand in files and in sentences. Decides nothing else. */
 #include "tests/history/words.h"
 #include "base/check.h"
+#include "base/slice.h"
 
 #include <string.h>
+
+void words_clean(const char *text, char *room, size_t size)
+{
+    static const char digits[] = "0123456789abcdef";
+    size_t used = 0;
+    CHECK(size > 5);
+    if (text_copy(room, size, slice_text(text))) {
+        return;
+    }
+    for (const uint8_t *at = (const uint8_t *)text; *at != 0; at++) {
+        bool plain = *at >= 0x20 && *at < 0x7f;
+        if (used + (plain ? 1 : 4) + 2 > size) {
+            room[used++] = '~';
+            break;
+        }
+        if (plain) {
+            room[used++] = (char)*at;
+        } else {
+            room[used++] = '\\';
+            room[used++] = 'x';
+            room[used++] = digits[*at >> 4];
+            room[used++] = digits[*at & 15];
+        }
+    }
+    room[used] = '\0';
+}
 
 static const char *const fs[HISTORY_F_END] = { NULL,     "create", "delete", "start", "stop",
                                                "reboot", "set",    "read",   "list",  "account" };
 static const char *const kinds[HISTORY_KIND_END] = { NULL, "instance", "network", "value" };
 static const char *const outcomes[HISTORY_OUTCOME_END] = { NULL, "info", "ok", "fail" };
-static const char *const refusals[HISTORY_REFUSAL_END] = {
-    NULL, "untried", "absent", "taken", "state", "used", "changed", "refused", "reused"
-};
+static const char *const refusals[HISTORY_REFUSAL_END] = { NULL,      "untried", "absent",
+                                                           "taken",   "state",   "used",
+                                                           "changed", "refused", "reused" };
 static const char *const stages[HISTORY_STAGE_END] = { "there",    "absent",  "stopped",
                                                        "starting", "running", "stopping",
                                                        "deleting", "failed" };

@@ -4,6 +4,10 @@
 
 #include "tests/history/history.h"
 
+/* The text as it can be printed anywhere: itself if it is clean and fits; else with every byte that
+ * is not ASCII, or is a control character, as \xNN, and cut off at the end with ~. */
+void words_clean(const char *text, char *room, size_t size);
+
 const char *words_f(enum history_f f);
 const char *words_kind(enum history_kind kind);
 const char *words_outcome(enum history_outcome outcome);
