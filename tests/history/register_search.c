@@ -12,8 +12,8 @@
 #include <string.h>
 
 /* A step of the model costs about as much as so many looks at a node. The memory: 16 bytes for a
- * state in a table that is at most four times as large, so 32 MiB and 2 KiB for an operation. */
-enum { TRY_STEPS = 64, SEEN_FIRST = 1 << 8, STATES_BASE = 1 << 19, STATES_EACH = 32 };
+ * state in a table that is at most four times as large, so 32 MiB and 512 bytes for an operation. */
+enum { TRY_STEPS = 64, SEEN_FIRST = 1 << 8, STATES_BASE = 1 << 19, STATES_EACH = 8 };
 
 /* One object's search. Nodes are the calls and returns of what must have been done, by time. */
 struct node {
