@@ -54,6 +54,9 @@ void history_init(struct history *history, const struct history_limits *limits, 
 
 /* ---- Names ---- */
 
+/* A table that is half empty has no longer runs, unless somebody made the names for it. */
+enum { PROBES_MAX = 1024 };
+
 uint32_t history_name(struct history *history, const char *text)
 {
     static const struct hash_key key = { 0x6869, 0x73746f72 };
@@ -66,9 +69,13 @@ uint32_t history_name(struct history *history, const char *text)
         return 0;
     }
     uint32_t slot = (uint32_t)hash_bytes(key, slice_text(text)) & history->slots_mask;
-    while (history->slots[slot] != 0) {
+    for (uint32_t probes = 0; history->slots[slot] != 0; probes++) {
         if (strcmp(history->names[history->slots[slot]], text) == 0) {
             return history->slots[slot];
+        }
+        if (probes == PROBES_MAX) {
+            history->full = true;
+            return 0;
         }
         slot = (slot + 1) & history->slots_mask;
     }

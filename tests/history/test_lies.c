@@ -217,6 +217,12 @@ static const struct lie ledger[] = {
       "9 1 2 set q ok value=1 account=red\n9 3 4 read q ok value=1 rev=2 account=red\n" VM("a", "1")
           VM("b", "2") "2 50 51 account - ok account=red charged=2,10,2,0\n",
       "the cap is at most 1" },
+    { "a cap that was lowered before, and surely",
+      "9 1 2 set q ok value=1 account=red\n9 3 4 set q ok value=5 account=red\n" VM("a", "1")
+          VM("b", "2") "2 50 51 account - ok account=red charged=2,10,2,0\n",
+      "9 1 2 set q ok value=5 account=red\n9 3 4 set q ok value=1 account=red\n" VM("a", "1")
+          VM("b", "2") "2 50 51 account - ok account=red charged=2,10,2,0\n",
+      "the cap is at most 1" },
     { "a cap that may have been raised meanwhile",
       "9 1 2 set q ok value=1 account=red\n9 15 - set q info value=2 account=red key=s\n" VM(
           "a", "1") VM("b", "2") "2 50 51 account - ok account=red charged=2,10,2,0\n",
@@ -250,6 +256,12 @@ static const struct lie ledger[] = {
                        "a", "2") "2 50 51 account - ok account=red charged=0,0,0,0\n",
       VM("a", "1") "1 15 - delete a info key=d account=red\n" VM(
           "a", "2") "2 50 51 account - ok account=red charged=0,0,0,0\n",
+      "surely existed" },
+    { "a delete that another life was told of",
+      VM("a", "1") "1 15 16 delete a ok key=d account=red id=1\n"
+                   "2 50 51 account - ok account=red charged=0,0,0,0\n",
+      VM("a", "1") "1 15 16 delete a ok key=d account=red id=7\n"
+                   "2 50 51 account - ok account=red charged=0,0,0,0\n",
       "surely existed" },
     { "a delete that another account asked for",
       VM("a", "1") "1 15 - delete a info key=d account=red\n"

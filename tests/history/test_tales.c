@@ -1,9 +1,11 @@
 /* The checkers against small histories, told in lines: each is clean, or is known for what it is.
  */
 #include "base/check.h"
+#include "base/hash.h"
 #include "tests/history/tale.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 struct tale_case {
@@ -323,6 +325,30 @@ static const struct tale_case ledger[] = {
 Test(ledger, an_account_that_is_not_charged_with_what_there_is_is_found) /* INV-LED-2 */
 {
     judge(ledger, COUNT_OF(ledger), history_check_ledger);
+}
+
+/* All of them begin to look for room in one part of the table: as somebody may choose them. */
+Test(history, names_that_were_made_to_collide_do_not_fit)
+{
+    static const struct hash_key key = { 0x6869, 0x73746f72 }; /* That of history.c. */
+    struct history *history = tale_new();
+    uint32_t asked = 0;
+    for (uint32_t i = 0; i < 4096 && !history->full; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof(name), "plain-%u", i / 4); /* Of these there is room. */
+        (void)history_name(history, name);
+    }
+    cr_assert_not(history->full);
+    for (uint32_t i = 0; asked < 1200 && !history->full; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof(name), "made-%u", i);
+        if (((uint32_t)hash_bytes(key, slice_text(name)) & history->slots_mask) < 8) {
+            asked++;
+            (void)history_name(history, name);
+        }
+    }
+    cr_assert(history->full);
+    tale_free(history);
 }
 
 Test(history, a_history_that_did_not_fit_is_unknown)
