@@ -16,7 +16,9 @@ struct reader {
     const char *path;
     struct experiment *experiment;
     struct experiment_value values[EXPERIMENT_VALUES]; /* The caller's first, then the file's. */
+    uint32_t lines[EXPERIMENT_VALUES];                 /* That set them; 0: none did. */
     uint32_t count;
+    bool says;     /* Anything at all. */
     uint32_t said; /* Lines that may come once, by their place among the kinds. */
     bool recorded; /* The file at hand holds faults and nothing else. */
     char *why;
@@ -28,7 +30,7 @@ bool experiment_refuse(
     (void)snprintf(
         line->why,
         EXPERIMENT_WHY,
-        "%s:%u: %s: %s. Next: %s.",
+        "%.200s:%u: %s: %s. Next: %s.",
         line->path,
         line->number,
         what,
@@ -60,15 +62,21 @@ static bool set(struct reader *reader, const struct experiment_line *line)
     }
     (void)snprintf(value.name, sizeof(value.name), "%.*s", (int)size, line->words[1]);
     (void)snprintf(value.text, sizeof(value.text), "%s", equals + 1);
-    for (uint32_t i = 0; i < reader->count; i++) {
-        if (strcmp(reader->values[i].name, value.name) == 0) {
-            return true; /* A sweep's value comes first. */
-        }
+    uint32_t at = 0;
+    while (at < reader->count && strcmp(reader->values[at].name, value.name) != 0) {
+        at++;
     }
-    if (reader->count == EXPERIMENT_VALUES) {
+    if (at < reader->count && reader->lines[at] > 0) {
+        return experiment_refuse(
+            line, value.name, "it was set above already", "leave one of the two lines out");
+    }
+    if (at == EXPERIMENT_VALUES) {
         return experiment_refuse(line, "too many parameters", "8 are the bound", "use fewer");
     }
-    reader->values[reader->count++] = value;
+    reader->lines[at] = line->number;
+    if (at == reader->count) { /* Else a sweep's value comes first. */
+        reader->values[reader->count++] = value;
+    }
     return true;
 }
 
@@ -98,11 +106,13 @@ static bool substitute(
             at++;
         }
         if (size == 0 || at == reader->count || (braces && name[size] != '}')) {
+            char word[32];
+            (void)snprintf(word, sizeof(word), "%.*s", (int)(name - from + (int)size), from);
             return experiment_refuse_word(
                 line,
-                from,
-                "this parameter has no value",
-                "give it one: --sweep k=2s..30s, or a line `set k=5s` above");
+                word,
+                "this parameter has no value here",
+                "give it one: --sweep k=2s..30s, or a line `set k=5s` above this line");
         }
         int wrote = snprintf(to + used, EXPERIMENT_LINE - used, "%s", reader->values[at].text);
         CHECK(wrote > 0);
@@ -135,6 +145,7 @@ static bool dispatch(struct reader *reader, const struct experiment_line *line)
 {
     enum { FAULTS_KIND = 31 };
     const char *word = line->words[0];
+    reader->says = true;
     if (!reader->recorded && strcmp(word, "set") == 0) {
         return set(reader, line);
     }
@@ -147,29 +158,73 @@ static bool dispatch(struct reader *reader, const struct experiment_line *line)
             return (!kind->once || once(reader, line, i)) && kind->read(reader->experiment, line);
         }
     }
+    if (reader->recorded) { /* What else the file holds is nobody's business. */
+        return experiment_refuse(
+            line,
+            "this is no fault line",
+            "a recorded schedule has fault lines only",
+            "name the schedule that the recorder wrote");
+    }
     return experiment_refuse_word(
         line,
         word,
-        reader->recorded
-            ? "a recorded schedule has fault lines only"
-            : "lines begin with topology, duration, seeds, workload, trace, weather, swarm, cost, "
-              "policy, fault, faults or set",
+        "lines begin with topology, duration, seeds, workload, trace, weather, swarm, cost, "
+        "policy, fault, faults or set",
         "write one of these; # begins a comment");
+}
+
+/* What an editor leaves unseen is named, never passed over. */
+static bool plain(const struct experiment_line *line, const char *text, size_t size)
+{
+    if (line->number == 1 && size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
+        return experiment_refuse(
+            line,
+            "it begins with a byte order mark",
+            "that is no text here",
+            "save it without one");
+    }
+    return memchr(text, '\r', size) == NULL ? true
+                                            : experiment_refuse(
+                                                  line,
+                                                  "a carriage return is in this line",
+                                                  "lines end with a line feed only",
+                                                  "save the file with Unix line ends");
+}
+
+/* clients=1 clients=2: nobody knows which is meant. */
+static bool each_once(const struct experiment_line *line)
+{
+    for (uint32_t i = 1; i < line->count; i++) {
+        size_t size = strcspn(line->words[i], "=");
+        bool key = line->words[i][size] == '=';
+        for (uint32_t k = 1; key && k < i; k++) {
+            if (strncmp(line->words[k], line->words[i], size + 1) == 0) {
+                return experiment_refuse(
+                    line, line->words[i], "this line said it already", "say it once");
+            }
+        }
+    }
+    return true;
 }
 
 static bool one_line(struct reader *reader, uint32_t number, const char *text, size_t size)
 {
-    static const char blanks[] = " \t\r";
+    static const char blanks[] = " \t";
     char raw[EXPERIMENT_LINE];
     char made[EXPERIMENT_LINE];
     struct experiment_line line = { .path = reader->path, .number = number, .why = reader->why };
-    if (size >= sizeof(raw) || memchr(text, '\0', size) != NULL) {
+    if (!plain(&line, text, size)) {
+        return false;
+    }
+    if (size >= sizeof(raw)) {
         return experiment_refuse(
             &line, "the line is too long", "1023 bytes are the bound", "split it");
     }
     (void)snprintf(raw, sizeof(raw), "%.*s", (int)size, text);
     raw[strcspn(raw, "#")] = '\0';
-    if (!substitute(reader, &line, raw, made)) {
+    if (reader->recorded) {
+        memcpy(made, raw, sizeof(made));
+    } else if (!substitute(reader, &line, raw, made)) {
         return false;
     }
     for (char *at = made + strspn(made, blanks); *at != '\0'; at += strspn(at, blanks)) {
@@ -183,7 +238,7 @@ static bool one_line(struct reader *reader, uint32_t number, const char *text, s
             *at++ = '\0';
         }
     }
-    return line.count == 0 || dispatch(reader, &line);
+    return line.count == 0 || (each_once(&line) && dispatch(reader, &line));
 }
 
 static bool all_lines(struct reader *reader, const char *text)
@@ -199,25 +254,42 @@ static bool all_lines(struct reader *reader, const char *text)
     return true;
 }
 
-/* Owned by the caller; NULL: why says so. */
-static char *file_text(const char *path, char why[static EXPERIMENT_WHY])
+static char *no_text(const char *path, const char *what, char why[static EXPERIMENT_WHY])
+{
+    (void)snprintf(
+        why,
+        EXPERIMENT_WHY,
+        "%.200s: cannot be read as text: %s. Next: name a text file of less than a megabyte.",
+        path,
+        what);
+    return NULL;
+}
+
+char *experiment_text(const char *path, char why_out[static EXPERIMENT_WHY])
 {
     FILE *file = fopen(path, "re");
-    char *text = file == NULL ? NULL : calloc(1, FILE_MAX + 1);
-    size_t size = text == NULL ? 0 : fread(text, 1, FILE_MAX, file);
-    bool whole = text != NULL && ferror(file) == 0 && size < FILE_MAX && strlen(text) == size;
-    if (!whole) {
-        (void)snprintf(
-            why,
-            EXPERIMENT_WHY,
-            "%s: cannot be read as text: %s. Next: name a text file of less than a megabyte.",
-            path,
-            file == NULL ? strerror(errno) : "too large, or no text");
-        free(text);
-        text = NULL;
+    if (file == NULL) {
+        return no_text(path, strerror(errno), why_out);
     }
-    if (file != NULL) {
-        (void)fclose(file); /* Nothing was written. */
+    char *text = calloc(1, FILE_MAX + 1);
+    CHECK(text != NULL);
+    size_t size = fread(text, 1, FILE_MAX, file);
+    int failed = ferror(file) == 0 ? 0 : errno;
+    (void)fclose(file); /* Nothing was written. */
+    char what[64] = "";
+    if (failed != 0 || size == FILE_MAX) {
+        (void)snprintf(
+            what, sizeof(what), "%s", failed != 0 ? strerror(failed) : "it is too large");
+    } else if (strlen(text) != size) {
+        uint32_t line = 1;
+        for (const char *at = text; *at != '\0'; at++) {
+            line += *at == '\n' ? 1 : 0;
+        }
+        (void)snprintf(what, sizeof(what), "a zero byte is in line %u", line);
+    }
+    if (what[0] != '\0') {
+        free(text);
+        return no_text(path, what, why_out);
     }
     return text;
 }
@@ -225,7 +297,7 @@ static char *file_text(const char *path, char why[static EXPERIMENT_WHY])
 /* A schedule that the recorder of real histories wrote: its lines are lines of ours. */
 static bool recorded(struct reader *reader, const struct experiment_line *line)
 {
-    char path[EXPERIMENT_PATH];
+    char *path = reader->experiment->schedule;
     const char *outer = reader->path;
     if (line->count != 2 || !experiment_beside(line, path)) {
         return experiment_refuse(
@@ -234,13 +306,20 @@ static bool recorded(struct reader *reader, const struct experiment_line *line)
             "its lines are fault lines",
             "write faults FILE.faults");
     }
-    char *text = file_text(path, reader->why);
+    if (!experiment_regular(path, reader->why)) {
+        return false;
+    }
+    char *text = experiment_text(path, reader->why);
     if (text == NULL) {
         return false;
     }
+    uint32_t before = reader->experiment->faults_count;
     reader->path = path;
     reader->recorded = true;
     bool sound = all_lines(reader, text);
+    for (uint32_t i = before; i < reader->experiment->faults_count; i++) {
+        reader->experiment->faults[i].recorded = true;
+    }
     reader->recorded = false;
     reader->path = outer;
     free(text);
@@ -256,23 +335,54 @@ static bool exists(const struct experiment *experiment, uint32_t machine)
                                    : machine < experiment->conf.controllers);
 }
 
+static bool fault_fits(const struct reader *reader, const struct experiment_fault *it)
+{
+    const struct experiment *out = reader->experiment;
+    const char *path = it->recorded ? out->schedule : reader->path;
+    struct experiment_line line = { path, it->line, 0, { NULL }, reader->why };
+    if (!exists(out, it->target.machine) || !exists(out, it->other)) {
+        return experiment_refuse(
+            &line, it->words, "the topology has no such machine", "name one that is there");
+    }
+    bool late = !it->recorded && out->duration_ms > 0 && it->at_ms >= out->duration_ms;
+    return late ? experiment_refuse(
+                      &line,
+                      it->words,
+                      "it would never strike: the duration ends before",
+                      "let it strike earlier, or the workload last longer")
+                : true;
+}
+
 static bool together(const struct reader *reader)
 {
     const struct experiment *out = reader->experiment;
     for (uint32_t i = 0; i < out->faults_count; i++) {
-        const struct experiment_fault *it = &out->faults[i];
-        struct experiment_line line = { reader->path, it->line, 0, { NULL }, reader->why };
-        if (!exists(out, it->target.machine) || !exists(out, it->other)) {
-            return experiment_refuse_word(
-                &line, it->words, "the topology has no such machine", "name one that is there");
+        if (!fault_fits(reader, &out->faults[i])) {
+            return false;
         }
     }
-    struct experiment_line whole = { reader->path, 0, 0, { NULL }, reader->why };
+    struct experiment_line line = { reader->path, out->trace_line, 0, { NULL }, reader->why };
     if (out->trace[0] != '\0' && out->mix_sum > 0) {
         return experiment_refuse(
-            &whole, "a trace and a mix", "the trace says what is asked", "leave one of them out");
+            &line, "a trace and a mix", "the trace says what is asked", "leave one of them out");
     }
-    return true;
+    for (uint32_t i = 0; i < reader->count; i++) {
+        line.number = reader->lines[i];
+        if (line.number > 0 && !reader->values[i].used) {
+            return experiment_refuse(
+                &line,
+                reader->values[i].name,
+                "no line below names this parameter",
+                "write $NAME where it belongs, or leave this line out");
+        }
+    }
+    line.number = 1;
+    return reader->says ? true
+                        : experiment_refuse(
+                              &line,
+                              "the file says nothing",
+                              "what is not said has its usual size, but somebody must mean it",
+                              "write at least: duration 120s");
 }
 
 bool experiment_parse(
@@ -297,26 +407,13 @@ bool experiment_parse(
     if (count > 0) {
         memcpy(reader.values, values, count * sizeof(*values));
     }
-    bool sound = all_lines(&reader, text) && together(&reader);
+    bool sound = all_lines(&reader, text);
     if (experiment_out->duration_ms == 0 && experiment_out->trace[0] == '\0') {
         experiment_out->duration_ms = DEFAULT_SECONDS * 1000;
     }
+    sound = sound && together(&reader);
     for (uint32_t i = 0; i < count; i++) {
         values[i].used = reader.values[i].used;
     }
-    return sound;
-}
-
-bool experiment_read(
-    const char *path,
-    struct experiment_value *values,
-    uint32_t count,
-    struct experiment *experiment_out,
-    char why_out[static EXPERIMENT_WHY])
-{
-    char *text = file_text(path, why_out);
-    bool sound =
-        text != NULL && experiment_parse(path, text, values, count, experiment_out, why_out);
-    free(text);
     return sound;
 }

@@ -63,7 +63,8 @@ struct experiment_fault {
     uint64_t every_ms; /* 0: once. */
     uint64_t for_ms;   /* EXPERIMENT_UNTIL_THE_END: nobody said. */
     int64_t amount;
-    uint32_t line;                /* Where it is said. */
+    uint32_t line;                /* Where it is said; */
+    bool recorded;                /* of the file of a schedule. */
     char words[EXPERIMENT_WORDS]; /* "kill leader" */
 };
 
@@ -87,19 +88,17 @@ struct experiment {
     uint64_t costs_us[PLANE_COSTS_END]; /* 0: as measured. */
     const struct policy *placement;
     char trace[EXPERIMENT_PATH]; /* ""; a history whose requests are asked again. */
+    uint32_t trace_line;
+    char schedule[EXPERIMENT_PATH]; /* ""; the file that `faults` names. */
     uint32_t faults_count;
     struct experiment_fault faults[EXPERIMENT_FAULTS];
 };
 
-/* The file, with parameters: values of the caller first, then those that the file sets. False: why
- * says file, line, what, why and what next. Says in values[].used which of them a line names. */
-bool experiment_read(
-    const char *path,
-    struct experiment_value *values,
-    uint32_t count,
-    struct experiment *experiment_out,
-    char why_out[static EXPERIMENT_WHY]);
-/* The same of text; `path` is only what refusals call it, and where other files are looked for. */
+/* A file as text, owned by the caller. NULL: why says file, why and what next. */
+char *experiment_text(const char *path, char why_out[static EXPERIMENT_WHY]);
+/* Such text, with parameters: values of the caller first, then those that the file sets; `path` is
+ * what refusals call it, and where other files are looked for. False: why says file, line, what,
+ * why and what next. Says in values[].used which of them a line names. */
 bool experiment_parse(
     const char *path,
     const char *text,
@@ -129,6 +128,8 @@ bool experiment_refuse(
     const struct experiment_line *line, const char *what, const char *why, const char *next);
 bool experiment_refuse_word(
     const struct experiment_line *line, const char *word, const char *why, const char *next);
+/* Recorded files are regular ones: a pipe may never end. */
+bool experiment_regular(const char *path, char why_out[static EXPERIMENT_WHY]);
 /* The path that a line's second word names: beside the experiment's own file, unless it says where.
  */
 bool experiment_beside(const struct experiment_line *line, char room[static EXPERIMENT_PATH]);

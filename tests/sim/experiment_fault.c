@@ -7,6 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A clock that stands almost still would keep its timers from ever coming once all is healed. */
+enum { DRIFT_LEAST = -900000 };
+
 enum extra { NOTHING = 0, SYNC, TIMES, SHARE, JUMP };
 
 struct word {
@@ -113,7 +116,7 @@ static bool extra_of(enum extra extra, const char *text, int64_t *amount_out)
         }
         *amount_out = (int64_t)number;
         return number > 0;
-    case SHARE: return experiment_share(text, amount_out) && *amount_out > -1000000;
+    case SHARE: return experiment_share(text, amount_out) && *amount_out >= DRIFT_LEAST;
     case JUMP:
         if ((!minus && *text != '+') || !experiment_duration(text + 1, &number)) {
             return false;
@@ -195,7 +198,8 @@ static bool unknown(const struct experiment_line *line, const char *word, bool k
             line,
             "this program or amount does not belong to that fault",
             "kill names engine, api, agent, host, libvirt or guest; stop names engine or agent; "
-            "slow-disk takes sync=20ms, slow takes x8, drift takes +3%, jump takes +1h",
+            "slow-disk takes sync=20ms (up to 1min), slow takes x8 (up to x1000), drift takes +3% "
+            "(-90%..+100%), jump takes +1h or -1h (up to 87777h)",
             "name one of these, or none");
     }
     return experiment_refuse(
@@ -234,6 +238,15 @@ bool experiment_fault(const struct experiment_line *line, struct experiment_faul
             "machines are c1, c2 …, n1, n2 …, leader, follower, controller, node, controllers, "
             "nodes; cut also takes c1->c2; some faults are of controllers or of nodes only",
             "name another machine");
+    }
+    if (fault.other != PLANE_NONE && (fault.other == fault.target.machine ||
+                                      (of_nodes(&fault.target) && plane_is_node(fault.other)))) {
+        return experiment_refuse(
+            line,
+            "there is no such link",
+            "controllers have links with each other and with every node, nodes have none with "
+            "nodes",
+            "name two machines that talk, as c1->n2");
     }
     if (!extra_of(word->extra, word->program == NULL ? third : NULL, &fault.amount)) {
         return unknown(line, line->words[at], true);

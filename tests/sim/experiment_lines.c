@@ -4,8 +4,10 @@
 #include "tests/sim/experiment.h"
 #include "tests/sim/sim_number.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { CONTROLLERS_LEAST = 3, INSTANCES_MOST = 4096 };
 
@@ -142,7 +144,7 @@ static bool workload(struct experiment *out, const struct experiment_line *line)
             think != NULL && experiment_duration(think, &number) && number >= 1000 &&
             number <= 3600000000) {
             conf->think_ms = number / 1000;
-        } else if (fill != NULL && experiment_share(fill, &ppm) && ppm >= 0) {
+        } else if (fill != NULL && experiment_share(fill, &ppm) && ppm >= 0 && ppm % 10000 == 0) {
             conf->fill = (uint64_t)ppm / 10000;
         } else if (weights != NULL) {
             if (!mix(out, line, weights)) {
@@ -153,7 +155,8 @@ static bool workload(struct experiment *out, const struct experiment_line *line)
                 line,
                 line->words[i],
                 "workload takes clients=1..255, think=1ms..1h (the longest rest between two "
-                "requests of a client) and mix=NAME:WEIGHT,…",
+                "requests of a client), mix=NAME:WEIGHT,… and fill=50% (of its cap a tenant fills "
+                "first)",
                 "write one of these");
         }
     }
@@ -206,8 +209,8 @@ static bool weather(struct experiment *out, const struct experiment_line *line)
             return experiment_refuse_word(
                 line,
                 line->words[i],
-                "weather takes delay=1ms..5ms, loss=0.5%, straggler=0.1% (frames that come up to "
-                "0.6 s late) and bandwidth=1000kB/s",
+                "weather takes delay=1ms..5ms (up to 10s), loss=0.5%, straggler=0.1% (frames that "
+                "come up to 0.6 s late), both in steps of 0.01%, and bandwidth=1000kB/s",
                 "write one of these, with its unit");
         }
     }
@@ -281,6 +284,22 @@ static bool policy(struct experiment *out, const struct experiment_line *line)
         "write policy placement=NAME; docs/SIMULATOR.md says how to add one");
 }
 
+bool experiment_regular(const char *path, char why_out[static EXPERIMENT_WHY])
+{
+    struct stat facts;
+    bool there = stat(path, &facts) == 0;
+    if (there && S_ISREG(facts.st_mode)) {
+        return true;
+    }
+    (void)snprintf(
+        why_out,
+        EXPERIMENT_WHY,
+        "%.200s: cannot be read: %s. Next: name a file that was recorded.",
+        path,
+        there ? "it is no regular file" : strerror(errno));
+    return false;
+}
+
 /* Beside the experiment's own file, unless the path says where. */
 bool experiment_beside(const struct experiment_line *line, char room[static EXPERIMENT_PATH])
 {
@@ -292,6 +311,7 @@ bool experiment_beside(const struct experiment_line *line, char room[static EXPE
 
 static bool trace(struct experiment *out, const struct experiment_line *line)
 {
+    out->trace_line = line->number;
     if (line->count != 2 || !experiment_beside(line, out->trace)) {
         return experiment_refuse(
             line,

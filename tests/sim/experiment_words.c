@@ -56,11 +56,10 @@ bool experiment_duration(const char *text, uint64_t *us_out)
         { "h", UINT64_C(3600000000) },
     };
     uint64_t value = 0;
-    uint64_t us = 0;
     const char *unit = millionths(text, &value);
     for (uint32_t i = 0; unit != NULL && i < COUNT_OF(units); i++) {
-        if (strcmp(unit, units[i].unit) == 0 && !__builtin_mul_overflow(value, units[i].us, &us)) {
-            *us_out = us / 1000000;
+        if (strcmp(unit, units[i].unit) == 0) { /* At most 1e9 of the unit: nothing overflows. */
+            *us_out = value / 1000000 * units[i].us + value % 1000000 * units[i].us / 1000000;
             return true;
         }
     }

@@ -187,6 +187,7 @@ struct plane_tally {
     uint64_t struck; /* Faults that were struck by themselves, as against odds of calls. */
     uint64_t hash;
     struct plane_conf conf; /* As the seed that ran last drew it. */
+    bool lied;              /* What was to be spoilt is spoilt. */
     bool failed;
     uint64_t failed_ms;
     uint64_t seed_events; /* Of the seed that ran last. */

@@ -124,6 +124,7 @@ bool plane_history_disorder(void);
 
 /* ---- plane_lie.c ---- */
 const char *plane_lie_word(const char *lie);          /* NULL: no such lie. */
+const char *plane_lie_at(uint32_t index);             /* NULL: there are no more. */
 bool plane_lie(struct plane *plane, const char *lie); /* False: not possible now. */
 
 #endif

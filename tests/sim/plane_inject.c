@@ -17,6 +17,7 @@ static uint32_t id_of(enum plane_inject kind, uint32_t who, uint32_t number)
 const char *plane_inject_name(uint32_t id)
 {
     static char name[64];
+    name[0] = '\0';
     uint32_t who = (id >> 20) & (WHOS - 1);
     uint32_t number = id & (NUMBERS - 1);
     switch ((enum plane_inject)(id >> 29)) {

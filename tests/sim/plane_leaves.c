@@ -180,8 +180,8 @@ void plane_leaves_forge(uint32_t machine, bool chain)
 {
     struct auditor *auditor = &auditors[machine];
     CHECK(machine < PLANE_CONTROLLERS);
-    if (chain && auditor->chains_count > 0) {
-        auditor->chains[0].chain.last[0] ^= 1;
+    for (uint32_t i = 0; i < auditor->chains_count && chain; i++) {
+        auditor->chains[i].chain.last[0] ^= 1;
     }
     for (uint32_t level = 0; level < AUDIT_LEVELS && !chain; level++) {
         auditor->frontier.node[level][0] ^= 1;

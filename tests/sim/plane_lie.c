@@ -37,6 +37,11 @@ const char *plane_lie_word(const char *lie)
     return NULL;
 }
 
+const char *plane_lie_at(uint32_t index)
+{
+    return index < COUNT_OF(lies) ? lies[index].lie : NULL;
+}
+
 /* An instance that somebody runs, as this replica has it; NULL: none. */
 static struct instance_row *running(const struct state *state)
 {
@@ -71,6 +76,7 @@ static bool lie_rows(struct state *state, const char *lie)
         state->digest ^= 2;
     } else if (strcmp(lie, "ledger") == 0) {
         project->account.used.of[QUOTA_VCPUS]++;
+        project->account.drawn.of[QUOTA_VCPUS]++; /* Else the ledger's own guard comes first. */
     } else if (strcmp(lie, "cap") == 0) {
         project = state_find(state, TABLE_PROJECT, row->project.value);
         project->account.cap.of[QUOTA_INSTANCES] = 0;

@@ -68,11 +68,13 @@ static uint64_t *takes_number(struct options *options, const char *word)
     return NULL;
 }
 
-static bool parse(int count, char **words, struct options *options)
+/* `wrong_out`: the word that is not understood. */
+static bool parse(int count, char **words, struct options *options, const char **wrong_out)
 {
     for (int i = 1; i < count; i++) {
         const char *next = i + 1 < count ? words[i + 1] : NULL;
         uint64_t *takes = takes_number(options, words[i]);
+        *wrong_out = words[i];
         if (takes != NULL) {
             if (!sim_number(next, UINT64_MAX, takes)) {
                 return false;
@@ -98,6 +100,7 @@ static bool parse(int count, char **words, struct options *options)
             return false;
         }
     }
+    *wrong_out = "a number out of its bounds";
     bool fits = options->nodes <= PLANE_NODES && options->controllers <= PLANE_CONTROLLERS &&
                 options->tenants <= PLANE_TENANTS && options->clients < PLANE_CLIENTS &&
                 options->instances <= 4096 && options->fill <= 100 && options->life_s <= 1000000;
@@ -160,8 +163,11 @@ static int replay(struct options *options)
     return good ? 0 : 1;
 }
 
-static int usage(void)
+static int usage(const char *wrong)
 {
+    char clean[256];
+    trial_clean(wrong, clean, sizeof(clean));
+    (void)fprintf(stderr, "%s: not understood, or what belongs behind it is not.\n", clean);
     (void)fprintf(
         stderr,
         "usage: udatsu-sim run FILE ...\n"
@@ -170,7 +176,11 @@ static int usage(void)
         " [--lie NAME]"
         " [--controllers N] [--nodes N] [--tenants N] [--clients N] [--instances N]"
         " [--fill PERCENT] [--life SECONDS] [--think MS] [--shrink FILE] [--case FILE]"
-        " [--unrecoverable]\n");
+        " [--unrecoverable]\nlies:");
+    for (uint32_t i = 0; plane_lie_at(i) != NULL; i++) {
+        (void)fprintf(stderr, " %s", plane_lie_at(i));
+    }
+    (void)fputs("\n", stderr);
     return 2;
 }
 
@@ -223,8 +233,9 @@ int main(int count, char **words)
     if (count > 1 && strcmp(words[1], "run") == 0) {
         return trial_main(count - 1, words + 1);
     }
-    if (!parse(count, words, &options)) {
-        return usage();
+    const char *wrong = "";
+    if (!parse(count, words, &options, &wrong)) {
+        return usage(wrong);
     }
     if (options.fresh > 0) {
         options.count = options.fresh;
@@ -259,8 +270,8 @@ int main(int count, char **words)
         hash = hash * 31 + tally->hash;
     }
     if (options.life.lie != NULL) {
-        printf("nobody noticed\n");
-        return 1;
+        printf("%s\n", tally->lied ? "nobody noticed" : "the lie was never told");
+        return tally->lied ? 1 : 2;
     }
     return report(&options, tally, options.count, bad, hash);
 }

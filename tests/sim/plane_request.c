@@ -3,12 +3,16 @@
 #include "base/check.h"
 #include "base/id.h"
 #include "base/reject.h"
+#include "controller/server.h"
 #include "tests/sim/plane_check.h"
+#include "tests/sim/plane_machine.h"
 #include "tests/sim/trial.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { NEARLY_PER_CENT = 98 };
 
 struct plane_request *plane_requests;
 uint32_t plane_requests_count;
@@ -249,10 +253,36 @@ static void resource_parse(
     request->resource = resource;
 }
 
+/* Of its tenant, or of the cell, so many writes are remembered that the next may be refused
+ * (INV-IDEM-2, INV-SHARE-1): nearly, for the answer is a little older than what is seen here. */
+static bool memory_full(struct plane *plane, const struct plane_request *request)
+{
+    bool full = false;
+    for (uint32_t i = 0; i < PLANE_CONTROLLERS; i++) {
+        struct server *server = plane_server(plane, i);
+        const struct state *state = server == NULL ? NULL : engine_state(server_engine(server));
+        const struct cell_row *cell = state == NULL ? NULL : state_cell(state);
+        if (cell == NULL) {
+            continue;
+        }
+        uint64_t id = plane_tenants[plane_tenant_of(plane, request->client)];
+        const struct tenant_row *tenant =
+            request->client == 0 ? NULL : state_find(state, TABLE_TENANT, id);
+        uint64_t keys = tenant == NULL ? cell->idempotency_keys : tenant->idempotency_keys;
+        uint64_t most = state->limit[TABLE_OPERATION] - state->limit[TABLE_OPERATION] / 16;
+        uint64_t all = state_count(state, TABLE_OPERATION);
+        uint64_t left = all < most ? most - all : 0;
+        uint64_t own = left < cell->idempotency_limit ? left : cell->idempotency_limit;
+        full = full || keys * 100 >= own * NEARLY_PER_CENT;
+    }
+    return full;
+}
+
 static void refused(struct plane *plane, struct plane_request *request, const Wire__Answer *answer)
 {
     request->reject = answer->reject;
-    bool full = answer->reject == REJECT_IDEMPOTENCY_FULL && plane->swarm.keys > 0;
+    bool full = answer->reject == REJECT_IDEMPOTENCY_FULL &&
+                (plane->swarm.keys > 0 || memory_full(plane, request));
     bool as_told = full || (request->act == PLANE_ACT_ODD ? plane_odd_fair(request, answer->reject)
                                                           : fair(request, answer->reject));
     if (!as_told && !plane->lost) {

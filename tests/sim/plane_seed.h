@@ -4,6 +4,8 @@
 
 #include "tests/sim/plane.h"
 
+#include <stdio.h>
+
 /* What one process is to live. */
 struct plane_life {
     uint64_t seed;
@@ -32,6 +34,9 @@ uint64_t plane_lived_print(const struct plane_lived *lived, bool drawn);
 /* Finds the least of what this seed does that still fails alike, prints it and writes it to
  * `path`. False: the seed does not fail. */
 bool plane_shrink(const struct plane_life *life, const char *path);
+/* ---- plane_case.c ---- */
+void plane_case_write(
+    const struct plane_life *life, const struct plane_kept *kept, const char *what, FILE *file);
 /* Reads such a file; the kept events are the caller's, in `kept`. False: it says why. */
 bool plane_case_read(const char *path, struct plane_life *life, struct plane_kept *kept);
 

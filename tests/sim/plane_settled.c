@@ -24,6 +24,25 @@ static bool not_yet(const char *what, uint32_t machine, uint64_t id)
     return false;
 }
 
+static bool nothing_yet(const char *what)
+{
+    (void)snprintf(why, sizeof(why), "%s", what);
+    return false;
+}
+
+/* Of no machine. */
+static bool not_yet_in(const char *what, uint64_t number, uint64_t id)
+{
+    (void)snprintf(
+        why,
+        sizeof(why),
+        "%s: %llu, %llx",
+        what,
+        (unsigned long long)number,
+        (unsigned long long)id);
+    return false;
+}
+
 static const struct plane_domain *domain_of(uint32_t machine, uint64_t instance)
 {
     for (uint32_t i = 0; i < PLANE_DOMAINS; i++) {
@@ -85,7 +104,7 @@ static bool instance_settled(struct plane *plane, const struct instance_row *row
                      row->state == WIRE__INSTANCE_STATE__INSTANCE_STATE_FAILED;
         return rests && row->desired == WIRE__DESIRED__DESIRED_STOPPED
                    ? true
-                   : not_yet("neither placed nor at rest", row->state, row->head.id);
+                   : not_yet_in("neither placed nor at rest in state", row->state, row->head.id);
     }
     uint32_t machine = plane_machine_of(plane, row->node.value);
     if (!counts(plane, machine)) {
@@ -97,7 +116,7 @@ static bool instance_settled(struct plane *plane, const struct instance_row *row
                 domain->epoch == row->epoch;
     if (row->state != WIRE__INSTANCE_STATE__INSTANCE_STATE_RUNNING ||
         row->desired != WIRE__DESIRED__DESIRED_RUNNING) {
-        return not_yet("on its way in state", row->state, row->head.id);
+        return not_yet_in("on its way in state", row->state, row->head.id);
     }
     return runs ? true : not_yet("said to run, and does not", machine, row->head.id);
 }
@@ -134,7 +153,7 @@ static bool nodes_alive(struct plane *plane, const struct state *state)
             return not_yet(lives ? "alive, and dead" : "not alive", machine, row->head.id);
         }
     }
-    return alive == wanted ? true : not_yet("nodes", alive, wanted);
+    return alive == wanted ? true : not_yet_in("nodes alive, of", alive, wanted);
 }
 
 bool plane_check_converged(struct plane *plane)
@@ -146,13 +165,13 @@ bool plane_check_converged(struct plane *plane)
     looked_ms = plane->now_ms;
     uint32_t leader = plane_leader(plane);
     if (leader == PLANE_NONE) {
-        return not_yet("no leader", 0, 0);
+        return nothing_yet("no leader");
     }
     if (plane_operator_busy()) {
-        return not_yet("the operator works", 0, 0);
+        return nothing_yet("the operator works");
     }
     if (!plane_clients_idle(plane)) {
-        return not_yet("clients wait", 0, 0);
+        return nothing_yet("clients wait");
     }
     const struct state *state = engine_state(server_engine(plane_server(plane, leader)));
     if (!replicas_equal(plane, leader) || !nodes_alive(plane, state) ||

@@ -151,87 +151,6 @@ static void fewer_injected(struct hunt *hunt)
     }
 }
 
-/* ---- The case ---- */
-
-static void case_print(FILE *file, const struct hunt *hunt)
-{
-    const struct plane_conf *conf = &hunt->life.conf;
-    (void)fprintf(file, "# %s\n", hunt->tally->what);
-    (void)fprintf(file, "seed %" PRIu64 "\n", hunt->life.seed);
-    (void)fprintf(
-        file,
-        "cell %u %u %u %u %u %u %" PRIu64 " %" PRIu64 " %" PRIu64 "\n",
-        conf->controllers,
-        conf->nodes,
-        conf->tenants,
-        conf->clients,
-        conf->instances,
-        conf->requests,
-        conf->life_ms,
-        conf->fill,
-        conf->think_ms);
-    if (hunt->life.unrecoverable) {
-        (void)fprintf(file, "unrecoverable\n");
-    }
-    for (uint32_t i = 0; i < PLANE_FAULTS; i++) {
-        if (hunt->kept.off[i]) {
-            (void)fprintf(file, "without %u %s\n", i, plane_fault_name((enum plane_fault)i));
-        }
-    }
-    for (uint32_t i = 0; i < hunt->kept.count; i++) {
-        (void)fprintf(
-            file, "keep %u %s\n", hunt->kept.ids[i], plane_inject_name(hunt->kept.ids[i]));
-    }
-}
-
-bool plane_case_read(const char *path, struct plane_life *life, struct plane_kept *kept)
-{
-    char line[256];
-    FILE *file = fopen(path, "r");
-    uint32_t number = 0;
-    if (file == NULL) {
-        (void)fprintf(stderr, "%s: cannot be read\n", path);
-        return false;
-    }
-    *kept = (struct plane_kept){ .only = true };
-    bool good = true;
-    while (good && fgets(line, sizeof(line), file) != NULL) {
-        struct plane_conf *conf = &life->conf;
-        uint32_t value = 0;
-        number++;
-        if (line[0] == '#') {
-            continue;
-        }
-        if (sscanf(line, "without %u", &value) == 1 && value < PLANE_FAULTS) {
-            kept->off[value] = true;
-        } else if (sscanf(line, "keep %u", &value) == 1 && kept->count < PLANE_INJECTED) {
-            kept->ids[kept->count++] = value;
-        } else if (strcmp(line, "unrecoverable\n") == 0) {
-            life->unrecoverable = true;
-        } else {
-            good = sscanf(line, "seed %" SCNu64, &life->seed) == 1 ||
-                   sscanf(
-                       line,
-                       "cell %u %u %u %u %u %u %" SCNu64 " %" SCNu64 " %" SCNu64,
-                       &conf->controllers,
-                       &conf->nodes,
-                       &conf->tenants,
-                       &conf->clients,
-                       &conf->instances,
-                       &conf->requests,
-                       &conf->life_ms,
-                       &conf->fill,
-                       &conf->think_ms) == 9;
-        }
-    }
-    if (!good) {
-        (void)fprintf(stderr, "%s:%u: not a line of a case\n", path, number);
-    }
-    (void)fclose(file);
-    life->kept = kept;
-    return good;
-}
-
 bool plane_shrink(const struct plane_life *life, const char *path)
 {
     static struct hunt hunt;
@@ -259,8 +178,12 @@ bool plane_shrink(const struct plane_life *life, const char *path)
         (void)fprintf(stderr, "%s: cannot be written\n", path);
         return false;
     }
-    case_print(file, &hunt);
-    (void)fclose(file);
+    plane_case_write(&hunt.life, &hunt.kept, hunt.tally->what, file);
+    bool kept = ferror(file) == 0;
+    if (fclose(file) != 0 || !kept) {
+        (void)fprintf(stderr, "%s: cannot be written\n", path);
+        return false;
+    }
     printf(
         "shrunk: %u of %u injected events, %" PRIu64 " ms, %u nodes, after %u tries: %s\n",
         hunt.kept.count,

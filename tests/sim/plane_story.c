@@ -249,6 +249,20 @@ void plane_begin(struct plane *plane)
     begin(plane);
 }
 
+static void lie(struct plane *plane)
+{
+    bool told = plane->lie == NULL;
+    bool before = plane->tally->lied; /* In an earlier seed. */
+    for (uint32_t i = 0; i < 100 && !told; i++) {
+        plane->tally->lied = true; /* It may be refused at once. */
+        told = plane_lie(plane, plane->lie);
+        plane->tally->lied = told || before;
+        if (!told) {
+            (void)plane_until(plane, 50, NULL);
+        }
+    }
+}
+
 /* Copies are made, a majority is hurt, trouble goes on, and ends. Nobody waits for the cell. */
 static void live_without_budget(struct plane *plane, uint64_t left_ms)
 {
@@ -259,9 +273,7 @@ static void live_without_budget(struct plane *plane, uint64_t left_ms)
     (void)plane_until(plane, left_ms / 4, NULL);
     plane_clients_busy(plane, false);
     plane_heal(plane);
-    for (uint32_t i = 0; i < 100 && plane->lie != NULL && !plane_lie(plane, plane->lie); i++) {
-        (void)plane_until(plane, 50, NULL);
-    }
+    lie(plane);
     (void)plane_until(plane, left_ms / 4, NULL);
     plane_lost_judge(plane);
     tally_up(plane);
@@ -293,9 +305,7 @@ void plane_live(struct plane *plane)
         return;
     }
     live_on(plane, left_ms);
-    for (uint32_t i = 0; i < 100 && plane->lie != NULL && !plane_lie(plane, plane->lie); i++) {
-        (void)plane_until(plane, 50, NULL);
-    }
+    lie(plane);
     trial_over(plane);
     (void)plane_until(plane, 2000, NULL);
     plane_clients_busy(plane, false);

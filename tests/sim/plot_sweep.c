@@ -19,6 +19,7 @@ struct frame {
     const struct trial_points *points;
     bool numeric;
     double x[TRIAL_SWEEP_VALUES];
+    uint32_t order[TRIAL_SWEEP_VALUES]; /* Of the values, from left to right. */
     double x_least;
     double x_most;
     double y_most;
@@ -50,8 +51,15 @@ static void frame_fill(struct frame *frame)
     for (uint32_t i = 0; i < sweep->count; i++) {
         frame->x[i] = frame->numeric ? frame->x[i] : (double)i;
     }
-    frame->x_least = frame->x[0];
-    frame->x_most = frame->x[sweep->count - 1];
+    for (uint32_t i = 0; i < sweep->count; i++) { /* A list may be in any order. */
+        uint32_t at = i;
+        for (; at > 0 && frame->x[frame->order[at - 1]] > frame->x[i]; at--) {
+            frame->order[at] = frame->order[at - 1];
+        }
+        frame->order[at] = i;
+    }
+    frame->x_least = frame->x[frame->order[0]];
+    frame->x_most = frame->x[frame->order[sweep->count - 1]];
     for (uint32_t i = 0; i < frame->points->points_count; i++) {
         double y = frame->points->points[i].y;
         frame->y_most = y > frame->y_most ? y : frame->y_most;
@@ -70,7 +78,8 @@ static void axes(const struct frame *frame)
         svg_text(frame->file, LEFT - 8, y_of(frame, y) + 4, 12, SVG_END, grey, room);
     }
     uint32_t every = (sweep->count + 15) / 16;
-    for (uint32_t i = 0; i < sweep->count; i += every) {
+    for (uint32_t k = 0; k < sweep->count; k += every) {
+        uint32_t i = frame->order[k];
         double x = x_of(frame, frame->x[i]);
         svg_line(frame->file, x, HEIGHT - BOTTOM, x, HEIGHT - BOTTOM + 5, grey, 1);
         svg_text(frame->file, x, HEIGHT - BOTTOM + 20, 12, SVG_MIDDLE, grey, sweep->texts[i]);
@@ -155,20 +164,22 @@ static void draw_series(
         columns[i] = column_of(points, series, i, scratch);
     }
     svg_path_begin(frame->file);
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t k = 0; k < count; k++) {
+        uint32_t i = frame->order[k];
         if (columns[i].count > 0) {
             svg_path_point(frame->file, x_of(frame, frame->x[i]), y_of(frame, columns[i].most));
         }
     }
-    for (uint32_t i = count; i > 0; i--) {
-        if (columns[i - 1].count > 0) {
-            double x = x_of(frame, frame->x[i - 1]);
-            svg_path_point(frame->file, x, y_of(frame, columns[i - 1].least));
+    for (uint32_t k = count; k > 0; k--) {
+        uint32_t i = frame->order[k - 1];
+        if (columns[i].count > 0) {
+            svg_path_point(frame->file, x_of(frame, frame->x[i]), y_of(frame, columns[i].least));
         }
     }
     svg_path_end_filled(frame->file, colour, 0.15);
     svg_path_begin(frame->file);
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t k = 0; k < count; k++) {
+        uint32_t i = frame->order[k];
         if (columns[i].count > 0) {
             svg_path_point(frame->file, x_of(frame, frame->x[i]), y_of(frame, columns[i].median));
         }

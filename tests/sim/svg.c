@@ -2,6 +2,8 @@
 #include "tests/sim/svg.h"
 #include "base/check.h"
 
+#include <string.h>
+
 static const char font[] = "font-family=\"Helvetica,Arial,sans-serif\"";
 
 static void escaped(FILE *file, const char *text)
@@ -13,7 +15,9 @@ static void escaped(FILE *file, const char *text)
         case '&': (void)fputs("&amp;", file); break;
         case '"': (void)fputs("&quot;", file); break;
         default:
-            if ((unsigned char)*text >= 0x20) {
+            if (strncmp(text, "\xef\xbf\xbe", 3) == 0 || strncmp(text, "\xef\xbf\xbf", 3) == 0) {
+                text += 2; /* U+FFFE, U+FFFF: XML holds neither. */
+            } else if ((unsigned char)*text >= 0x20) {
                 (void)fputc(*text, file);
             }
             break;

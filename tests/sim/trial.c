@@ -19,6 +19,7 @@ void trial_over(struct plane *plane)
     if (plane->trial != NULL) {
         trial_meter_over(plane);
         trial_log_fault(plane, "workload", "ends; everything is healed, and must come together");
+        trial_lasts_over(plane);
     }
 }
 

@@ -8,6 +8,7 @@
 
 #include "tests/sim/experiment.h"
 
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -16,6 +17,9 @@ enum {
     TRIAL_STRIKES = 4096, /* Kept for plots; more are only counted. */
     TRIAL_REST_MS = 100,  /* Of a client that finds nothing to ask. */
     TRIAL_OCTAVE = 64,    /* Buckets of latency within each doubling: within 1.6 %. */
+    TRIAL_LOG_LINE = 512,
+    TRIAL_EVENTS_ROOM = 1 << 17, /* Of the events' buffer; it is emptied when half is full. */
+    TRIAL_INTERRUPTED = 11,      /* Exit status of a trial that was to stop. */
     TRIAL_BUCKETS = 40 * TRIAL_OCTAVE,
 };
 
@@ -68,12 +72,20 @@ struct trial_trace {
     uint32_t skipped;
 };
 
+/* Shared like the measures, for all trials of a run. */
+struct trial_control {
+    volatile sig_atomic_t stop; /* Somebody wants it to end: it does, after the event at hand. */
+    bool unwritten;             /* What was written was not taken. */
+};
+
 struct trial {
     const struct experiment *experiment;
     const struct trial_trace *trace; /* NULL: none. */
     struct trial_measures *measures;
-    FILE *log;    /* NULL: nobody reads it. */
-    FILE *events; /* The same. */
+    FILE *log;             /* NULL: nobody reads it. */
+    FILE *events;          /* The same. */
+    size_t events_waiting; /* Bytes that are not yet written: always whole lines. */
+    struct trial_control *control;
     uint64_t begin_us;
     bool under_way;
     uint64_t elections_before;
@@ -109,6 +121,10 @@ void trial_recut(
 enum trial_kind { TRIAL_STRIKE = 1, TRIAL_MEND, TRIAL_SECOND };
 void trial_schedule_begin(struct plane *plane);
 void trial_schedule_event(struct plane *plane, const struct plane_event *event);
+/* This fault, on this machine; what has a length ends by itself. */
+void trial_lasts(struct plane *plane, uint32_t index, uint32_t machine);
+void trial_lasts_until(struct plane *plane, uint32_t index, uint32_t machine); /* It may end. */
+void trial_lasts_over(struct plane *plane); /* Whatever lasts ends now. */
 void trial_workload_begin(struct plane *plane);
 void trial_meter_begin(struct plane *plane);
 void trial_meter_second(struct plane *plane);
@@ -118,6 +134,8 @@ uint32_t trial_bucket(uint64_t us);
 /* Of a latency histogram: microseconds below which `per_mille` of all are. */
 uint64_t trial_percentile(const struct trial_measures *measures, uint64_t per_mille);
 void trial_log_legend(FILE *log);
+/* m0 is c1, m7 is n1: machines by the names that people know. */
+void trial_log_names(const char *from, char to[static TRIAL_LOG_LINE]);
 void trial_log_fault(struct plane *plane, const char *words, const char *what);
 /* False: why_out says what is not sound. */
 bool trial_trace_load(

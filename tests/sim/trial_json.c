@@ -1,6 +1,7 @@
 /* Decides how an outcome is told to programs: one JSON object a line; and which numbers of a trial
  * have a name. */
 #include "base/check.h"
+#include "base/slice.h"
 #include "tests/sim/trial_out.h"
 
 #include <inttypes.h>
@@ -44,6 +45,37 @@ enum trial_measure trial_measure_named(const char *name)
         }
     }
     return TRIAL_MEASURES_END;
+}
+
+/* Bytes of the character here; 0: none that everybody may see. */
+static size_t clean_front(const char *text)
+{
+    bool no_character = /* U+FFFE, U+FFFF: XML holds neither. */
+        strncmp(text, "\xef\xbf\xbe", 3) == 0 || strncmp(text, "\xef\xbf\xbf", 3) == 0;
+    size_t left = strlen(text);
+    for (size_t size = 1; size <= 4 && size <= left && !no_character; size++) {
+        if (text_is_clean(slice_of((const uint8_t *)text, size))) {
+            return size;
+        }
+    }
+    return 0;
+}
+
+void trial_clean(const char *from, char *to, size_t size)
+{
+    enum { ESCAPED = 5 };
+    CHECK(size > ESCAPED);
+    while (*from != '\0' && size > ESCAPED) {
+        size_t front = clean_front(from);
+        size_t step = front > 0 ? front : 1;
+        int wrote = front > 0 ? snprintf(to, size, "%.*s", (int)front, from)
+                              : snprintf(to, size, "\\x%02X", (unsigned int)(unsigned char)*from);
+        CHECK(wrote > 0 && (size_t)wrote < size);
+        to += wrote;
+        size -= (size_t)wrote;
+        from += step;
+    }
+    *to = '\0';
 }
 
 static double ms(uint64_t us)
@@ -166,6 +198,19 @@ static void put_measures(json_t *object, const struct trial_measures *measures)
     put(object, "per_second", second);
 }
 
+bool trial_json_head(
+    uint64_t seed, const struct experiment_value *values, uint32_t count, FILE *file)
+{
+    json_t *object = json_object();
+    put_number(object, "seed", seed);
+    for (uint32_t i = 0; i < count; i++) {
+        put(object, values[i].name, json_string(values[i].text));
+    }
+    bool written = json_dumpf(object, file, JSON_COMPACT) == 0;
+    json_decref(object);
+    return written && fputc('\n', file) == '\n';
+}
+
 bool trial_json_write(const struct trial_outcome *outcome, FILE *file)
 {
     char hash[24];
@@ -176,7 +221,12 @@ bool trial_json_write(const struct trial_outcome *outcome, FILE *file)
     put_number(object, "seed", outcome->seed);
     put_values(object, outcome);
     put(object, "policy", json_string(outcome->policy));
-    put(object, "verdict", json_string(outcome->clean ? "clean" : "violation"));
+    put(object,
+        "verdict",
+        json_string(
+            outcome->clean   ? "clean"
+            : outcome->stuck ? "stuck"
+                             : "violation"));
     put(object, "what", json_string(outcome->clean ? "" : outcome->verdict));
     put(object, "duration_s", json_real((double)outcome->measures->duration_ms / 1000.0));
     put(object, "virtual_s", json_real((double)outcome->virtual_ms / 1000.0));

@@ -6,8 +6,9 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { LINE = 512 };
+enum { LINE = TRIAL_LOG_LINE };
 
 void trial_log_legend(FILE *log)
 {
@@ -23,6 +24,12 @@ void trial_log_legend(FILE *log)
         "       leads in T                    it won the election of term T",
         "       sees M come, sees M go        its link to M",
         "       starts I …, destroys I, erases I   a guest, by its id",
+        "       welcomed, complete            a node is known; the cell has begun",
+        "       instance-ended, verb-failed, observed   what a node reports of a guest",
+        "       at I NAME … is starting …     the state of index I says so of an instance",
+        "       healed                        nothing fails any more",
+        "names  c320, n29: an instance, a network, made by the 320th and 29th request of all (they",
+        "       stand behind the WORD; machines stand in front, or behind `asks`)",
         "       VIOLATION …                   a checker refuses, and the trial ends here",
     };
     for (uint32_t i = 0; i < COUNT_OF(lines); i++) {
@@ -30,8 +37,7 @@ void trial_log_legend(FILE *log)
     }
 }
 
-/* m0 is c1, m7 is n1: machines by the names that people know. */
-static void name_machines(const char *from, char to[static LINE])
+void trial_log_names(const char *from, char to[static TRIAL_LOG_LINE])
 {
     size_t used = 0;
     bool word = true; /* A word may begin here. */
@@ -87,7 +93,7 @@ void trial_says(struct plane *plane, const char *format, va_list arguments)
         return;
     }
     (void)vsnprintf(raw, sizeof(raw), format, arguments);
-    name_machines(raw, named);
+    trial_log_names(raw, named);
     size_t size = speaker(named);
     const char *what = named + size + strspn(named + size, ": ");
     line(plane, size > 0 ? named : "cell", size > 0 ? (int)size : 4, what);
@@ -137,28 +143,47 @@ static const char *kind_name(enum plane_kind kind)
     return "";
 }
 
+static bool of_cell(enum plane_kind kind)
+{
+    return kind == PLANE_CLIENT || kind == PLANE_FAULT || kind == PLANE_WEATHER ||
+           kind == PLANE_OPERATE || kind == PLANE_TRIAL;
+}
+
 void trial_happens(struct plane *plane, const struct plane_event *event)
 {
-    if (plane->trial == NULL || plane->trial->events == NULL) {
+    struct trial *trial = plane->trial;
+    if (trial != NULL && trial->control->stop != 0) {
+        trial_flush(plane);
+        _exit(TRIAL_INTERRUPTED);
+    }
+    if (trial == NULL || trial->events == NULL) {
         return;
     }
-    (void)fprintf(
-        plane->trial->events,
+    int size = fprintf(
+        trial->events,
         "{\"t_us\":%llu,\"event\":\"%s\",\"machine\":\"%s\",\"a\":%llu,\"b\":%llu,\"bytes\":%zu}\n",
         (unsigned long long)event->at_us,
         kind_name(event->kind),
-        experiment_machine(event->machine),
+        of_cell(event->kind) ? "cell" : experiment_machine(event->machine),
         (unsigned long long)event->a,
         (unsigned long long)event->b,
         event->size);
+    trial->events_waiting += size > 0 ? (size_t)size : 0;
+    if (trial->events_waiting >= TRIAL_EVENTS_ROOM / 2) { /* Never in the midst of a line. */
+        trial_flush(plane);
+    }
 }
 
 void trial_flush(struct plane *plane)
 {
-    if (plane->trial != NULL && plane->trial->log != NULL) {
-        (void)fflush(plane->trial->log);
+    struct trial *trial = plane->trial;
+    FILE *files[] = { trial == NULL ? NULL : trial->log, trial == NULL ? NULL : trial->events };
+    for (uint32_t i = 0; i < COUNT_OF(files); i++) {
+        if (files[i] != NULL && (fflush(files[i]) != 0 || ferror(files[i]) != 0)) {
+            trial->control->unwritten = true;
+        }
     }
-    if (plane->trial != NULL && plane->trial->events != NULL) {
-        (void)fflush(plane->trial->events);
+    if (trial != NULL) {
+        trial->events_waiting = 0;
     }
 }

@@ -1,54 +1,29 @@
-/* udatsu-sim run FILE: every trial of an experiment, each in a process of its own: for each value
- * of what is swept, for each seed. Decides the order, where the outcome is written, and the exit
- * status: 0 every trial clean, 1 a checker refused one, 2 something here was not understood, 3
- * something could not be written. Never judges a trial. */
+/* udatsu-sim run FILE: every trial of an experiment: for each value of what is swept, for each
+ * seed. Decides the order, where the outcome is written, and the exit status: 0 every trial clean,
+ * 1 one was not, 2 something here was not understood, 3 something could not be written, 130
+ * interrupted. All that can be refused is refused before the first trial. Never judges a trial. */
 #include "base/check.h"
 #include "tests/sim/plane_check.h"
 #include "tests/sim/sim_number.h"
-#include "tests/sim/trial_out.h"
+#include "tests/sim/trial_run.h"
 
 #include <errno.h>
-#include <malloc.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
-enum { CLEAN = 0, VIOLATION = 1, NOT_UNDERSTOOD = 2, NOT_WRITTEN = 3 };
-enum { SECONDS_MAX = 600, LIFE_MARGIN_MS = 30000, REQUESTS_MARGIN = 16384 };
+enum { CLEAN = 0, FAILED = 1, NOT_UNDERSTOOD = 2, NOT_WRITTEN = 3, INTERRUPTED = 130 };
+enum { OUTPUTS = 4, PLOT_LINES = 6 };
 
-struct options {
-    const char *path;
-    const char *out;
-    const char *log;
-    const char *events;
-    const char *plot;
-    const char *seeds;
-    const char *lie; /* Spoils what a checker looks at, to see it refuse. */
-    enum trial_measure measure;
-    uint32_t sweeps_count;
-    struct trial_sweep sweeps[TRIAL_SWEEPS];
-};
-
-struct run {
-    struct options options;
-    struct experiment experiment;
-    struct trial_trace trace;
-    char trace_path[EXPERIMENT_PATH]; /* Of what was loaded. */
-    struct experiment_value values[EXPERIMENT_VALUES];
-    uint32_t at[TRIAL_SWEEPS]; /* Which value of each sweep it is. */
-    FILE *out;
-    FILE *log;
-    FILE *events;
-    struct plane_tally *tally;       /* Shared with the trial's process. */
-    struct trial_measures *measures; /* The same. */
-    struct trial_point *points;      /* Owned. */
-    uint32_t points_count;
-    uint64_t trials;
-    uint64_t violations;
-    char why[EXPERIMENT_WHY];
-};
+/* Words of a file or of a command line may hold what a terminal obeys. */
+static void said(const char *what)
+{
+    char clean[4 * EXPERIMENT_WHY];
+    trial_clean(what, clean, sizeof(clean));
+    (void)fprintf(stderr, "%s\n", clean);
+}
 
 static int usage(const char *what)
 {
@@ -58,7 +33,7 @@ static int usage(const char *what)
         "           [--plot FILE.svg] [--measure WORD] [--lie WORD]",
         "docs/SIMULATOR.md says what they are. WORDs to measure:",
     };
-    (void)fprintf(stderr, "%s\n", what);
+    said(what);
     for (uint32_t i = 0; i < COUNT_OF(lines); i++) {
         (void)fprintf(stderr, "%s\n", lines[i]);
     }
@@ -70,203 +45,106 @@ static int usage(const char *what)
     return NOT_UNDERSTOOD;
 }
 
-static bool parse(int count, char **words, struct options *options, char why[static EXPERIMENT_WHY])
+/* Where this option's text goes; NULL: it takes none. */
+static const char **takes_text(struct trial_options *options, const char *word)
+{
+    return strcmp(word, "--out") == 0      ? &options->out
+           : strcmp(word, "--log") == 0    ? &options->log
+           : strcmp(word, "--events") == 0 ? &options->events
+           : strcmp(word, "--plot") == 0   ? &options->plot
+           : strcmp(word, "--seeds") == 0  ? &options->seeds
+           : strcmp(word, "--lie") == 0    ? &options->lie
+                                           : NULL;
+}
+
+static bool sweep(struct trial_options *options, const char *text, char why[static EXPERIMENT_WHY])
+{
+    struct trial_sweep sweep;
+    if (options->sweeps_count == TRIAL_SWEEPS) {
+        (void)snprintf(why, EXPERIMENT_WHY, "--sweep %.80s: four sweeps are the bound.", text);
+        return false;
+    }
+    if (!trial_sweep_parse(text, &sweep, why)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < options->sweeps_count; i++) {
+        if (strcmp(options->sweeps[i].name, sweep.name) == 0) {
+            (void)snprintf(
+                why,
+                EXPERIMENT_WHY,
+                "--sweep %.80s: %s is swept already. Next: write all its values in one list.",
+                text,
+                sweep.name);
+            return false;
+        }
+    }
+    options->sweeps[options->sweeps_count++] = sweep;
+    return true;
+}
+
+static bool lie_known(const char *lie, char why[static EXPERIMENT_WHY])
+{
+    if (lie == NULL || (plane_lie_word(lie) != NULL && strcmp(lie, "unsaid") != 0)) {
+        return true;
+    }
+    size_t used = (size_t)snprintf(
+        why,
+        EXPERIMENT_WHY,
+        plane_lie_word(lie) == NULL ? "--lie %.40s: nobody knows that lie. Known are"
+                                    : "--lie %.40s needs udatsu-sim --unrecoverable. Here are",
+        lie);
+    for (uint32_t i = 0; plane_lie_at(i) != NULL; i++) {
+        used += (size_t)snprintf(why + used, EXPERIMENT_WHY - used, " %s", plane_lie_at(i));
+        CHECK(used < EXPERIMENT_WHY);
+    }
+    return false;
+}
+
+static bool parse(
+    int count, char **words, struct trial_options *options, char why[static EXPERIMENT_WHY])
 {
     options->measure = TRIAL_GOODPUT;
     for (int i = 1; i < count; i++) {
         const char *word = words[i];
         const char *next = i + 1 < count ? words[i + 1] : NULL;
-        const char **text = strcmp(word, "--out") == 0      ? &options->out
-                            : strcmp(word, "--log") == 0    ? &options->log
-                            : strcmp(word, "--events") == 0 ? &options->events
-                            : strcmp(word, "--plot") == 0   ? &options->plot
-                            : strcmp(word, "--seeds") == 0  ? &options->seeds
-                            : strcmp(word, "--lie") == 0    ? &options->lie
-                                                            : NULL;
-        (void)snprintf(why, EXPERIMENT_WHY, "%.80s: not understood here.", word);
+        const char **text = takes_text(options, word);
+        bool measure = strcmp(word, "--measure") == 0;
+        bool takes = text != NULL || measure || strcmp(word, "--sweep") == 0;
         if (word[0] != '-' && options->path == NULL) {
             options->path = word;
             continue;
         }
-        if (next == NULL) {
+        if (!takes || next == NULL) {
+            const char *what = takes ? "something belongs behind it" : "not understood here";
+            (void)snprintf(why, EXPERIMENT_WHY, "%.80s: %s.", word, what);
             return false;
         }
         i++;
         if (text != NULL) {
             *text = next;
-        } else if (strcmp(word, "--measure") == 0) {
+        } else if (!measure) {
+            if (!sweep(options, next, why)) {
+                return false;
+            }
+        } else {
             options->measure = trial_measure_named(next);
             if (options->measure == TRIAL_MEASURES_END) {
                 (void)snprintf(why, EXPERIMENT_WHY, "--measure %.80s: nobody measures that.", next);
                 return false;
             }
-        } else if (strcmp(word, "--sweep") == 0 && options->sweeps_count < TRIAL_SWEEPS) {
-            if (!trial_sweep_parse(next, &options->sweeps[options->sweeps_count++], why)) {
-                return false;
-            }
-        } else {
-            return false;
         }
     }
-    bool lies = options->lie == NULL || plane_lie_word(options->lie) != NULL;
-    (void)snprintf(why, EXPERIMENT_WHY, lies ? "Which experiment?" : "Nobody knows that lie.");
-    return options->path != NULL && lies;
+    if (options->path == NULL) {
+        (void)snprintf(why, EXPERIMENT_WHY, "Which experiment?");
+        return false;
+    }
+    return lie_known(options->lie, why);
 }
 
-/* ---- One trial ---- */
+/* ---- What can be refused ---- */
 
-static _Noreturn void child_main(const struct run *run, uint64_t seed)
-{
-    static struct plane plane;
-    static struct trial trial;
-    const struct experiment *experiment = &run->experiment;
-    (void)mallopt(M_MMAP_THRESHOLD, 256 * 1024);
-    (void)alarm(SECONDS_MAX + 2 * experiment->conf.nodes);
-    trial = (struct trial){ .experiment = experiment,
-                            .trace = run->trace.count > 0 ? &run->trace : NULL,
-                            .measures = run->measures,
-                            .log = run->log,
-                            .events = run->events };
-    plane.seed = seed;
-    plane.conf = experiment->conf;
-    plane.conf.life_ms = experiment->duration_ms + LIFE_MARGIN_MS;
-    if (trial.trace != NULL) {
-        plane.conf.think_ms = 1; /* The trace says when. */
-        plane.conf.requests = run->trace.count + REQUESTS_MARGIN;
-    }
-    for (uint32_t i = 1; i < PLANE_COSTS_END; i++) {
-        if (experiment->costs_us[i] > 0) {
-            plane_cost_is((enum plane_cost)i, experiment->costs_us[i]);
-        }
-    }
-    plane.tally = run->tally;
-    plane.lie = run->options.lie;
-    plane.trial = &trial;
-    plane_live(&plane);
-    trial_flush(&plane);
-    exit(0); /* Not _exit: the leak checker runs here. */
-}
-
-static void begins(const struct run *run, uint64_t seed)
-{
-    FILE *both[2] = { run->log, run->events };
-    for (uint32_t i = 0; i < 2; i++) {
-        if (both[i] == NULL) {
-            continue;
-        }
-        (void)fprintf(
-            both[i], i == 0 ? "# trial: seed %llu" : "{\"seed\":%llu", (unsigned long long)seed);
-        for (uint32_t k = 0; k < run->options.sweeps_count; k++) {
-            const struct experiment_value *value = &run->values[k];
-            (void)fprintf(both[i], i == 0 ? ", %s=%s" : ",\"%s\":\"%s\"", value->name, value->text);
-        }
-        (void)fputs(i == 0 ? "\n" : "}\n", both[i]);
-        (void)fflush(both[i]); /* The trial's own process goes on with it. */
-    }
-}
-
-static void outcome_of(
-    const struct run *run, uint64_t seed, int status, struct trial_outcome *outcome)
-{
-    const struct plane_tally *tally = run->tally;
-    bool ended = WIFEXITED(status) && WEXITSTATUS(status) == 0;
-    *outcome = (struct trial_outcome){ .experiment = run->options.path,
-                                       .policy = run->experiment.placement->name,
-                                       .seed = seed,
-                                       .values = run->values,
-                                       .values_count = run->options.sweeps_count,
-                                       .clean = ended,
-                                       .events = tally->events,
-                                       .hash = tally->hash,
-                                       .virtual_ms = tally->virtual_ms,
-                                       .measures = run->measures };
-    if (!ended && tally->failed) {
-        (void)snprintf(outcome->verdict, sizeof(outcome->verdict), "%s", tally->what);
-    } else if (!ended) {
-        (void)snprintf(
-            outcome->verdict,
-            sizeof(outcome->verdict),
-            "CRASH %s %d",
-            WIFSIGNALED(status) ? "signal" : "exit",
-            WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-    } else {
-        (void)snprintf(outcome->verdict, sizeof(outcome->verdict), "clean");
-    }
-}
-
-static void print_row(const struct run *run, const struct trial_outcome *outcome)
-{
-    const struct trial_measures *measures = outcome->measures;
-    (void)printf("seed %llu", (unsigned long long)outcome->seed);
-    for (uint32_t i = 0; i < outcome->values_count; i++) {
-        (void)printf(" %s=%s", run->values[i].name, run->values[i].text);
-    }
-    (void)printf(
-        ": %s; goodput %.1f/s, p99 %.0f ms, unavailable %.0f ms, %llu elections, %llu faults, "
-        "trace %016llx\n",
-        outcome->verdict,
-        trial_measure_of(measures, TRIAL_GOODPUT),
-        trial_measure_of(measures, TRIAL_P99),
-        trial_measure_of(measures, TRIAL_UNAVAILABLE),
-        (unsigned long long)measures->elections,
-        (unsigned long long)measures->struck,
-        (unsigned long long)outcome->hash);
-}
-
-static FILE *plot_file(const struct run *run)
-{
-    FILE *file = fopen(run->options.plot, "we");
-    if (file == NULL) {
-        (void)fprintf(stderr, "%s: %s\n", run->options.plot, strerror(errno));
-    }
-    return file;
-}
-
-/* False: it could not be written. */
-static bool trial(struct run *run, uint64_t seed)
-{
-    struct trial_outcome outcome;
-    memset(run->tally, 0, sizeof(*run->tally));
-    memset(run->measures, 0, sizeof(*run->measures));
-    begins(run, seed);
-    (void)fflush(stdout);
-    pid_t child = fork(); /* Product code may well crash. */
-    CHECK(child >= 0);
-    if (child == 0) {
-        child_main(run, seed);
-    }
-    int status = 0;
-    CHECK(waitpid(child, &status, 0) == child);
-    outcome_of(run, seed, status, &outcome);
-    run->trials++;
-    run->violations += outcome.clean ? 0 : 1;
-    if (run->options.out != NULL) {
-        print_row(run, &outcome);
-    }
-    if (run->points_count < TRIAL_RUNS) {
-        struct trial_point *point = &run->points[run->points_count++];
-        memcpy(point->at, run->at, sizeof(point->at));
-        point->y = trial_measure_of(run->measures, run->options.measure);
-    }
-    bool written = trial_json_write(&outcome, run->out) && fflush(run->out) == 0;
-    if (run->options.plot != NULL && run->options.sweeps_count == 0 && run->trials == 1) {
-        FILE *file = plot_file(run);
-        written = file != NULL && plot_trial(&outcome, file) && written;
-        written = (file == NULL || fclose(file) == 0) && written;
-    }
-    return written;
-}
-
-/* ---- All of them ---- */
-
-static int refused(const struct run *run)
-{
-    (void)fprintf(stderr, "%s\n", run->why);
-    return NOT_UNDERSTOOD;
-}
-
-/* The file again, with these values. */
-static bool read_again(struct run *run)
+/* The text again, with these values. */
+static bool read_again(struct trial_run *run)
 {
     struct experiment *experiment = &run->experiment;
     uint32_t count = run->options.sweeps_count;
@@ -276,7 +154,7 @@ static bool read_again(struct run *run)
         memcpy(value->name, run->options.sweeps[i].name, sizeof(value->name));
         memcpy(value->text, run->options.sweeps[i].texts[run->at[i]], sizeof(value->text));
     }
-    if (!experiment_read(run->options.path, run->values, count, experiment, run->why)) {
+    if (!experiment_parse(run->options.path, run->text, run->values, count, experiment, run->why)) {
         return false;
     }
     for (uint32_t i = 0; i < count; i++) {
@@ -284,7 +162,8 @@ static bool read_again(struct run *run)
             (void)snprintf(
                 run->why,
                 sizeof(run->why),
-                "%s: no line names $%s, so that sweeping it changes nothing. Next: write $%s where "
+                "%.200s: no line names $%s, so that sweeping it changes nothing. Next: write $%s "
+                "where "
                 "it belongs.",
                 run->options.path,
                 run->values[i].name,
@@ -304,7 +183,7 @@ static bool read_again(struct run *run)
         (void)snprintf(
             run->why,
             sizeof(run->why),
-            "%s: its trace has %u tenants. Next: topology tenants=%u.",
+            "%.200s: its trace has %u tenants. Next: topology tenants=%u.",
             run->options.path,
             run->trace.accounts,
             run->trace.accounts);
@@ -329,7 +208,7 @@ static bool read_again(struct run *run)
 }
 
 /* The next combination of values; false: that was the last. */
-static bool next_values(struct run *run)
+static bool next_values(struct trial_run *run)
 {
     for (uint32_t i = run->options.sweeps_count; i > 0; i--) {
         if (++run->at[i - 1] < run->options.sweeps[i - 1].count) {
@@ -340,42 +219,108 @@ static bool next_values(struct run *run)
     return false;
 }
 
-static int all(struct run *run)
+/* What is written goes nowhere where it would destroy what is read. */
+static bool apart(struct trial_run *run)
 {
-    bool written = true;
+    const struct trial_options *options = &run->options;
+    const char *outputs[OUTPUTS] = { options->out, options->log, options->events, options->plot };
+    const char *inputs[] = { options->path, run->experiment.trace, run->experiment.schedule };
+    for (uint32_t i = 0; i < OUTPUTS; i++) {
+        struct stat output;
+        bool file = outputs[i] != NULL && stat(outputs[i], &output) == 0;
+        for (uint32_t k = 0; file && k < COUNT_OF(inputs); k++) {
+            struct stat input;
+            if (inputs[k][0] != '\0' && stat(inputs[k], &input) == 0 &&
+                input.st_dev == output.st_dev && input.st_ino == output.st_ino) {
+                (void)snprintf(
+                    run->why,
+                    sizeof(run->why),
+                    "%.200s is read: writing there would destroy it. Next: name another file.",
+                    outputs[i]);
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static bool refuse(struct trial_run *run, const char *what)
+{
+    (void)snprintf(run->why, sizeof(run->why), "%s", what);
+    return false;
+}
+
+/* Everything is read once before anything is run or written. */
+static bool sound(struct trial_run *run)
+{
+    uint64_t trials = 0;
+    uint64_t lines = 1;
     do {
-        if (!read_again(run)) {
-            return refused(run);
+        if (!read_again(run) || !apart(run)) {
+            return false;
+        }
+        trials += run->experiment.seed_last - run->experiment.seed_first + 1;
+    } while (trials <= TRIAL_RUNS && next_values(run));
+    for (uint32_t i = 1; i < run->options.sweeps_count; i++) {
+        lines *= run->options.sweeps[i].count;
+    }
+    if (trials > TRIAL_RUNS) {
+        return refuse(run, "4096 trials are the bound. Next: fewer seeds, or fewer values.");
+    }
+    if (run->options.plot != NULL && lines > PLOT_LINES) {
+        return refuse(
+            run, "--plot: six lines are what a plot holds. Next: sweep fewer values together.");
+    }
+    if (run->options.plot != NULL && run->options.sweeps_count == 0 && trials > 1) {
+        return refuse(
+            run, "--plot: without a sweep it shows one trial. Next: --seeds 1, or --sweep k=….");
+    }
+    return true;
+}
+
+/* ---- All of them ---- */
+
+static bool plotted(const struct trial_run *run)
+{
+    const struct trial_points points = { .title = run->name,
+                                         .y_title = trial_measure_title(run->options.measure),
+                                         .sweeps = run->options.sweeps,
+                                         .sweeps_count = run->options.sweeps_count,
+                                         .points = run->points,
+                                         .points_count = run->points_count };
+    return run->plot == NULL || points.sweeps_count == 0 || plot_sweep(&points, run->plot);
+}
+
+static int all(struct trial_run *run)
+{
+    do {
+        bool again = read_again(run);
+        CHECK(again || run->why[0] != '\0');
+        if (!again) { /* A file that it names was changed meanwhile. */
+            said(run->why);
+            return NOT_UNDERSTOOD;
         }
         for (uint64_t seed = run->experiment.seed_first; seed <= run->experiment.seed_last;
              seed++) {
-            if (run->trials == TRIAL_RUNS) {
-                (void)fprintf(stderr, "4096 trials are the bound: the rest was not run.\n");
-                return NOT_UNDERSTOOD;
+            if (!trial_one(run, seed)) {
+                (void)fprintf(
+                    stderr,
+                    "interrupted: %llu trials were lived to their end\n",
+                    (unsigned long long)run->trials);
+                return INTERRUPTED;
             }
-            written = trial(run, seed) && written;
         }
     } while (next_values(run));
-    if (run->options.plot != NULL && run->options.sweeps_count > 0) {
-        const struct trial_points points = { .title = run->options.path,
-                                             .y_title = trial_measure_title(run->options.measure),
-                                             .sweeps = run->options.sweeps,
-                                             .sweeps_count = run->options.sweeps_count,
-                                             .points = run->points,
-                                             .points_count = run->points_count };
-        FILE *file = plot_file(run);
-        bool drawn = file != NULL && plot_sweep(&points, file);
-        if (file != NULL && !drawn) {
-            (void)fprintf(stderr, "%s: six lines are what a plot holds.\n", run->options.plot);
-        }
-        written = drawn && written;
-        written = (file == NULL || fclose(file) == 0) && written;
+    run->written = plotted(run) && run->written;
+    if (run->lie_untold || run->lie_missed) {
+        (void)fprintf(
+            stderr,
+            "--lie %s: %s\n",
+            run->options.lie,
+            run->lie_untold ? "it was never told in a trial: nothing was there that it could spoil"
+                            : "it was told, and no checker noticed");
     }
-    if (!written) {
-        (void)fprintf(stderr, "something could not be written\n");
-        return NOT_WRITTEN;
-    }
-    return run->violations == 0 ? CLEAN : VIOLATION;
+    return run->lie_untold ? NOT_UNDERSTOOD : run->failed > 0 || run->lie_missed ? FAILED : CLEAN;
 }
 
 static void *shared(size_t size)
@@ -385,44 +330,103 @@ static void *shared(size_t size)
     return memory;
 }
 
-/* NULL: nobody asked for it, or (said) it cannot be written. */
-static FILE *opened(const char *path, bool *sound)
+static struct trial_control *control;
+
+static void stops(int signal)
 {
-    FILE *file = path == NULL ? NULL : fopen(path, "we");
-    if (path != NULL && file == NULL) {
-        (void)fprintf(stderr, "%s: %s\n", path, strerror(errno));
-        *sound = false;
+    CHECK(signal == SIGINT || signal == SIGTERM);
+    control->stop = 1;
+}
+
+/* NOT_WRITTEN, NOT_UNDERSTOOD (both said), or CLEAN. */
+static int open_all(struct trial_run *run)
+{
+    const struct trial_options *options = &run->options;
+    const char *paths[OUTPUTS] = { options->out, options->log, options->events, options->plot };
+    FILE **files[OUTPUTS] = { &run->out, &run->log, &run->events, &run->plot };
+    struct stat facts[OUTPUTS];
+    for (uint32_t i = 0; i < OUTPUTS; i++) {
+        bool there = paths[i] != NULL && stat(paths[i], &facts[i]) == 0;
+        for (uint32_t k = 0; there && k < i; k++) {
+            if (*files[k] != NULL && S_ISREG(facts[i].st_mode) &&
+                facts[k].st_dev == facts[i].st_dev && facts[k].st_ino == facts[i].st_ino) {
+                (void)refuse(run, "Two outputs have one file. Next: name another for one of them.");
+                said(run->why);
+                return NOT_UNDERSTOOD;
+            }
+        }
+        *files[i] = paths[i] == NULL ? NULL : fopen(paths[i], "we");
+        if (paths[i] != NULL && (*files[i] == NULL || fstat(fileno(*files[i]), &facts[i]) != 0)) {
+            (void)snprintf(run->why, sizeof(run->why), "%.200s: %s", paths[i], strerror(errno));
+            said(run->why);
+            return NOT_WRITTEN;
+        }
     }
-    return file;
+    return CLEAN;
+}
+
+static bool close_all(struct trial_run *run)
+{
+    FILE *files[OUTPUTS] = { run->out, run->log, run->events, run->plot };
+    bool closed = fflush(stdout) == 0 && ferror(stdout) == 0;
+    for (uint32_t i = 0; i < OUTPUTS; i++) {
+        if (files[i] != NULL && files[i] != stdout) {
+            bool kept = ferror(files[i]) == 0;
+            closed = fclose(files[i]) == 0 && kept && closed;
+        }
+    }
+    return closed;
+}
+
+static int run_all(struct trial_run *run)
+{
+    static char room[TRIAL_EVENTS_ROOM];
+    const struct sigaction stop = { .sa_handler = stops,
+                                    .sa_flags = SA_RESTART | (int)SA_RESETHAND };
+    run->tally = shared(sizeof(*run->tally));
+    run->measures = shared(sizeof(*run->measures));
+    run->control = shared(sizeof(*run->control));
+    run->points = plane_zeroed(TRIAL_RUNS, sizeof(*run->points));
+    run->out = run->out == NULL ? stdout : run->out;
+    run->written = true;
+    control = run->control;
+    (void)sigaction(SIGINT, &stop, NULL); /* A second one ends it at once. */
+    (void)sigaction(SIGTERM, &stop, NULL);
+    if (run->log != NULL) {
+        (void)setvbuf(run->log, NULL, _IOLBF, 0); /* Whatever ends it: whole lines. */
+        trial_log_legend(run->log);
+    }
+    if (run->events != NULL) {
+        (void)setvbuf(run->events, room, _IOFBF, sizeof(room));
+    }
+    int status = all(run);
+    free(run->points);
+    return status;
 }
 
 int trial_main(int count, char **words)
 {
-    static struct run run;
-    bool sound = true;
+    static struct trial_run run;
     if (!parse(count, words, &run.options, run.why)) {
         return usage(run.why);
     }
-    if (!read_again(&run)) {
-        return refused(&run);
+    trial_clean(run.options.path, run.name, sizeof(run.name));
+    run.text = experiment_text(run.options.path, run.why);
+    if (run.text == NULL || !sound(&run)) {
+        said(run.why);
+        free(run.text);
+        free(run.trace.asks);
+        return NOT_UNDERSTOOD;
     }
-    run.tally = shared(sizeof(*run.tally));
-    run.measures = shared(sizeof(*run.measures));
-    run.points = plane_zeroed(TRIAL_RUNS, sizeof(*run.points));
-    run.out = run.options.out == NULL ? stdout : opened(run.options.out, &sound);
-    run.log = opened(run.options.log, &sound);
-    run.events = opened(run.options.events, &sound);
-    if (run.log != NULL) {
-        trial_log_legend(run.log);
+    memset(run.at, 0, sizeof(run.at));
+    int status = open_all(&run);
+    status = status == CLEAN ? run_all(&run) : status;
+    bool closed = close_all(&run);
+    if (status != NOT_UNDERSTOOD && status != INTERRUPTED && !(run.written && closed)) {
+        (void)fprintf(stderr, "something could not be written\n");
+        status = NOT_WRITTEN;
     }
-    int status = sound ? all(&run) : NOT_WRITTEN;
-    FILE *files[] = { run.out == stdout ? NULL : run.out, run.log, run.events };
-    for (uint32_t i = 0; i < COUNT_OF(files); i++) {
-        if (files[i] != NULL && fclose(files[i]) != 0 && status == CLEAN) {
-            status = NOT_WRITTEN;
-        }
-    }
-    free(run.points);
+    free(run.text);
     free(run.trace.asks);
     return status;
 }

@@ -4,7 +4,12 @@
 
 #include "tests/sim/trial.h"
 
-enum { TRIAL_VERDICT = 256, TRIAL_SWEEPS = 4, TRIAL_SWEEP_VALUES = 64, TRIAL_RUNS = 4096 };
+enum {
+    TRIAL_VERDICT = TRIAL_LOG_LINE,
+    TRIAL_SWEEPS = 4,
+    TRIAL_SWEEP_VALUES = 64,
+    TRIAL_RUNS = 4096
+};
 
 struct trial_outcome {
     const char *experiment; /* Its file, as it was named. */
@@ -13,6 +18,7 @@ struct trial_outcome {
     const struct experiment_value *values;
     uint32_t values_count;
     bool clean;
+    bool stuck;                  /* It did not end, and nothing tells whose fault that is. */
     char verdict[TRIAL_VERDICT]; /* "clean", or what a checker said. */
     uint64_t events;
     uint64_t hash;
@@ -41,6 +47,11 @@ enum trial_measure trial_measure_named(const char *name);    /* TRIAL_MEASURES_E
 double trial_measure_of(const struct trial_measures *measures, enum trial_measure measure);
 
 /* ---- trial_json.c ---- */
+/* What a trial's events begin with. */
+bool trial_json_head(
+    uint64_t seed, const struct experiment_value *values, uint32_t count, FILE *file);
+/* As text that a terminal, JSON and XML may see: what is not is written \\xNN. */
+void trial_clean(const char *from, char *to, size_t size);
 bool trial_json_write(const struct trial_outcome *outcome, FILE *file);
 /* "2s" is 2 of the unit "s"; false: it is no number. */
 bool trial_number(const char *text, double *number_out, const char **unit_out);

@@ -1,9 +1,11 @@
 /* Decides which values a swept parameter takes: numbers of one unit from a to b, or a list of
  * words. */
 #include "base/check.h"
+#include "base/slice.h"
 #include "tests/sim/sim_number.h"
 #include "tests/sim/trial_out.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,13 +23,18 @@ static bool refuse(char why[static EXPERIMENT_WHY], const char *text, const char
 
 bool trial_number(const char *text, double *number_out, const char **unit_out)
 {
-    char *end = NULL;
-    bool begins = (*text >= '0' && *text <= '9') || *text == '-';
-    double number = begins ? strtod(text, &end) : 0;
-    if (!begins || end == text || strlen(end) > 4) {
-        return false;
+    static const char digits[] = "0123456789";
+    const char *first = text + (*text == '-' ? 1 : 0);
+    size_t whole = strspn(first, digits);
+    const char *end = first + whole;
+    size_t part = *end == '.' ? strspn(end + 1, digits) : 0;
+    end += part > 0 ? part + 1 : 0;
+    bool letters =
+        strspn(end, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ%/") == strlen(end);
+    if (whole == 0 || whole > 12 || !letters || strlen(end) > 4) {
+        return false; /* 1e999 and 0x10 are words: what a file understands is what is drawn. */
     }
-    *number_out = number;
+    *number_out = strtod(text, NULL);
     *unit_out = end;
     return true;
 }
@@ -39,7 +46,8 @@ static bool whole(const char *text, uint64_t *number_out, const char **unit_out)
     char copy[24];
     (void)snprintf(copy, sizeof(copy), "%.*s", (int)digits, text);
     *unit_out = text + digits;
-    return digits > 0 && digits < 12 && sim_number(copy, 1000000000, number_out);
+    return digits > 0 && digits < 12 && **unit_out != '.' &&
+           sim_number(copy, 1000000000, number_out);
 }
 
 static bool numbers(
@@ -66,8 +74,20 @@ static bool numbers(
                  (slash == NULL || whole(slash + 1, &step, &units[2]));
     bool units_alike = sound && strcmp(units[0], units[1]) == 0 &&
                        (slash == NULL || strcmp(units[1], units[2]) == 0);
-    if (!units_alike || first > last || step == 0) {
-        return refuse(why, text, "a range is FIRST..LAST, or FIRST..LAST/STEP, all of one unit");
+    if (!sound) {
+        return refuse(
+            why,
+            text,
+            "a range is FIRST..LAST, or FIRST..LAST/STEP, of whole numbers (1500ms, not 1.5s)");
+    }
+    if (!units_alike) {
+        return refuse(why, text, "all numbers of a range have one unit");
+    }
+    if (first > last || step == 0) {
+        return refuse(
+            why,
+            text,
+            step == 0 ? "a step of 0 never ends" : "a range ascends, from its first to its last");
     }
     if ((last - first) / step >= TRIAL_SWEEP_VALUES) {
         return refuse(why, text, "at most 64 values");
@@ -110,6 +130,14 @@ bool trial_sweep_parse(
     size_t size = equals == NULL ? 0 : (size_t)(equals - text);
     if (size == 0 || size >= sizeof(sweep.name)) {
         return refuse(why_out, text, "a sweep is NAME=VALUES");
+    }
+    for (size_t i = 0; i < size; i++) {
+        if (!isalnum((unsigned char)text[i]) && text[i] != '_') {
+            return refuse(why_out, text, "names are letters, digits and _");
+        }
+    }
+    if (!text_is_clean(slice_text(text))) {
+        return refuse(why_out, text, "values are text that can be shown");
     }
     (void)snprintf(sweep.name, sizeof(sweep.name), "%.*s", (int)size, text);
     bool sound = strstr(equals + 1, "..") != NULL ? numbers(&sweep, text, equals + 1, why_out)

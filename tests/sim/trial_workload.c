@@ -14,7 +14,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { BYTES_PER_EVENT = 64, BYTES_PER_SIGHT = 20 };
+enum { BYTES_PER_EVENT = 32, BYTES_PER_SIGHT = 20 };
 enum { TRACE_BYTES_MAX = 64 << 20 };
 
 static uint32_t *latest;                /* By name of the history: the request that made it. */
@@ -68,7 +68,7 @@ static void asks_of(const struct history *history, struct trial_trace *trace)
     for (uint32_t i = 0; i < history->events_count; i++) {
         const struct history_event *event = &history->events[i];
         enum plane_act act = act_of(event);
-        if (asked_before(event, keys) || act == 0 || event->account == 0) {
+        if (asked_before(event, keys) || act == 0 || event->account == 0 || event->object == 0) {
             trace->skipped++;
             continue;
         }
@@ -97,12 +97,15 @@ bool trial_trace_load(
     struct trial_trace trace = { .count = 0 };
     uint64_t seed = 0;
     char why[LINES_WHY] = "";
+    if (!experiment_regular(path, why_out)) {
+        return false;
+    }
     FILE *file = fopen(path, "re");
     if (file == NULL || fstat(fileno(file), &facts) != 0 || facts.st_size > TRACE_BYTES_MAX) {
         (void)snprintf(
             why_out,
             EXPERIMENT_WHY,
-            "%s: %s. Next: name a history of at most 64 MiB (tests/history).",
+            "%.200s: %s. Next: name a history of at most 64 MiB (tests/history).",
             path,
             file == NULL ? strerror(errno) : "too large");
         if (file != NULL) {
@@ -130,7 +133,7 @@ bool trial_trace_load(
         (void)snprintf(
             why_out,
             EXPERIMENT_WHY,
-            "%s: no history that can be asked again: %s. Next: record one (tests/history).",
+            "%.200s: no history that can be asked again: %s. Next: record one (tests/history).",
             path,
             read.code == 0 ? "nothing in it is simulated" : why);
         free(trace.asks);
@@ -192,11 +195,12 @@ uint64_t trial_rest_ms(const struct plane *plane, uint32_t client)
     return wait_ms < TRIAL_REST_MS ? wait_ms : TRIAL_REST_MS;
 }
 
-/* It is there, as far as its client knows. */
-static bool is_there(uint32_t request)
+/* It is there, as far as its client knows, of this kind, and the client's own. */
+static bool is_there(uint32_t request, uint32_t tenant, enum plane_act made_by)
 {
     return request != 0 && plane_requests[request].state == PLANE_ACKNOWLEDGED &&
-           !plane_requests[request].ending;
+           !plane_requests[request].ending && plane_requests[request].tenant == tenant &&
+           plane_requests[request].act == made_by;
 }
 
 static bool may_come(uint32_t request)
@@ -211,7 +215,9 @@ static uint32_t request_of(struct plane *plane, uint32_t client, const struct tr
     bool makes = ask->act == PLANE_ACT_CREATE || ask->act == PLANE_ACT_NETWORK;
     bool ends = ask->act == PLANE_ACT_DELETE || ask->act == PLANE_ACT_NETWORK_DELETE;
     uint32_t object = latest[ask->object];
-    if (makes ? !may_come(object) : !is_there(object)) {
+    enum plane_act made_by =
+        ask->act == PLANE_ACT_NETWORK_DELETE ? PLANE_ACT_NETWORK : PLANE_ACT_CREATE;
+    if (makes ? !may_come(object) : !is_there(object, ask->tenant, made_by)) {
         plane->trial->measures->skipped++;
         return 0;
     }
@@ -223,8 +229,15 @@ static uint32_t request_of(struct plane *plane, uint32_t client, const struct tr
     request->tenant = ask->tenant;
     request->flag = ask->flag;
     if (makes) {
-        request->network = is_there(latest[ask->on]) ? latest[ask->on] : 0;
+        uint32_t on = latest[ask->on];
+        request->network = is_there(on, ask->tenant, PLANE_ACT_NETWORK) ? on : 0;
         latest[ask->object] = number;
+        if (ask->act == PLANE_ACT_CREATE) { /* A history does not say how large they were. */
+            request->vcpus = 1;
+            request->memory_bytes = UINT64_C(64) << 20;
+        } else {
+            request->prefix = 24;
+        }
     } else {
         request->object = object;
         memcpy(request->name, plane_requests[object].name, sizeof(request->name));

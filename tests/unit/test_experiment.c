@@ -57,7 +57,7 @@ Test(experiment, each_line_sets_what_it_says)
 
 Test(experiment, what_is_not_said_has_its_usual_size)
 {
-    cr_assert(reads("\n  # nothing\n"));
+    cr_assert(reads("\n  # nothing\nswarm off\n"));
     cr_assert_eq(experiment.conf.controllers, 3);
     cr_assert_eq(experiment.duration_ms, 120000);
     cr_assert_eq(experiment.seed_first, 1);
@@ -197,6 +197,14 @@ static const struct {
       1000,
       EXPERIMENT_UNTIL_THE_END,
       -30000 },
+    { "fault at=1s jump n1 -87600h",
+      EXPERIMENT_JUMP,
+      EXPERIMENT_MACHINE,
+      PLANE_CONTROLLERS,
+      PLANE_NONE,
+      1000,
+      EXPERIMENT_UNTIL_THE_END,
+      INT64_C(-315360000000) },
     { "fault at=1s jump n1 +1h",
       EXPERIMENT_JUMP,
       EXPERIMENT_MACHINE,
@@ -282,6 +290,20 @@ Test(experiment, what_is_not_understood_is_refused_with_file_and_line_and_what_n
         { "trace a b", "a trace is one file" },
         { "trace x.history\nworkload mix=create:1", "a trace and a mix" },
         { "faults nowhere.faults", "cannot be read" },
+        { "", "says nothing" },
+        { "duration 1s\r", "carriage return" },
+        { "\xef\xbb\xbf"
+          "duration 1s",
+          "byte order mark" },
+        { "workload clients=1 clients=1", "said it already" },
+        { "set k=1\nset k=1\nseeds $k", "set above already" },
+        { "set k=1\nseeds 1", "a.exp:1: k: no line below" },
+        { "seeds $k-of-all", "\"$k\"" },
+        { "duration 5s\nfault at=5s kill c1", "never strike" },
+        { "fault at=1s cut n1->n2", "no such link" },
+        { "fault at=1s drift c1 -91%", "-90%" },
+        { "workload fill=0.5%", "fill=50%" },
+        { "trace x.history\nworkload mix=create:1", "a.exp:1: a trace" },
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         why[0] = '\0';

@@ -25,10 +25,20 @@ Test(trial, a_sweep_is_a_range_of_one_unit_or_a_list)
                   { "k=7ms..7ms", 1, "7ms" },
                   { "p=best-fit,worst-fit", 2, "worst-fit" },
                   { "p=x", 1, "x" } };
-    static const char *const bad[] = {
-        "k",         "=1..2", "k=1..2ms", "k=5..1",       "k=1..9/0",
-        "k=1..1000", "k=,x",  "k=",       "k=1s..3s/1ms", "averyverylongname=1..2"
-    };
+    static const char *const bad[] = { "k",
+                                       "=1..2",
+                                       "k=1..2ms",
+                                       "k=5..1",
+                                       "k=1..9/0",
+                                       "k=1..1000",
+                                       "k=1.5s..3s",
+                                       "k-l=1..2",
+                                       "k=\x1b[2J",
+                                       "k=\xe9",
+                                       "k=,x",
+                                       "k=",
+                                       "k=1s..3s/1ms",
+                                       "averyverylongname=1..2" };
     struct trial_sweep sweep;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         cr_assert(trial_sweep_parse(cases[i].text, &sweep, why), "%s: %s", cases[i].text, why);
@@ -215,6 +225,78 @@ Test(trial, a_picture_of_a_sweep_has_a_dot_for_each_trial_and_a_line_for_each_po
     cr_assert_eq(dots, COUNT_OF(points));
     cr_assert(strstr(text, "p = worst-fit") != NULL);
     cr_assert(strstr(text, "k (s)") != NULL);
+    free(text);
+}
+
+/* The same three points, their values listed in any order. */
+Test(trial, a_list_that_does_not_ascend_is_drawn_from_left_to_right)
+{
+    static const char *const texts[] = { "k=2s,4s,6s", "k=6s,2s,4s", "k=4s,6s,2s" };
+    static const uint32_t places[][3] = { { 0, 1, 2 },
+                                          { 1, 2, 0 },
+                                          { 2, 0, 1 } }; /* Of 2s 4s 6s. */
+    char *drawn[3] = { NULL };
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        struct trial_sweep sweep;
+        struct trial_point points[3];
+        cr_assert(trial_sweep_parse(texts[i], &sweep, why));
+        for (uint32_t k = 0; k < 3; k++) {
+            points[k] = (struct trial_point){ .at = { places[i][k] }, .y = 10 + k * k };
+        }
+        const struct trial_points all = { "a.exp", "y", &sweep, 1, points, 3 };
+        size_t size = 0;
+        FILE *file = open_memstream(&drawn[i], &size);
+        cr_assert(plot_sweep(&all, file));
+        cr_assert_eq(fclose(file), 0);
+        cr_assert_str_eq(drawn[i], drawn[0]);
+    }
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        free(drawn[i]);
+    }
+}
+
+Test(trial, what_is_told_is_clean_text)
+{
+    static const struct {
+        const char *from;
+        const char *to;
+    } cases[] = { { "a b \xc3\xa9", "a b \xc3\xa9" },
+                  { "\x1b[2J", "\\x1B[2J" },
+                  { "exp\xe9.exp", "exp\\xE9.exp" },
+                  { "\xef\xbf\xbf", "\\xEF\\xBF\\xBF" },
+                  { "", "" } };
+    char room[64];
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        trial_clean(cases[i].from, room, sizeof(room));
+        cr_assert_str_eq(room, cases[i].to);
+    }
+    trial_clean("abcdefgh", room, 8);
+    cr_assert_str_eq(room, "abc"); /* An escape would always have had room. */
+}
+
+Test(trial, a_number_is_what_a_file_takes_for_one)
+{
+    static const char *const words[] = { "1e999", "0x10", "-inf", "nan",
+                                         "1.",    "",     "1 s",  "1234567890123" };
+    double number = 0;
+    const char *unit = "";
+    for (size_t i = 0; i < COUNT_OF(words); i++) {
+        cr_assert_not(trial_number(words[i], &number, &unit), "%s", words[i]);
+    }
+    cr_assert(trial_number("-2.5ms", &number, &unit));
+    cr_assert_str_eq(unit, "ms");
+    cr_assert(number < -2.4 && number > -2.6);
+}
+
+Test(trial, what_begins_the_events_of_a_trial_is_json_whatever_its_values_are)
+{
+    const struct experiment_value values[] = { { .name = "f", .text = "a\"b" } };
+    char *text = NULL;
+    size_t size = 0;
+    FILE *file = open_memstream(&text, &size);
+    cr_assert(trial_json_head(7, values, 1, file));
+    cr_assert_eq(fclose(file), 0);
+    cr_assert_str_eq(text, "{\"seed\":7,\"f\":\"a\\\"b\"}\n");
     free(text);
 }
 
