@@ -25,10 +25,10 @@
     X(AUDIT_TENANT_UNTOUCHED, "audit", "a tenant's chain grows in its row, unmarked")             \
     X(AUDIT_LEAF_FOR_REASONS_ONLY, "audit", "a change that needs no reason leaves no leaf")       \
     X(AUDIT_SIZE_OF_NOW, "audit", "a note is kept with today's size, not the one it signs")       \
-    X(MIRROR_INDEX_OF_BEFORE, "mirror", "rows are committed with the index of the batch before")  \
     X(MIRROR_KEEPS_REMOVED, "mirror", "a row that was removed stays in the mirror")               \
     X(MIRROR_GOES_ON_WITH_A_GAP, "mirror", "a disk that recovered is written on to, gap or not")  \
-    X(MIRROR_STARTS_ONE_AHEAD, "mirror", "the first entry after the mirror's index is skipped")   \
+    X(SNAPSHOT_ASKS_FORGOTTEN, "snapshot", "who takes one over answers nothing asked before")     \
+    X(LOG_FORGETS_MEMBERS, "log", "a log that is shortened keeps the members of the time before") \
     X(AGENT_BELIEVES_A_STOP, "agent", "a guest is gone because libvirt said so, unseen")          \
     X(PAUSED_TAKEN_FOR_STOPPED, "agent", "a domain that is paused is said to have stopped")       \
     X(AGENT_TRUSTS_EVENTS, "agent", "an agent that has looked once waits for events")             \

@@ -3,6 +3,7 @@
 #include "controller/journal.h"
 
 #include "base/check.h"
+#include "controller/journal_care.h"
 #include "controller/journal_inner.h"
 #include "wire/wire.h"
 
@@ -344,7 +345,9 @@ RESULT journal_truncate(struct journal *journal, uint64_t from)
     cut.from = from;
     record.body_case = WIRE__JOURNAL_RECORD__BODY_CUT;
     record.cut = &cut;
-    TRY(journal_write(journal, JOURNAL_INNER, &record, NULL));
+    if (JOURNAL_CARE(CUT)) {
+        TRY(journal_write(journal, JOURNAL_INNER, &record, NULL));
+    }
     forget_from(state, journal, from);
     return OK;
 }

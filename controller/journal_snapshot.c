@@ -3,6 +3,7 @@
 #include "controller/journal_inner.h"
 
 #include "base/check.h"
+#include "base/mutant.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -54,11 +55,13 @@ static RESULT write_snapshot(
 {
     Wire__JournalMember members[LIMIT_CONTROLLERS];
     Wire__JournalMember *list[LIMIT_CONTROLLERS];
-    for (uint32_t i = 0; i < snapshot->member_count; i++) {
+    bool old = MUTANT(LOG_FORGETS_MEMBERS) && journal->state.snapshot_present && !whole;
+    const struct journal_snapshot *of = old ? &journal->state.snapshot : snapshot;
+    for (uint32_t i = 0; i < of->member_count; i++) {
         wire__journal_member__init(&members[i]);
-        members[i].id = snapshot->members[i].id;
-        members[i].address = snapshot->members[i].address;
-        members[i].role = (uint32_t)snapshot->members[i].role;
+        members[i].id = of->members[i].id;
+        members[i].address = of->members[i].address;
+        members[i].role = (uint32_t)of->members[i].role;
         list[i] = &members[i];
     }
     Wire__JournalSnapshot body = WIRE__JOURNAL_SNAPSHOT__INIT;
@@ -72,7 +75,7 @@ static RESULT write_snapshot(
     body.index = snapshot->index;
     body.term = snapshot->term;
     body.members_index = snapshot->members_index;
-    body.n_members = snapshot->member_count;
+    body.n_members = of->member_count;
     body.members = list;
     body.manifest.len = snapshot->manifest.size;
     body.manifest.data = copy;

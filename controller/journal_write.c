@@ -3,6 +3,7 @@
 #include "controller/journal_inner.h"
 
 #include "base/check.h"
+#include "controller/journal_care.h"
 
 /* Segments that must stay free behind a write of this class. */
 static uint32_t kept_free(enum journal_class class)
@@ -196,7 +197,9 @@ RESULT journal_write(
         }
         /* What is behind us is durable before anything stands in the next segment: a broken record
          * in a segment that is not the newest is then always damage. */
-        TRY(journal_sync(journal));
+        if (JOURNAL_CARE(ROLL)) {
+            TRY(journal_sync(journal));
+        }
         uint64_t previous_end = journal->end;
         uint32_t slot = unused_slot(journal);
         uint64_t epoch = journal_current(journal)->epoch + 1;

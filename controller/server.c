@@ -3,7 +3,6 @@
 #include "controller/server_inner.h"
 
 #include "base/check.h"
-#include "base/mutant.h"
 #include "wire/wire.h"
 
 #include <stdlib.h>
@@ -161,9 +160,6 @@ static RESULT open_parts(struct server *server, struct disk disk, bool bootstrap
         server);
     struct replica_conf conf = server->conf.replica;
     conf.restored_index = store_index(server->store);
-    if (MUTANT(MIRROR_STARTS_ONE_AHEAD) && conf.restored_index != 0) {
-        conf.restored_index++;
-    }
     conf.returns = true;
     if (bootstrap) {
         struct replica_member self = { .id = conf.self, .role = REPLICA_VOTER };

@@ -94,8 +94,7 @@ RESULT mirror_restore(struct server *server)
 static struct result commit(struct server *server, uint64_t index)
 {
     mirror_step_end(server); /* INV-AUD-1: no index without the leaves of its step. */
-    bool late = MUTANT(MIRROR_INDEX_OF_BEFORE) && server->mirrored_index != 0;
-    struct result committed = store_commit(server->store, late ? server->mirrored_index : index);
+    struct result committed = store_commit(server->store, index);
     if (committed.code == FAILURE_BUSY) {
         return committed; /* The batch is kept; the next commit takes it along. */
     }

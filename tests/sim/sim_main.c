@@ -2,7 +2,7 @@
  * was good: no violation, and no kind of fault and no checker that never came up.
  *
  *   udatsu-sim-consensus [--seeds N] [--first-seed S] [--seed S] [--until EVENT] [--verbose]
- *                        [--mix NAME] [--expect-violation] */
+ *                        [--mix NAME] [--expect-violation] [--expect-crash] */
 #include "base/check.h"
 #include "tests/sim/sim.h"
 #include "tests/sim/sim_number.h"
@@ -38,7 +38,8 @@ struct options {
     uint64_t until;
     const struct sim_mix *mix;
     bool verbose;
-    bool expect_violation; /* A mutant: exit 0 only if it was found. */
+    bool expect_violation; /* A mutant: exit 0 only if a checker found it, */
+    bool expect_crash;     /* or only if a seed died of it. */
 };
 
 static bool parse(int count, char **words, struct options *options)
@@ -65,8 +66,11 @@ static bool parse(int count, char **words, struct options *options)
             options->verbose = options->verbose || strcmp(words[i], "--verbose") == 0;
             options->expect_violation =
                 options->expect_violation || strcmp(words[i], "--expect-violation") == 0;
-            good =
-                strcmp(words[i], "--verbose") == 0 || strcmp(words[i], "--expect-violation") == 0;
+            options->expect_crash =
+                options->expect_crash || strcmp(words[i], "--expect-crash") == 0;
+            good = strcmp(words[i], "--verbose") == 0 ||
+                   strcmp(words[i], "--expect-violation") == 0 ||
+                   strcmp(words[i], "--expect-crash") == 0;
         }
         if (!good) {
             return false;
@@ -147,7 +151,7 @@ static void print_usage(void)
     (void)fprintf(
         stderr,
         "usage: udatsu-sim-consensus [--seeds N] [--first-seed S] [--seed S] [--until EVENT]"
-        " [--verbose] [--mix NAME] [--expect-violation]\nmixes:\n");
+        " [--verbose] [--mix NAME] [--expect-violation] [--expect-crash]\nmixes:\n");
     for (uint32_t at = 0; sim_mix_at(at) != NULL; at++) {
         CHECK(sim_mix_at(at)->what[0] != '\0');
         (void)fprintf(stderr, "  %-14s %s\n", sim_mix_at(at)->name, sim_mix_at(at)->what);
@@ -169,9 +173,11 @@ int main(int count, char **words)
     for (uint64_t i = 0; i < options.count; i++) {
         uint64_t before = tally->events;
         tally->events = 0;
-        bad += run_seed(&options, options.first + i, tally) ? 0 : 1;
+        bool good = run_seed(&options, options.first + i, tally);
+        bad += good ? 0 : 1;
         tally->events += before;
-        if (tally->failed && options.expect_violation) { /* A crash is no checker's word. */
+        bool crashed = !good && !tally->failed; /* That is no checker's word. */
+        if ((options.expect_violation && tally->failed) || (options.expect_crash && crashed)) {
             struct rusage used;
             CHECK(getrusage(RUSAGE_CHILDREN, &used) == 0);
             printf(
@@ -198,6 +204,6 @@ int main(int count, char **words)
     if (table && zero > 0) {
         printf("%llu rows never came up\n", (unsigned long long)zero);
     }
-    bool good = bad == 0 && !(table && zero > 0);
-    return options.expect_violation ? 1 : (good ? 0 : 1);
+    bool all_good = bad == 0 && !(table && zero > 0);
+    return all_good && !options.expect_violation && !options.expect_crash ? 0 : 1;
 }
