@@ -10,6 +10,7 @@
 #include "tests/scenario/mutant.h"
 #include "tests/scenario/story.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,22 +21,40 @@
 
 enum { STORY_BYTES = 64 * 1024, STAGE_DIED = 100 };
 
+/* False: the story says why not. What stands behind a zero byte would be passed over. */
+static bool read_whole(struct story *story, char text[static STORY_BYTES])
+{
+    FILE *file = fopen(story->path, "re");
+    if (file == NULL) {
+        return story_wrong(story, "cannot be read: %s", strerror(errno));
+    }
+    size_t size = fread(text, 1, STORY_BYTES - 1, file);
+    int failed = ferror(file) == 0 ? 0 : errno;
+    bool whole = feof(file) != 0;
+    (void)fclose(file); /* Nothing was written. */
+    text[size] = '\0';
+    if (!whole) {
+        const char *why = failed != 0 ? strerror(failed) : "it is larger than 64 KiB";
+        return story_wrong(story, "cannot be read: %s", why);
+    }
+    for (const char *at = text; *at != '\0'; at++) {
+        story->line += *at == '\n' ? 1 : 0;
+    }
+    if (strlen(text) != size) {
+        story->line++;
+        return story_wrong(story, "a zero byte is in it: a story is text");
+    }
+    story->line = 0;
+    return true;
+}
+
 static enum story_end tell(const char *path, bool quiet)
 {
     static char text[STORY_BYTES];
-    FILE *file = fopen(path, "r");
-    if (file == NULL) {
-        (void)fprintf(stderr, "scenario: cannot read %s\n", path);
-        return STORY_WRONG;
-    }
-    size_t size = fread(text, 1, sizeof(text) - 1, file);
-    bool whole = feof(file) != 0;
-    (void)fclose(file);
-    text[size] = '\0';
     struct story *story = calloc(1, sizeof(*story));
     CHECK(story != NULL);
     story->path = path;
-    enum story_end end = whole ? story_tell(story, text) : STORY_WRONG;
+    enum story_end end = read_whole(story, text) ? story_tell(story, text) : STORY_WRONG;
     const char *name = strrchr(path, '/') == NULL ? path : strrchr(path, '/') + 1;
     if (end == STORY_TRUE) {
         (void)printf(

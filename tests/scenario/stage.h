@@ -180,8 +180,9 @@ bool stage_person(
     struct stage *stage, const char *name, const char *tenant, char why[static STAGE_TEXT]);
 bool stage_is_person(const struct stage *stage, const char *name);
 bool stage_is_node(const struct stage *stage, const char *name);
-/* The first thing after what was given is about to happen: counts begin here. */
-void stage_begins(struct stage *stage);
+/* The first thing after what was given is about to happen: counts begin here.
+ * False: nothing can happen here yet; why says so. */
+bool stage_begins(struct stage *stage, char why[static STAGE_TEXT]);
 
 /* Does it once; or, if many > 0, for names -1 … -many, all asked before the first is answered.
  * Deeds are numbered from 1. False: it cannot be done here; why says so. */

@@ -95,11 +95,13 @@ bool stage_is_node(const struct stage *stage, const char *name)
     return desk_node_named(stage->desk, name) != NULL;
 }
 
-void stage_begins(struct stage *stage)
+bool stage_begins(struct stage *stage, char why[static STAGE_TEXT])
 {
+    (void)why; /* The core is there as soon as it is opened. */
     stage->leaves_before = stage->desk->leaves_count;
     stage->events_before = stage->desk->events_count;
     stage->elections_before = state_cell(desk_state(stage->desk))->elections;
+    return true;
 }
 
 bool stage_by_hand(struct stage *stage, char why[static STAGE_TEXT])

@@ -351,12 +351,12 @@ uint32_t stage_leaves(struct stage *stage, const struct seen_leaf **leaves_out)
     return stage->leaves_count - stage->leaves_before;
 }
 
-void stage_begins(struct stage *stage)
+bool stage_begins(struct stage *stage, char why[static STAGE_TEXT])
 {
-    char why[STAGE_TEXT] = "";
     const struct seen_leaf *ignored = NULL;
-    bool begun = sim_begin(stage, why);
-    CHECK(begun);
+    if (!sim_begin(stage, why)) {
+        return false;
+    }
     (void)stage_leaves(stage, &ignored);
     stage->leaves_before = stage->leaves_count;
     const struct state *state = sim_state(stage);
@@ -364,6 +364,7 @@ void stage_begins(struct stage *stage)
     stage->elections_before = state_cell(state)->elections;
     stage->events_after =
         engine_applied(server_engine(plane_server(&stage->plane, plane_leader(&stage->plane))));
+    return true;
 }
 
 bool stage_audit(struct stage *stage, const char *tenant, char why[static STAGE_TEXT])

@@ -69,7 +69,8 @@ static bool not_told(struct story *story, char *rest)
         known = known || strcmp(rest + 3, runners[i]) == 0;
     }
     if (!known) {
-        return story_wrong(story, "there is no runner \"%s\"", rest + 3);
+        return story_wrong(
+            story, "there is no runner \"%s\"; there are core, sim and lab", rest + 3);
     }
     if (strcmp(rest + 3, stage_runner()) == 0) {
         (void)snprintf(story->why, sizeof(story->why), "%s", colon + 2);
@@ -84,7 +85,10 @@ static bool begins(struct story *story)
 {
     struct stage *stage = story_stage(story);
     if (stage != NULL && !story->began) {
-        stage_begins(stage);
+        char why[STAGE_TEXT] = "";
+        if (!stage_begins(stage, why)) {
+            return story_wrong(story, "on %s: %s", stage_runner(), why);
+        }
         story->deeds_before = stage_deeds(stage);
         story->began = true;
     }
@@ -140,6 +144,16 @@ static char *trimmed(char *text)
         text[--size] = '\0';
     }
     return text;
+}
+
+/* What an editor leaves unseen is named. */
+static bool plain(struct story *story, const char *line)
+{
+    if (story->line == 1 && strncmp(line, "\xef\xbb\xbf", 3) == 0) {
+        return story_wrong(story, "it begins with a byte order mark: save it without one");
+    }
+    return strchr(line, '\r') == NULL ||
+           story_wrong(story, "a carriage return is in it: lines end with a line feed only");
 }
 
 /* `always` and `not` are known from the first line on, wherever they stand. */
@@ -205,6 +219,9 @@ enum story_end story_tell(struct story *story, char *text)
             }
             memcpy(line, at, size);
             line[size] = '\0';
+            if (!plain(story, line)) {
+                break;
+            }
             (void)line_told(story, line, pass == 0);
             at += size + (at[size] == '\n' ? 1 : 0);
         }

@@ -1,9 +1,12 @@
 /* given: the cell as it is before anything happens. Decides nothing about what happens then. */
 #include "base/check.h"
+#include "base/limits.h"
 #include "base/slice.h"
 #include "tests/scenario/story.h"
 
 #include <string.h>
+
+enum { RATE_MOST = 1000000 };
 
 static bool given_cell(struct story *story, struct words *words)
 {
@@ -11,18 +14,29 @@ static bool given_cell(struct story *story, struct words *words)
         return story_wrong(story, "the cell is given first");
     }
     while (words->at < words->count) {
+        struct stage_conf *conf = &story->conf;
+        const struct {
+            const char *word;
+            uint32_t *to;
+            uint32_t most;
+        } sizes[] = { { "reserve", &conf->reserve_percent, LIMIT_RESERVE_PERCENT },
+                      { "ratio", &conf->vcpu_ratio, LIMIT_VCPU_RATIO },
+                      { "keys", &conf->idempotency_limit, LIMIT_OPERATIONS },
+                      { "rate", &conf->requests_per_second, RATE_MOST } };
         const char *value = NULL;
         uint64_t number = 0;
-        uint32_t *to =
-            (value = word_value(words, "reserve")) != NULL ? &story->conf.reserve_percent
-            : (value = word_value(words, "ratio")) != NULL ? &story->conf.vcpu_ratio
-            : (value = word_value(words, "keys")) != NULL  ? &story->conf.idempotency_limit
-            : (value = word_value(words, "rate")) != NULL  ? &story->conf.requests_per_second
-                                                           : NULL;
-        if (to == NULL || !word_number(story, value, &number)) {
+        size_t at = 0;
+        while (at < COUNT_OF(sizes) && (value = word_value(words, sizes[at].word)) == NULL) {
+            at++;
+        }
+        if (at == COUNT_OF(sizes) || !word_number(story, value, &number)) {
             return story_wrong(story, "a cell has reserve=, ratio=, keys= and rate=");
         }
-        *to = (uint32_t)number;
+        if (number > sizes[at].most) {
+            return story_wrong(
+                story, "%s= is at most %u", sizes[at].word, (unsigned int)sizes[at].most);
+        }
+        *sizes[at].to = (uint32_t)number;
     }
     return story_stage(story) != NULL;
 }

@@ -6,6 +6,9 @@
 
 #include <string.h>
 
+/* A thousand hours: the simulator lives each tick of them. */
+#define TIME_MOST_MS (UINT64_C(1000) * 3600 * 1000)
+
 static bool caused(
     struct story *story, enum cause cause, const char *subject, const char *tenant, uint64_t ms)
 {
@@ -95,8 +98,14 @@ static bool controllers_do(struct story *story, struct words *words)
 static bool time_passes(struct story *story, struct words *words)
 {
     uint64_t ms = 0;
-    return words_are(words, "time", "passes", NULL) && word_number(story, word_next(words), &ms) &&
-           caused(story, CAUSE_TIME, NULL, NULL, ms);
+    if (!words_are(words, "time", "passes", NULL)) {
+        return story_wrong(story, "what time does is pass: time passes 7s");
+    }
+    if (!word_number(story, word_next(words), &ms)) {
+        return false;
+    }
+    return ms > TIME_MOST_MS ? story_wrong(story, "at most a thousand hours pass at a time")
+                             : caused(story, CAUSE_TIME, NULL, NULL, ms);
 }
 
 bool story_when(struct story *story, struct words *words, struct words *expected, bool expects)

@@ -2,6 +2,7 @@
 #include "base/check.h"
 #include "tests/scenario/story.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,11 +60,13 @@ bool word_number(struct story *story, const char *text, uint64_t *number_out)
     if (text[0] < '0' || text[0] > '9') {
         return story_wrong(story, "\"%s\" is not a number", text);
     }
+    errno = 0;
     uint64_t number = strtoull(text, &unit, 10);
+    bool fits = errno == 0;
     for (size_t i = 0; i < COUNT_OF(units); i++) {
         if (strcmp(unit, units[i].name) == 0) {
-            *number_out = number * units[i].times;
-            return true;
+            fits = fits && !__builtin_mul_overflow(number, units[i].times, number_out);
+            return fits || story_wrong(story, "\"%s\" is too large a number", text);
         }
     }
     return story_wrong(story, "\"%s\" has no unit that is known", text);

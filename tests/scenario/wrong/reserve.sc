@@ -1,0 +1,4 @@
+given   cell reserve=200%
+given   node n1 ; tenant a
+when    time passes 1s
+always  ledger = inventory ; each accepted write has exactly one leaf ; replicas have the same digest
