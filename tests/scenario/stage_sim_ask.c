@@ -14,6 +14,7 @@
 
 struct plane_request *plane_requests;
 uint32_t plane_requests_count;
+const bool plane_people_known = false;
 uint64_t plane_users[PLANE_CLIENTS];
 uint64_t plane_tenants[PLANE_TENANTS];
 

@@ -114,12 +114,15 @@ static void check_digest(
     }
 }
 
+/* A cap that is set below what is drawn takes nothing away: somebody had more once. */
 static void check_cap(struct plane *plane, const struct quota_account *account)
 {
     plane_checked(plane, PLANE_CHECK_CAP);
     for (int i = 0; i < QUOTA_DIMENSIONS; i++) {
         uint64_t drawn = account->used.of[i] + account->held.of[i];
-        if (drawn > account->cap.of[i] || drawn != account->drawn.of[i]) {
+        uint64_t once = i == QUOTA_INSTANCES ? plane_asked_most(plane) : 0;
+        uint64_t most = account->cap.of[i] > once ? account->cap.of[i] : once;
+        if (drawn > most || drawn != account->drawn.of[i]) {
             plane_fail(
                 plane,
                 "CAP %s: %llu drawn, cap %llu",
@@ -226,9 +229,11 @@ static void check_generation(struct plane *plane, uint32_t machine, const struct
 }
 
 /* Everything in one state, however it came about. */
-static void check_whole(struct plane *plane, uint32_t machine, const struct state *state)
+static void check_whole(
+    struct plane *plane, uint32_t machine, uint64_t index, const struct state *state)
 {
     check_ledger(plane, machine, state);
+    plane_asked_caps(plane, machine, index, state);
     plane_rooms_check(plane, machine, state);
     for (const struct instance_row *row = state_first(state, TABLE_INSTANCE); row != NULL;
          row = state_next(state, TABLE_INSTANCE, row)) {
@@ -292,7 +297,7 @@ void plane_check_machine(struct plane *plane, uint32_t machine)
     *most = rows > *most ? rows : *most;
     if (index - seen->whole >= 1 + rows / ROWS_EACH_TIME) {
         seen->whole = index;
-        check_whole(plane, machine, state);
+        check_whole(plane, machine, index, state);
         plane_change_look(plane, index, state);
     }
 }
@@ -305,7 +310,7 @@ void plane_check_all(struct plane *plane)
             continue;
         }
         const struct state *state = engine_state(server_engine(server));
-        check_whole(plane, i, state);
+        check_whole(plane, i, engine_applied(server_engine(server)), state);
         plane_change_look(plane, engine_applied(server_engine(server)), state);
         for (uint32_t k = 0; k < seen_of[i].told; k++) {
             look_up(plane, i, &plane_requests[told[k]], state);

@@ -51,13 +51,32 @@ void plane_change_end(struct plane *plane, uint32_t machine, const struct plane_
 /* It left this node long ago, and what it left is there still. False: no room. */
 bool plane_change_forge(struct plane *plane, const struct instance_row *row);
 void plane_audit_over(void);
-void plane_audit_leaf(uint64_t seq, const Wire__Leaf *leaf, const uint8_t hash[static 32]);
+/* A leaf of the one log, as far as it is judged. */
+struct plane_leaf {
+    uint64_t index;
+    uint64_t tenant;
+    uint64_t actor;
+    uint64_t resource;
+    uint64_t count; /* Of refusals that were folded; 1. */
+    Wire__Kind actor_kind;
+    uint32_t word; /* plane_said_word */
+    uint32_t reject;
+    uint8_t hash[32];
+};
+void plane_audit_leaf(
+    struct plane *plane, uint64_t seq, const Wire__Leaf *leaf, const uint8_t hash[static 32]);
+uint64_t plane_leaves_seen(void);
+const struct plane_leaf *plane_leaf_seen(uint64_t seq);
+/* ---- plane_check_said.c ---- */
+uint32_t plane_said_word(struct plane *plane, const char *operation);
+enum plane_act plane_said_act(uint32_t word); /* 0: nobody asks for it, or a story did. */
+void plane_said_end(struct plane *plane);
 void plane_audit_change(uint64_t resource, uint64_t after, uint64_t until);
 void plane_audit_note(struct plane *plane, const struct cell_row *cell);
 void plane_audit_end(struct plane *plane);
 /* What was seen is spoilt: a signed note, the leaf of a write, or a change without one. False:
  * there is none yet. */
-enum plane_forged { AUDIT_NOTE, AUDIT_WRITE, AUDIT_CHANGE };
+enum plane_forged { AUDIT_NOTE, AUDIT_WRITE, AUDIT_CHANGE, AUDIT_ACTOR };
 bool plane_audit_forge(enum plane_forged what);
 void plane_rooms_begin(void);
 void plane_rooms_over(void);
@@ -76,6 +95,16 @@ void plane_asked_network(
     uint32_t machine,
     const struct network_row *row,
     const struct plane_request *request);
+/* A cap is being asked for, or was acknowledged. */
+void plane_asked_cap(const struct plane_request *request);
+uint64_t plane_asked_most(const struct plane *plane); /* Instances that any cap ever allowed. */
+void plane_asked_caps(
+    struct plane *plane, uint32_t machine, uint64_t index, const struct state *state);
+/* The numbers by which a request is refused do refuse it. */
+void plane_asked_refusal(
+    struct plane *plane, const struct plane_request *request, const Wire__Answer *answer);
+/* At the end: guests were booted as often as was asked. */
+void plane_asked_end(struct plane *plane, const struct state *state);
 void plane_asked_start(struct plane *plane, uint32_t machine, const Wire__StartInstance *start);
 void plane_asked_forge(void); /* From now on every network looks torn. */
 /* A network whose nodes do not all reach each other; NULL: none. */

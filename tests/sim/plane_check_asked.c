@@ -10,6 +10,7 @@
 #include "tests/sim/plane_people.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { ATTEMPTS = 50 };
@@ -84,6 +85,168 @@ void plane_asked_network(
         row->tenant.value != plane_tenants[request->tenant]) {
         plane_fail(plane, "ASKED m%u: network %s is another", machine, row->name.text);
     }
+}
+
+/* ---- Quotas ---- */
+
+/* A cap of instances: of a tenant, or of its default project. */
+struct cap {
+    uint64_t known; /* As it was acknowledged last; 0: as it was made. */
+    uint64_t next;  /* Being asked for; 0: nothing is. */
+    uint64_t index; /* Of the acknowledgement. */
+};
+
+static struct cap caps[PLANE_TENANTS][2];
+static uint64_t most;
+
+uint64_t plane_cap(const struct plane *plane, enum quota_dimension dimension)
+{
+    uint64_t instances = plane->conf.instances;
+    switch (dimension) {
+    case QUOTA_VCPUS: return instances + instances / 4;
+    case QUOTA_MEMORY_BYTES: return (instances * 4) << 26;
+    case QUOTA_INSTANCES: return instances;
+    case QUOTA_NETWORKS: return 3;
+    case QUOTA_DIMENSIONS: break;
+    }
+    UNREACHABLE();
+    return 0;
+}
+
+uint64_t plane_asked_most(const struct plane *plane)
+{
+    CHECK(plane->conf.tenants <= PLANE_TENANTS);
+    return most;
+}
+
+void plane_asked_cap(const struct plane_request *request)
+{
+    struct cap *cap = &caps[request->tenant][request->flag ? 1 : 0];
+    CHECK(request->act == PLANE_ACT_QUOTA);
+    bool done = request->state == PLANE_ACKNOWLEDGED;
+    cap->known = done ? request->machine : cap->known;
+    cap->index = done ? request->index : cap->index;
+    cap->next = done ? 0 : request->machine;
+    most = request->machine > most ? request->machine : most;
+}
+
+static void cap_check(
+    struct plane *plane, uint32_t machine, const struct cap *cap, uint64_t first, uint64_t is)
+{
+    plane_checked(plane, PLANE_CHECK_AS_ASKED);
+    if (is != (cap->known == 0 ? first : cap->known) && (cap->next == 0 || is != cap->next)) {
+        plane_fail(
+            plane,
+            "CAP m%u: %llu instances, and %llu were acknowledged",
+            machine,
+            (unsigned long long)is,
+            (unsigned long long)cap->known);
+    }
+}
+
+void plane_asked_caps(
+    struct plane *plane, uint32_t machine, uint64_t index, const struct state *state)
+{
+    if (most == 0 || plane->lost) {
+        return; /* Nobody sets any. */
+    }
+    for (const struct project_row *row = state_first(state, TABLE_PROJECT); row != NULL;
+         row = state_next(state, TABLE_PROJECT, row)) {
+        const struct tenant_row *tenant = state_find(state, TABLE_TENANT, row->tenant.value);
+        uint32_t at = 0;
+        while (at < plane->conf.tenants && plane_tenants[at] != row->tenant.value) {
+            at++;
+        }
+        if (at == plane->conf.tenants || !row->is_default) {
+            continue; /* The tenant whose requests no node can hold. */
+        }
+        uint64_t first = plane_cap(plane, QUOTA_INSTANCES);
+        if (index >= caps[at][0].index) {
+            cap_check(plane, machine, &caps[at][0], first, tenant->account.cap.of[QUOTA_INSTANCES]);
+        }
+        if (index >= caps[at][1].index) {
+            cap_check(
+                plane, machine, &caps[at][1], UINT64_MAX, row->account.cap.of[QUOTA_INSTANCES]);
+        }
+    }
+}
+
+static uint64_t needed(const struct plane_request *request, enum quota_dimension dimension)
+{
+    bool network = request->act == PLANE_ACT_NETWORK;
+    switch (dimension) {
+    case QUOTA_VCPUS: return request->vcpus;
+    case QUOTA_MEMORY_BYTES: return request->memory_bytes;
+    case QUOTA_INSTANCES: return network ? 0 : 1;
+    case QUOTA_NETWORKS: return network ? 1 : 0;
+    case QUOTA_DIMENSIONS: break;
+    }
+    UNREACHABLE();
+    return 0;
+}
+
+void plane_asked_refusal(
+    struct plane *plane, const struct plane_request *request, const Wire__Answer *answer)
+{
+    const Wire__Problem *problem = answer->problem;
+    bool sound = false;
+    for (int i = 0; i < QUOTA_DIMENSIONS && problem != NULL; i++) {
+        enum quota_dimension dimension = (enum quota_dimension)i;
+        if (strcmp(problem->dimension, quota_dimension_name(dimension)) != 0) {
+            continue;
+        }
+        uint64_t first = plane_cap(plane, dimension);
+        bool set =
+            dimension == QUOTA_INSTANCES && problem->limit >= first && problem->limit <= most;
+        uint64_t need = needed(request, dimension);
+        sound =
+            need > 0 && problem->usage + need > problem->limit && (problem->limit == first || set);
+    }
+    plane_checked(plane, PLANE_CHECK_AS_ASKED);
+    if (!sound) {
+        plane_fail(
+            plane,
+            "ASKED %s is refused: %llu of %llu %s are used",
+            request->name,
+            problem == NULL ? 0 : (unsigned long long)problem->usage,
+            problem == NULL ? 0 : (unsigned long long)problem->limit,
+            problem == NULL ? "" : problem->dimension);
+    }
+}
+
+/* ---- Boots ---- */
+
+void plane_asked_end(struct plane *plane, const struct state *state)
+{
+    uint32_t *asked = plane_zeroed(plane_requests_count + 1, sizeof(*asked));
+    uint32_t *unsure = plane_zeroed(plane_requests_count + 1, sizeof(*unsure));
+    for (uint32_t i = 1; i <= plane_requests_count; i++) {
+        const struct plane_request *request = &plane_requests[i];
+        if (request->act == PLANE_ACT_START || request->act == PLANE_ACT_REBOOT) {
+            bool done = request->state == PLANE_ACKNOWLEDGED;
+            asked[request->object] += done ? 1 : 0;
+            unsure[request->object] += !done && request->unsure ? 1 : 0;
+        }
+    }
+    for (const struct instance_row *row = state_first(state, TABLE_INSTANCE); row != NULL;
+         row = state_next(state, TABLE_INSTANCE, row)) {
+        const struct plane_request *request = plane_maker_of(row->name.text, PLANE_ACT_CREATE);
+        if (request == NULL || request->vcpus == 0) {
+            continue;
+        }
+        uint64_t least = 1 + asked[request->object];
+        plane_checked(plane, PLANE_CHECK_AS_ASKED);
+        if (row->boots < least || row->boots > least + unsure[request->object]) {
+            plane_fail(
+                plane,
+                "ASKED %s was booted %llu times, and should be %llu times",
+                row->name.text,
+                (unsigned long long)row->boots,
+                (unsigned long long)least);
+        }
+    }
+    free(asked);
+    free(unsure);
 }
 
 /* ---- Orders ---- */

@@ -3,20 +3,13 @@
  * seen while the seed runs, and judges at its end. */
 #include "audit/note.h"
 #include "base/check.h"
+#include "base/reject.h"
 #include "controller/core/state.h"
 #include "tests/sim/plane_check.h"
 #include "tests/sim/plane_people.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-struct leaf_seen {
-    uint64_t index;
-    uint64_t resource;
-    uint64_t actor;
-    bool accepted;
-    uint8_t hash[AUDIT_HASH];
-};
 
 struct change {
     uint64_t resource;
@@ -37,7 +30,7 @@ struct list {
     uint64_t capacity;
 };
 
-static struct list leaves = { .size = sizeof(struct leaf_seen) }; /* By sequence. */
+static struct list leaves = { .size = sizeof(struct plane_leaf) }; /* By sequence. */
 static struct list changes = { .size = sizeof(struct change) };
 static struct list notes = { .size = sizeof(struct note_seen) };
 
@@ -66,16 +59,34 @@ void plane_audit_over(void)
     free(notes.items);
 }
 
-void plane_audit_leaf(uint64_t seq, const Wire__Leaf *leaf, const uint8_t hash[static AUDIT_HASH])
+uint64_t plane_leaves_seen(void)
+{
+    return leaves.count;
+}
+
+const struct plane_leaf *plane_leaf_seen(uint64_t seq)
+{
+    return list_at(&leaves, seq);
+}
+
+void plane_audit_leaf(
+    struct plane *plane,
+    uint64_t seq,
+    const Wire__Leaf *leaf,
+    const uint8_t hash[static AUDIT_HASH])
 {
     if (seq != leaves.count) {
         return; /* Seen of another controller; plane_leaves.c holds them to be equal. */
     }
-    struct leaf_seen *seen = list_add(&leaves);
+    struct plane_leaf *seen = list_add(&leaves);
     seen->index = leaf->index;
     seen->resource = leaf->resource;
     seen->actor = leaf->actor;
-    seen->accepted = leaf->reject == 0;
+    seen->tenant = leaf->tenant;
+    seen->actor_kind = leaf->actor_kind;
+    seen->word = plane_said_word(plane, leaf->operation);
+    seen->reject = leaf->reject;
+    seen->count = leaf->fold == NULL ? 1 : leaf->fold->count;
     memcpy(seen->hash, hash, sizeof(seen->hash));
 }
 
@@ -124,14 +135,21 @@ bool plane_audit_forge(enum plane_forged what)
     } else if (what == AUDIT_CHANGE) {
         plane_audit_change(UINT64_MAX, 0, 1);
     }
-    for (uint64_t seq = 0; what == AUDIT_WRITE && seq < leaves.count; seq++) {
-        struct leaf_seen *leaf = list_at(&leaves, seq);
-        if (leaf->accepted && leaf->actor == plane_users[0]) {
-            leaf->accepted = false;
+    for (uint64_t seq = 0; what == AUDIT_ACTOR && seq < leaves.count; seq++) {
+        struct plane_leaf *leaf = list_at(&leaves, seq);
+        if (leaf->reject != REJECT_NONE && leaf->actor_kind == WIRE__KIND__KIND_USER) {
+            leaf->tenant ^= 1;
             return true;
         }
     }
-    return what != AUDIT_WRITE;
+    for (uint64_t seq = 0; what == AUDIT_WRITE && seq < leaves.count; seq++) {
+        struct plane_leaf *leaf = list_at(&leaves, seq);
+        if (leaf->reject == REJECT_NONE && leaf->actor == plane_users[0]) {
+            leaf->reject = REJECT_DENIED;
+            return true;
+        }
+    }
+    return what == AUDIT_NOTE || what == AUDIT_CHANGE;
 }
 
 /* ---- At the end ---- */
@@ -143,7 +161,7 @@ static void check_notes(struct plane *plane)
     for (uint64_t seq = 0; seq < leaves.count && at < notes.count; seq++) {
         uint8_t root[AUDIT_HASH];
         const struct note_seen *note = list_at(&notes, at);
-        audit_append(&tree, ((struct leaf_seen *)list_at(&leaves, seq))->hash);
+        audit_append(&tree, ((struct plane_leaf *)list_at(&leaves, seq))->hash);
         if (tree.size != note->size) {
             continue;
         }
@@ -159,7 +177,7 @@ static void check_notes(struct plane *plane)
 
 static uint64_t index_of(uint64_t seq)
 {
-    return ((struct leaf_seen *)list_at(&leaves, seq))->index;
+    return ((struct plane_leaf *)list_at(&leaves, seq))->index;
 }
 
 /* The first leaf of an index greater than this one. */
@@ -186,8 +204,8 @@ static void check_changes(struct plane *plane, uint64_t newest)
         for (uint64_t seq = leaf_after(change->after);
              seq < leaves.count && index_of(seq) <= change->until && !there;
              seq++) {
-            const struct leaf_seen *leaf = list_at(&leaves, seq);
-            there = leaf->accepted && leaf->resource == change->resource;
+            const struct plane_leaf *leaf = list_at(&leaves, seq);
+            there = leaf->reject == REJECT_NONE && leaf->resource == change->resource;
         }
         plane_checked(plane, PLANE_CHECK_LEAF_OF_CHANGE);
         if (!there) { /* INV-AUD-1 */
@@ -206,6 +224,7 @@ static void check_changes(struct plane *plane, uint64_t newest)
 struct deed {
     uint64_t principal;
     uint64_t resource;
+    enum plane_act act;
     uint64_t
         operation; /* One of them: who asks again with the same key is answered with it again. */
     uint32_t acknowledged;
@@ -219,7 +238,10 @@ static int deed_order(const void *one, const void *two)
     if (a->principal != b->principal) {
         return a->principal < b->principal ? -1 : 1;
     }
-    return a->resource < b->resource ? -1 : a->resource > b->resource ? 1 : 0;
+    if (a->resource != b->resource) {
+        return a->resource < b->resource ? -1 : 1;
+    }
+    return (a->act > b->act) - (a->act < b->act);
 }
 
 static int operation_order(const void *one, const void *two)
@@ -246,6 +268,7 @@ static size_t deeds_made(struct deed *deeds, uint64_t newest)
         if (writes && counts && (!done || (request->resource != 0 && request->operation != 0))) {
             deeds[count++] = (struct deed){ .principal = request->principal,
                                             .resource = done ? request->resource : 0,
+                                            .act = plane_people_known ? request->act : 0,
                                             .operation = done ? request->operation : 0,
                                             .acknowledged = done ? 1 : 0 };
         }
@@ -266,9 +289,10 @@ static size_t deeds_made(struct deed *deeds, uint64_t newest)
     return kept + 1;
 }
 
-static struct deed *deed_of(struct deed *deeds, size_t count, uint64_t principal, uint64_t resource)
+static struct deed *deed_of(
+    struct deed *deeds, size_t count, uint64_t principal, uint64_t resource, enum plane_act act)
 {
-    struct deed key = { .principal = principal, .resource = resource };
+    struct deed key = { .principal = principal, .resource = resource, .act = act };
     return count == 0 ? NULL : bsearch(&key, deeds, count, sizeof(*deeds), deed_order);
 }
 
@@ -278,25 +302,27 @@ static void check_writes(struct plane *plane, uint64_t newest)
     struct deed *deeds = plane_zeroed(plane_requests_count + 1, sizeof(*deeds));
     size_t count = deeds_made(deeds, newest);
     for (uint64_t seq = 0; seq < leaves.count; seq++) {
-        const struct leaf_seen *leaf = list_at(&leaves, seq);
-        struct deed *deed = leaf->accepted && leaf->resource != 0
-                                ? deed_of(deeds, count, leaf->actor, leaf->resource)
-                                : NULL;
+        const struct plane_leaf *leaf = list_at(&leaves, seq);
+        struct deed *deed =
+            leaf->reject == REJECT_NONE && leaf->resource != 0
+                ? deed_of(deeds, count, leaf->actor, leaf->resource, plane_said_act(leaf->word))
+                : NULL;
         if (deed != NULL) {
             deed->leaves++;
         }
     }
     for (size_t i = 0; i < count; i++) {
         const struct deed *deed = &deeds[i];
-        bool more = deed_of(deeds, count, deed->principal, 0) != NULL;
+        bool more = deed_of(deeds, count, deed->principal, 0, deed->act) != NULL;
         bool sound = deed->resource == 0 || deed->leaves == deed->acknowledged ||
                      (more && deed->leaves > deed->acknowledged);
         plane_checked(plane, PLANE_CHECK_LEAF_OF_WRITE);
         if (!sound) { /* INV-IDEM-1 INV-AUD-1 */
             plane_fail(
                 plane,
-                "LEAVES %u by %llx of %llx, %u writes were acknowledged",
+                "LEAVES %u %s by %llx of %llx, %u writes were acknowledged",
                 deed->leaves,
+                plane_act_name(deed->act),
                 (unsigned long long)deed->principal,
                 (unsigned long long)deed->resource,
                 deed->acknowledged);
@@ -311,4 +337,5 @@ void plane_audit_end(struct plane *plane)
     check_notes(plane);
     check_changes(plane, newest);
     check_writes(plane, newest);
+    plane_said_end(plane);
 }

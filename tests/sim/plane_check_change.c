@@ -23,8 +23,9 @@ struct row_seen {
     Wire__Desired desired;
 };
 
-static struct row_seen *rows; /* Owned; newest of any controller, by sequence of the id. */
-static uint64_t *known;       /* Owned; sequences of those that are there. */
+static struct row_seen *rows;  /* Owned; newest of any controller, by sequence of the id. */
+static Wire__Liveness *judged; /* Owned; of nodes, by sequence. */
+static uint64_t *known;        /* Owned; sequences of those that are there. */
 static uint32_t known_count;
 static uint64_t newest;  /* Index of that state. */
 static uint64_t highest; /* That anybody applied. */
@@ -32,6 +33,7 @@ static uint64_t highest; /* That anybody applied. */
 void plane_change_begin(void)
 {
     rows = plane_zeroed(PLANE_SEQUENCES, sizeof(*rows));
+    judged = plane_zeroed(PLANE_SEQUENCES, sizeof(*judged));
     known = plane_zeroed(PLANE_SEQUENCES, sizeof(*known));
     known_count = 0;
     newest = 0;
@@ -41,6 +43,7 @@ void plane_change_begin(void)
 void plane_change_over(void)
 {
     free(rows);
+    free(judged);
     free(known);
 }
 
@@ -103,11 +106,25 @@ static void look(
     *seen = now;
 }
 
+/* A node that is judged alive or unknown has a leaf for it. */
+static void look_at_nodes(uint64_t index, const struct state *state)
+{
+    for (const struct node_row *row = state_first(state, TABLE_NODE); row != NULL;
+         row = state_next(state, TABLE_NODE, row)) {
+        Wire__Liveness *seen = &judged[id_sequence(row->head.id)];
+        if (*seen != row->liveness && row->liveness != WIRE__LIVENESS__LIVENESS_JOINED) {
+            plane_audit_change(row->head.id, newest, index);
+        }
+        *seen = row->liveness;
+    }
+}
+
 void plane_change_look(struct plane *plane, uint64_t index, const struct state *state)
 {
     if (index <= newest || plane->lost) {
         return;
     }
+    look_at_nodes(index, state);
     for (const struct instance_row *row = state_first(state, TABLE_INSTANCE); row != NULL;
          row = state_next(state, TABLE_INSTANCE, row)) {
         uint64_t at = id_sequence(row->head.id);

@@ -7,6 +7,10 @@
 #include "tests/sim/plane_net.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+#define UNKNOWN WIRE__LIVENESS__LIVENESS_UNKNOWN
+#define FAILED  WIRE__INSTANCE_STATE__INSTANCE_STATE_FAILED
 
 struct room {
     uint64_t vcpus;
@@ -74,9 +78,52 @@ static void rooms_count(struct plane *plane, uint32_t machine, const struct stat
     }
 }
 
+/* What an alarm says is so; and what is so has its alarm, while there is room for many more. */
+static void alarms_check(struct plane *plane, uint32_t machine, const struct state *state)
+{
+    uint32_t unknown = 0;
+    uint32_t failed = 0;
+    uint32_t raised = 0;
+    for (const struct alarm_row *row = state_first(state, TABLE_ALARM); row != NULL;
+         row = state_next(state, TABLE_ALARM, row)) {
+        const struct node_row *node = state_find(state, TABLE_NODE, row->subject);
+        const struct instance_row *instance = state_find(state, TABLE_INSTANCE, row->subject);
+        bool of_node = row->cleared_at == 0 && strcmp(row->name, "node-unknown") == 0;
+        bool of_instance = row->cleared_at == 0 && strcmp(row->name, "instance-failed") == 0;
+        bool so = (!of_node || (node != NULL && node->liveness == UNKNOWN)) &&
+                  (!of_instance || (instance != NULL && instance->state == FAILED));
+        unknown += of_node ? 1 : 0;
+        failed += of_instance ? 1 : 0;
+        raised += row->cleared_at == 0 ? 1 : 0;
+        if (!so) {
+            plane_fail(
+                plane,
+                "ALARM m%u: %s of %llx",
+                machine,
+                row->name,
+                (unsigned long long)row->subject);
+        }
+    }
+    for (const struct node_row *row = state_first(state, TABLE_NODE); row != NULL;
+         row = state_next(state, TABLE_NODE, row)) {
+        unknown -= row->liveness == UNKNOWN ? 1 : 0;
+    }
+    for (const struct instance_row *row = state_first(state, TABLE_INSTANCE); row != NULL;
+         row = state_next(state, TABLE_INSTANCE, row)) {
+        failed -= row->state == FAILED ? 1 : 0;
+    }
+    plane_checked(plane, PLANE_CHECK_ALARMS);
+    bool many = raised >= state->limit[TABLE_ALARM] / 4; /* INV-SHARE-1 */
+    if (!many && (unknown != 0 || failed != 0)) {
+        plane_fail(
+            plane, "ALARM m%u: %u nodes, %u instances are without", machine, -unknown, -failed);
+    }
+}
+
 void plane_rooms_check(struct plane *plane, uint32_t machine, const struct state *state)
 {
     rooms_count(plane, machine, state);
+    alarms_check(plane, machine, state);
     for (const struct node_row *row = state_first(state, TABLE_NODE); row != NULL;
          row = state_next(state, TABLE_NODE, row)) {
         const struct room *room = room_of(row->head.id);

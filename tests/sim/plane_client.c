@@ -276,6 +276,7 @@ void plane_client_answer(
         plane_fail(plane, "ANSWER m%u answers %s with %s", machine, asked, answer->request_id);
     }
     attempts[handle].answered = true;
+    plane_requests[attempts[handle].request].answers[answer->reject]++;
     told.handle = handle;
     told.answer = &copy;
     frame.format = FRAME_FORMAT;
@@ -444,7 +445,14 @@ bool plane_ask_soon(struct plane *plane, enum plane_act act, uint32_t machine, u
         return false;
     }
     plane_requests[number].machine = machine;
-    plane_requests[number].life = act == PLANE_ACT_REMOVE ? plane->machines[machine].serial : life;
+    plane_requests[number].life = life;
+    if (act == PLANE_ACT_QUOTA) {
+        plane_requests[number].tenant = life % plane->conf.tenants;
+        plane_requests[number].flag = life / plane->conf.tenants % 2 == 0;
+        plane_asked_cap(&plane_requests[number]);
+    } else if (act == PLANE_ACT_REMOVE) {
+        plane_requests[number].life = plane->machines[machine].serial;
+    }
     clients[0].request = number;
     clients[0].waiting = 0;
     clients[0].ask_ms = plane->now_ms;

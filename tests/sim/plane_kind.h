@@ -133,6 +133,8 @@ enum plane_checker {
     PLANE_CHECK_ALLOCATES,
     PLANE_CHECK_AS_ASKED,
     PLANE_CHECK_SEGMENTS,
+    PLANE_CHECK_SAID,
+    PLANE_CHECK_ALARMS,
     PLANE_CHECK_UNSAID, /* Only where there is no budget. */
     PLANE_CHECKERS
 };

@@ -118,7 +118,7 @@ static bool leaf_look(void *context, uint64_t seq, struct slice value)
     plane_checked(look->plane, PLANE_CHECK_LEAVES);
     leaf_chained(look, leaf);
     audit_leaf_hash(value, hash);
-    plane_audit_leaf(at, leaf, hash);
+    plane_audit_leaf(look->plane, at, leaf, hash);
     CHECK(at < LEAVES);
     if (at >= leaves_count) {
         memcpy(leaves[at], hash, sizeof(hash));

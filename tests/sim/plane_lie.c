@@ -25,6 +25,7 @@ static const struct {
     { "asked", "ASKED" },           { "torn", "CONVERGE" },     { "rooms", "ROOM" },
     { "letgo", "LET GO" },          { "wanted", "WANTED" },     { "note", "NOTE" },
     { "change", "UNSEEN" },         { "write", "LEAVES" },      { "bounded", "BOUND" },
+    { "alarm", "ALARM" },           { "said", "SAID" },         { "quota", "CAP" },
 };
 
 const char *plane_lie_word(const char *lie)
@@ -82,6 +83,11 @@ static bool lie_rows(struct state *state, const char *lie)
         project->account.cap.of[QUOTA_INSTANCES] = 0;
     } else if (strcmp(lie, "generation") == 0) {
         row->epoch = 0;
+    } else if (strcmp(lie, "alarm") == 0) {
+        row->state = WIRE__INSTANCE_STATE__INSTANCE_STATE_FAILED;
+    } else if (strcmp(lie, "quota") == 0) {
+        struct tenant_row *tenant = state_find(state, TABLE_TENANT, row->tenant.value);
+        tenant->account.cap.of[QUOTA_INSTANCES]++;
     } else if (strcmp(lie, "rooms") == 0) {
         struct node_row *node = state_find(state, TABLE_NODE, row->node.value);
         node->instances++;
@@ -195,6 +201,8 @@ bool plane_lie(struct plane *plane, const char *lie)
         return row != NULL && lie_wanted(plane, row);
     } else if (strcmp(lie, "note") == 0) {
         return plane_audit_forge(AUDIT_NOTE);
+    } else if (strcmp(lie, "said") == 0) {
+        return plane_audit_forge(AUDIT_ACTOR);
     } else if (strcmp(lie, "write") == 0) {
         return plane_audit_forge(AUDIT_WRITE);
     } else if (strcmp(lie, "change") == 0) {

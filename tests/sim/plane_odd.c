@@ -26,6 +26,7 @@ static const struct {
     [PLANE_ODD_REVOKED] = { "as who was revoked", REJECT_REVOKED, REJECT_NONE },
     [PLANE_ODD_FLOOR] = { "a floor above all", REJECT_FLOOR, REJECT_NONE },
     [PLANE_ODD_IMAGES] = { "one image too many", REJECT_TABLE_FULL, REJECT_NONE },
+    [PLANE_ODD_FOREIGN] = { "another tenant's instance", REJECT_NOT_FOUND, REJECT_NONE },
     [PLANE_ODD_NO_ROOM] = { "more than a node has", REJECT_NO_CAPACITY, REJECT_FLOOR },
 };
 
@@ -77,15 +78,20 @@ static uint64_t principal_of(enum plane_odd odd, uint64_t own)
 uint32_t plane_odd_choose(struct plane *plane, uint32_t client)
 {
     enum plane_odd odd = (enum plane_odd)(1 + plane_below(plane, PLANE_ODDS - 1));
-    uint32_t object = plane_request_done(plane, client, odd == PLANE_ODD_OLD_TAG);
-    bool needs = odd == PLANE_ODD_OTHER_BODY || odd == PLANE_ODD_OLD_TAG;
+    bool foreign = odd == PLANE_ODD_FOREIGN;
+    uint32_t whose = client + (foreign ? 1 : 0); /* Neighbours are of different tenants. */
+    uint32_t object = plane_request_done(plane, whose, foreign || odd == PLANE_ODD_OLD_TAG);
+    bool needs = foreign || odd == PLANE_ODD_OTHER_BODY || odd == PLANE_ODD_OLD_TAG;
+    if (foreign && plane->conf.tenants == 1) {
+        return 0;
+    }
     uint32_t number = needs && object == 0 ? 0 : plane_request_new(plane, PLANE_ACT_ODD, client);
     if (number == 0) {
         return 0;
     }
     struct plane_request *request = &plane_requests[number];
     request->odd = odd;
-    request->tenant = plane_tenant_of(plane, client);
+    request->tenant = plane_tenant_of(plane, whose);
     request->principal = principal_of(odd, request->principal);
     if (needs) {
         request->object = object;
@@ -191,12 +197,13 @@ void plane_odd_wire(
     case PLANE_ODD_IMAGES: wire_operator(request, out); return;
     case PLANE_ODD_TOKEN: wire_join(out); return;
     case PLANE_ODD_OLD_TAG:
+    case PLANE_ODD_FOREIGN:
         wire__instance_delete__init(&body.delete);
         out->body_case = WIRE__REQUEST__BODY_INSTANCE_DELETE;
         out->instance_delete = &body.delete;
         body.delete.tenant = plane_tenant_name(request->tenant);
         body.delete.instance = plane_requests[request->object].name;
-        out->if_match = "\"999999999\"";
+        out->if_match = request->odd == PLANE_ODD_OLD_TAG ? "\"999999999\"" : "";
         return;
     case PLANE_ODD_NOT_FOUND:
     case PLANE_ODD_OTHER_BODY:

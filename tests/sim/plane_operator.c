@@ -7,9 +7,11 @@
 #include "tests/sim/plane_controller.h"
 #include "tests/sim/plane_machine.h"
 #include "tests/sim/plane_people.h"
+#include "tests/sim/trial.h"
 
 enum { LOOK_MS = 500, PATIENCE_MS = 3000, LEAST = 3, MOST = 5 };
-enum phase { IDLE = 0, REMOVING, REMOVED, TOKEN, JOIN, JOINING };
+enum phase { IDLE = 0, REMOVING, REMOVED, TOKEN, JOIN, JOINING, QUOTA };
+enum { QUOTA_SPAN = 4 };
 
 static struct {
     enum phase phase;
@@ -131,7 +133,21 @@ static bool all_vote(struct plane *plane)
 static void look(struct plane *plane)
 {
     switch (job.phase) {
-    case IDLE: replace_hurt(plane); return;
+    case IDLE:
+        replace_hurt(plane);
+        if (job.phase == IDLE && plane->trouble && !trial_is_calm(plane) &&
+            plane_odds(plane, 250)) {
+            job.phase = QUOTA;
+            job.serial++;
+        }
+        return;
+    case QUOTA:
+        job.asked = plane_ask_soon(
+            plane,
+            PLANE_ACT_QUOTA,
+            plane->conf.instances + job.serial * 7 % QUOTA_SPAN,
+            job.serial);
+        return;
     case REMOVING: ask(plane, PLANE_ACT_REMOVE); return;
     case REMOVED:
         if (!listed(plane, job.old_id, false)) {
@@ -183,6 +199,10 @@ void plane_operator_told(struct plane *plane, const struct plane_request *reques
         }
         job.phase = gone ? REMOVED : REMOVING;
         job.again_ms = plane->now_ms + PATIENCE_MS;
+        return;
+    }
+    if (request->act == PLANE_ACT_QUOTA && (done || request->reject == REJECT_IDEMPOTENCY_FULL)) {
+        job.phase = IDLE;
         return;
     }
     if (!done) {

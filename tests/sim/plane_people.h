@@ -2,6 +2,8 @@
 #ifndef TESTS_SIM_PLANE_PEOPLE_H
 #define TESTS_SIM_PLANE_PEOPLE_H
 
+#include "base/reject.h"
+#include "quota/ledger.h"
 #include "tests/sim/plane.h"
 
 /* ---- plane_client.c, plane_request.c ---- */
@@ -11,6 +13,7 @@ enum plane_act {
     PLANE_ACT_USER,
     PLANE_ACT_TOKEN,
     PLANE_ACT_REMOVE,
+    PLANE_ACT_QUOTA,  /* machine: the cap of instances; flag: the default project's. */
     PLANE_ACT_REVOKE, /* machine: the request that made the user. */
     PLANE_ACT_JOIN,
     PLANE_ACT_NETWORK,
@@ -39,6 +42,7 @@ enum plane_odd {
     PLANE_ODD_FLOOR,
     PLANE_ODD_IMAGES,
     PLANE_ODD_NO_ROOM,
+    PLANE_ODD_FOREIGN,
     PLANE_ODDS
 };
 
@@ -68,12 +72,14 @@ struct plane_request {
     uint64_t index; /* Of the state that acknowledged it. */
     uint32_t reject;
     uint32_t attempts;
+    uint16_t answers[REJECTS_END]; /* To all attempts, by what they said. */
     char key[PLANE_KEY];
     char name[PLANE_NAME];
 };
 
 extern struct plane_request *plane_requests; /* Number 0 is none. */
 extern uint32_t plane_requests_count;
+extern const bool plane_people_known; /* Everybody who asks is in the list: not in a story. */
 
 void plane_clients_begin(struct plane *plane);
 void plane_client_event(struct plane *plane, const struct plane_event *event);
@@ -102,6 +108,8 @@ void plane_request_list(struct plane *plane, uint32_t number, bool listed);
 /* The same bytes at every attempt. Lives until the next call. */
 const Wire__Request *plane_request_wire(
     const struct plane *plane, const struct plane_request *request, uint32_t attempt);
+/* What a tenant may have of this from the beginning. */
+uint64_t plane_cap(const struct plane *plane, enum quota_dimension dimension);
 const char *plane_cidr(const struct plane_request *network); /* Lives until the next call. */
 /* False: it must be asked again. */
 bool plane_request_answered(

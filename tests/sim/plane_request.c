@@ -16,6 +16,7 @@ enum { NEARLY_PER_CENT = 98 };
 
 struct plane_request *plane_requests;
 uint32_t plane_requests_count;
+const bool plane_people_known = true;
 uint64_t plane_users[PLANE_CLIENTS];
 uint64_t plane_tenants[PLANE_TENANTS];
 
@@ -32,9 +33,9 @@ static struct choices networks[PLANE_TENANTS];
 const char *plane_act_name(enum plane_act act)
 {
     static const char *const names[] = {
-        "none",   "image",  "tenant",         "user",           "token",  "remove",
-        "revoke", "join",   "network-create", "network-delete", "create", "start",
-        "stop",   "reboot", "delete",         "read",           "odd"
+        "none",  "image",  "tenant", "user",           "token",          "remove",
+        "quota", "revoke", "join",   "network-create", "network-delete", "create",
+        "start", "stop",   "reboot", "delete",         "read",           "odd"
     };
     CHECK(act < COUNT_OF(names));
     return names[act];
@@ -294,6 +295,9 @@ static void refused(struct plane *plane, struct plane_request *request, const Wi
             reject_name((enum reject)answer->reject),
             answer->problem == NULL ? "" : answer->problem->detail);
     }
+    if (answer->reject == REJECT_QUOTA && !plane->lost) {
+        plane_asked_refusal(plane, request, answer);
+    }
     if (request->act == PLANE_ACT_DELETE || request->act == PLANE_ACT_NETWORK_DELETE) {
         /* In doubt it may still end: nobody builds on it any more. */
         bool ends =
@@ -325,6 +329,9 @@ bool plane_request_answered(
     }
     request->state = PLANE_ACKNOWLEDGED;
     request->index = answer->index;
+    if (request->act == PLANE_ACT_QUOTA) {
+        plane_asked_cap(request);
+    }
     if (request->act == PLANE_ACT_JOIN) {
         bool node = plane_is_node(request->machine);
         if (answer->join == NULL ||

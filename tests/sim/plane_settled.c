@@ -245,6 +245,7 @@ void plane_check_end(struct plane *plane)
     ends_note(ended);
     rows_note(plane, engine_state(server_engine(plane_server(plane, leader))));
     plane_audit_end(plane);
+    plane_asked_end(plane, engine_state(server_engine(plane_server(plane, leader))));
     for (uint32_t i = 1; i <= plane_requests_count; i++) {
         const struct plane_request *request = &plane_requests[i];
         bool makes = request->act == PLANE_ACT_CREATE || request->act == PLANE_ACT_NETWORK;

@@ -105,6 +105,8 @@ static const char *const checker_names[PLANE_CHECKERS] = {
     "steps allocate nothing",
     "as it was asked",
     "segments whole",
+    "leaves say who and whose",
+    "alarms are so",
     "nothing unsaid",
 };
 

@@ -30,6 +30,7 @@ static struct {
         Wire__Join join;
         Wire__ControllerRemove remove;
         Wire__UserRevoke revoke;
+        Wire__QuotaSet quota;
         Wire__NetworkCreate network;
         Wire__NetworkDelete network_delete;
         Wire__InstanceCreate create;
@@ -83,6 +84,10 @@ static const struct shape {
                            &wire__controller_remove__descriptor,
                            0,
                            0 },
+    [PLANE_ACT_QUOTA] = { WIRE__REQUEST__BODY_QUOTA_SET,
+                          &wire__quota_set__descriptor,
+                          offsetof(Wire__QuotaSet, tenant),
+                          0 },
     [PLANE_ACT_REVOKE] = { WIRE__REQUEST__BODY_USER_REVOKE, &wire__user_revoke__descriptor, 0, 0 },
     [PLANE_ACT_JOIN] = { WIRE__REQUEST__BODY_JOIN, &wire__join__descriptor, 0, 0 },
     [PLANE_ACT_NETWORK] = { WIRE__REQUEST__BODY_NETWORK_CREATE,
@@ -135,14 +140,25 @@ static void fill_image(const struct plane_request *request)
     made.body.image.initramfs_sha256 = bytes_of(made.initramfs, 32, 8);
 }
 
+static void fill_cap(const struct plane *plane, uint64_t instances)
+{
+    made.cap = (Wire__Quantities)WIRE__QUANTITIES__INIT;
+    made.cap.vcpus = plane_cap(plane, QUOTA_VCPUS);
+    made.cap.memory_bytes = plane_cap(plane, QUOTA_MEMORY_BYTES);
+    made.cap.instances = instances;
+    made.cap.networks = plane_cap(plane, QUOTA_NETWORKS);
+}
+
+static void fill_quota(const struct plane *plane, const struct plane_request *request)
+{
+    fill_cap(plane, request->machine);
+    made.body.quota.cap = &made.cap;
+    made.body.quota.project = request->flag ? "default" : "";
+}
+
 static void fill_tenant(const struct plane *plane, const struct plane_request *request)
 {
-    uint64_t instances = plane->conf.instances;
-    made.cap = (Wire__Quantities)WIRE__QUANTITIES__INIT;
-    made.cap.vcpus = instances + instances / 4;
-    made.cap.memory_bytes = (instances * 4) << 26;
-    made.cap.instances = instances;
-    made.cap.networks = 3;
+    fill_cap(plane, plane_cap(plane, QUOTA_INSTANCES));
     if (request->tenant == plane->conf.tenants) { /* Whose requests no node can hold. */
         made.cap.vcpus = 1000000;
         made.cap.memory_bytes = UINT64_C(1) << 50;
@@ -202,6 +218,7 @@ static void fill(const struct plane *plane, const struct plane_request *request)
     case PLANE_ACT_USER: made.body.user.role = WIRE__ROLE__ROLE_TENANT; return;
     case PLANE_ACT_TOKEN: fill_token(request, kind); return;
     case PLANE_ACT_REMOVE: made.body.remove.controller = made.name; return;
+    case PLANE_ACT_QUOTA: fill_quota(plane, request); return;
     case PLANE_ACT_REVOKE: made.body.revoke.user = plane_requests[request->machine].name; return;
     case PLANE_ACT_JOIN: fill_join(request, kind); return;
     case PLANE_ACT_NETWORK: made.body.network.cidr = plane_cidr(request); return;
