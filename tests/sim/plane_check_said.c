@@ -54,6 +54,10 @@ static const struct word {
     { "instance-delete", USER, PLANE_ACT_DELETE },
     { "instance-read", USER, PLANE_ACT_READ },
     { "unknown", USER, PLANE_ACT_ODD }, /* It asked for nothing that there is. */
+    { "tenant-delete", USER, 0 },       /* The rest is asked for in stories alone. */
+    { "project-create", USER, 0 },
+    { "project-delete", USER, 0 },
+    { "image-delete", USER, 0 },
 };
 
 uint32_t plane_said_word(struct plane *plane, const char *operation)
