@@ -71,7 +71,9 @@ const struct plane_leaf *plane_leaf_seen(uint64_t seq);
 uint32_t plane_said_word(struct plane *plane, const char *operation);
 enum plane_act plane_said_act(uint32_t word); /* 0: nobody asks for it, or a story did. */
 void plane_said_end(struct plane *plane);
-void plane_audit_change(uint64_t resource, uint64_t after, uint64_t until);
+/* `word`: what its leaf must say, or PLANE_ANY_WORD. */
+enum { PLANE_ANY_WORD = UINT16_MAX };
+void plane_audit_change(uint64_t resource, uint64_t after, uint64_t until, uint32_t word);
 void plane_audit_note(struct plane *plane, const struct cell_row *cell);
 void plane_audit_end(struct plane *plane);
 /* What was seen is spoilt: a signed note, the leaf of a write, or a change without one. False:

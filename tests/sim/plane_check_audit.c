@@ -15,6 +15,7 @@ struct change {
     uint64_t resource;
     uint64_t after; /* It happened behind this index, */
     uint64_t until; /* and no later than at this one. */
+    uint32_t word;  /* Of its leaf. */
 };
 
 struct note_seen {
@@ -90,11 +91,11 @@ void plane_audit_leaf(
     memcpy(seen->hash, hash, sizeof(seen->hash));
 }
 
-void plane_audit_change(uint64_t resource, uint64_t after, uint64_t until)
+void plane_audit_change(uint64_t resource, uint64_t after, uint64_t until, uint32_t word)
 {
     CHECK(until > after);
     struct change *change = list_add(&changes);
-    *change = (struct change){ resource, after, until };
+    *change = (struct change){ resource, after, until, word };
 }
 
 static uint64_t newest_note(void)
@@ -133,7 +134,7 @@ bool plane_audit_forge(enum plane_forged what)
     if (what == AUDIT_NOTE) {
         ((struct note_seen *)list_at(&notes, notes.count - 1))->root[0] ^= 1;
     } else if (what == AUDIT_CHANGE) {
-        plane_audit_change(UINT64_MAX, 0, 1);
+        plane_audit_change(UINT64_MAX, 0, 1, PLANE_ANY_WORD);
     }
     for (uint64_t seq = 0; what == AUDIT_ACTOR && seq < leaves.count; seq++) {
         struct plane_leaf *leaf = list_at(&leaves, seq);
@@ -205,7 +206,8 @@ static void check_changes(struct plane *plane, uint64_t newest)
              seq < leaves.count && index_of(seq) <= change->until && !there;
              seq++) {
             const struct plane_leaf *leaf = list_at(&leaves, seq);
-            there = leaf->reject == REJECT_NONE && leaf->resource == change->resource;
+            there = leaf->reject == REJECT_NONE && leaf->resource == change->resource &&
+                    (change->word == PLANE_ANY_WORD || change->word == leaf->word);
         }
         plane_checked(plane, PLANE_CHECK_LEAF_OF_CHANGE);
         if (!there) { /* INV-AUD-1 */

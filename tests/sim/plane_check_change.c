@@ -74,6 +74,22 @@ static void check_let_go(struct plane *plane, const struct row_seen *seen, bool 
     }
 }
 
+/* What the leaf of a new state says; who comes to another one may come by several ways. */
+static uint32_t word_of(
+    struct plane *plane, const struct row_seen *seen, const struct row_seen *now)
+{
+    if (seen->index == 0 || seen->state == now->state) {
+        return PLANE_ANY_WORD;
+    }
+    switch (now->state) {
+    case WIRE__INSTANCE_STATE__INSTANCE_STATE_FAILED:
+        return plane_said_word(plane, "instance-failed");
+    case WIRE__INSTANCE_STATE__INSTANCE_STATE_RUNNING:
+        return plane_said_word(plane, "instance-running");
+    default: return PLANE_ANY_WORD;
+    }
+}
+
 static void look(
     struct plane *plane, struct row_seen *seen, const struct instance_row *row, uint64_t index)
 {
@@ -88,7 +104,7 @@ static void look(
     struct row_seen before = *seen;
     before.index = index;
     if (memcmp(&before, &now, sizeof(now)) != 0) {
-        plane_audit_change(row->head.id, newest, index);
+        plane_audit_change(row->head.id, newest, index, word_of(plane, seen, &now));
         plane_trace(
             plane,
             "at %llu %s %llx is %s, generation %llu epoch %llu, on %llx",
@@ -107,13 +123,15 @@ static void look(
 }
 
 /* A node that is judged alive or unknown has a leaf for it. */
-static void look_at_nodes(uint64_t index, const struct state *state)
+static void look_at_nodes(struct plane *plane, uint64_t index, const struct state *state)
 {
     for (const struct node_row *row = state_first(state, TABLE_NODE); row != NULL;
          row = state_next(state, TABLE_NODE, row)) {
         Wire__Liveness *seen = &judged[id_sequence(row->head.id)];
         if (*seen != row->liveness && row->liveness != WIRE__LIVENESS__LIVENESS_JOINED) {
-            plane_audit_change(row->head.id, newest, index);
+            bool alive = row->liveness == WIRE__LIVENESS__LIVENESS_ALIVE;
+            const char *word = alive ? "node-alive" : "node-unknown";
+            plane_audit_change(row->head.id, newest, index, plane_said_word(plane, word));
         }
         *seen = row->liveness;
     }
@@ -124,7 +142,7 @@ void plane_change_look(struct plane *plane, uint64_t index, const struct state *
     if (index <= newest || plane->lost) {
         return;
     }
-    look_at_nodes(index, state);
+    look_at_nodes(plane, index, state);
     for (const struct instance_row *row = state_first(state, TABLE_INSTANCE); row != NULL;
          row = state_next(state, TABLE_INSTANCE, row)) {
         uint64_t at = id_sequence(row->head.id);
@@ -139,7 +157,7 @@ void plane_change_look(struct plane *plane, uint64_t index, const struct state *
         if (seen->index == index) {
             continue;
         }
-        plane_audit_change(seen->id, newest, index);
+        plane_audit_change(seen->id, newest, index, PLANE_ANY_WORD);
         /* What rested before it was deleted leaves its node in its own time. */
         check_let_go(plane, seen, seen->desired == WIRE__DESIRED__DESIRED_GONE);
         *seen = (struct row_seen){ .index = 0 };

@@ -205,7 +205,8 @@ static void leaf_check(struct plane *plane, const struct plane_leaf *leaf)
     }
 }
 
-/* A refusal whose answer was lost between controllers is made again by the next leader: some are. */
+/* A refusal whose answer was lost between controllers is made again by the next leader: some are.
+ */
 static void counts_check(struct plane *plane)
 {
     uint64_t said = 0;

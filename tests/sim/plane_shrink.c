@@ -192,6 +192,6 @@ bool plane_shrink(const struct plane_life *life, const char *path)
         hunt.life.conf.nodes,
         hunt.tries,
         hunt.tally->what);
-    printf("replay: udatsu-sim --case %s --verbose\n", path);
+    printf("replay: ./lab sim --case %s --verbose\n", path);
     return true;
 }
