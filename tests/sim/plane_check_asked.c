@@ -13,8 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ATTEMPTS = 50 };
-
 /* ---- Rows ---- */
 
 static uint32_t second_of(const struct plane_request *network)
@@ -297,8 +295,8 @@ void plane_asked_start(struct plane *plane, uint32_t machine, const Wire__StartI
     plane_checked(plane, PLANE_CHECK_AS_ASKED);
     bool sound = order->vcpus == request->vcpus && order->memory_bytes == request->memory_bytes &&
                  order->tenant == plane_tenants[request->tenant] &&
-                 order->max_attempts == ATTEMPTS && digest_is(&order->kernel_sha256, 7) &&
-                 digest_is(&order->initramfs_sha256, 8) &&
+                 order->max_attempts == request->boots_most &&
+                 digest_is(&order->kernel_sha256, 7) && digest_is(&order->initramfs_sha256, 8) &&
                  order->n_nics == (request->network == 0 ? 0 : 1) &&
                  (order->n_nics == 0 || card_sound(plane, row, network, start));
     if (!sound) {

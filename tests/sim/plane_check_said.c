@@ -15,7 +15,7 @@
 /* Whose word it is. */
 static const struct word {
     const char *operation;
-    Wire__Kind actor; /* UNSET: whoever joins or renews. */
+    Wire__Kind actor; /* UNSET: whoever it was. */
     enum plane_act act;
 } words[] = {
     { "genesis", CELL, 0 },
@@ -38,6 +38,7 @@ static const struct word {
     { "instance-gone", NODE, 0 },
     { "join", WIRE__KIND__KIND_UNSET, PLANE_ACT_JOIN },
     { "renew", WIRE__KIND__KIND_UNSET, 0 },
+    { "many", WIRE__KIND__KIND_UNSET, 0 }, /* Refusals of more kinds than are told apart. */
     { "image-create", USER, PLANE_ACT_IMAGE },
     { "tenant-create", USER, PLANE_ACT_TENANT },
     { "user-create", USER, PLANE_ACT_USER },
@@ -193,7 +194,7 @@ static void leaf_check(struct plane *plane, const struct plane_leaf *leaf)
             (unsigned long long)leaf->actor,
             (unsigned long long)leaf->tenant);
     }
-    if (person == NULL || leaf->reject == REJECT_NONE) {
+    if (person == NULL || leaf->reject == REJECT_NONE || words[leaf->word].actor != USER) {
         return;
     }
     if (person->told[leaf->reject] + person->unsure == 0) { /* INV-AUD-5 */

@@ -60,12 +60,13 @@ struct plane_request {
     uint32_t network; /* CREATE: request that made its network; 0: none. */
     uint32_t vcpus;   /* CREATE; 0: of a story, and not known here. */
     uint64_t memory_bytes;
-    uint32_t prefix; /* NETWORK; 0: likewise. */
-    bool flag;       /* CREATE: stopped. STOP: force. */
-    bool unsure;     /* An attempt's outcome is unknown. */
-    bool ending;     /* A delete was asked for. */
-    bool listed;     /* Among what its tenant's clients may choose. */
-    uint32_t found;  /* Rows of this name, at the end. */
+    uint32_t boots_most; /* CREATE: then it has failed. */
+    uint32_t prefix;     /* NETWORK; 0: likewise. */
+    bool flag;           /* CREATE: stopped. STOP: force. */
+    bool unsure;         /* An attempt's outcome is unknown. */
+    bool ending;         /* A delete was asked for. */
+    bool listed;         /* Among what its tenant's clients may choose. */
+    uint32_t found;      /* Rows of this name, at the end. */
     uint64_t principal;
     uint64_t operation; /* Once acknowledged. */
     uint64_t resource;

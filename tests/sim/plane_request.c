@@ -140,6 +140,7 @@ static void choose_size(const struct plane *plane, struct plane_request *request
 {
     uint32_t kind = trial_is_calm(plane) ? 0 : request->object;
     request->vcpus = kind % 10 == 9 ? 2 : 1;
+    request->boots_most = kind % 4 == 3 ? 1 + kind % 3 : 50;
     request->memory_bytes = (UINT64_C(64) << 20) + (kind % 4) * (UINT64_C(16) << 20);
 }
 

@@ -201,7 +201,7 @@ static void fill_create(const struct plane_request *request)
     made.body.create.vcpus = request->vcpus;
     made.body.create.memory_bytes = request->memory_bytes;
     made.body.create.stopped = request->flag;
-    made.body.create.max_attempts = 50;
+    made.body.create.max_attempts = request->boots_most;
     made.body.create.n_networks = request->network != 0 ? 1 : 0;
     made.body.create.networks = made.networks;
     made.networks[0] = plane_requests[request->network].name;

@@ -234,6 +234,7 @@ static uint32_t request_of(struct plane *plane, uint32_t client, const struct tr
         latest[ask->object] = number;
         if (ask->act == PLANE_ACT_CREATE) { /* A history does not say how large they were. */
             request->vcpus = 1;
+            request->boots_most = 50;
             request->memory_bytes = UINT64_C(64) << 20;
         } else {
             request->prefix = 24;
