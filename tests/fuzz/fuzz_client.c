@@ -280,9 +280,7 @@ static void begin(void)
                                              "UDATSU_KEY",      "UDATSU_TENANT", "UDATSU_OUTPUT",
                                              "UDATSU_ENDPOINTS" };
     char path[96];
-    if (directory[0] != '\0') {
-        return;
-    }
+    CHECK(directory[0] == '\0');
     bool fast = access("/dev/shm", W_OK) == 0;
     (void)snprintf(
         directory, sizeof(directory), "%s/fuzz-client-XXXXXX", fast ? "/dev/shm" : "/tmp");
@@ -308,6 +306,45 @@ static void leave_nothing(void)
         code = rmdir(directory);
         (void)code; /* What it is about is over. */
     }
+}
+
+/* What no input brings about: an environment that says nowhere, or where nothing can be. */
+static void hold_places(void)
+{
+    static const struct {
+        const char *home;
+        bool empty; /* Nothing is there, so nothing was set; else it does not read. */
+    } places[] = { { "not-from-the-root", true }, { "/dev/null", false }, { "", true } };
+    for (size_t i = 0; i < COUNT_OF(places); i++) {
+        const char *home = places[i].home[0] == '\0' ? directory : places[i].home;
+        int code = setenv("XDG_CONFIG_HOME", home, 1) | setenv("HOME", home, 1);
+        CHECK(code == 0);
+        struct json_t *config = settings_config_load();
+        MUST((config != NULL) == places[i].empty && (config == NULL || doc_count(config) == 0));
+        doc_free(config);
+    }
+}
+
+/* A reader who is gone, at once or when what was kept back is written. */
+static void hold_full(int mode)
+{
+    static const char event[] = "id: 7\ndata: {\"index\":7}\n\n";
+    struct session *session = calloc(1, sizeof(*session));
+    CHECK(session != NULL);
+    memset(&cell, 0, sizeof(cell));
+    cell.streams[0] = slice_text(event);
+    cell.count = 1;
+    session->out = fopen("/dev/full", "we");
+    session->err = fopen("/dev/null", "we");
+    CHECK(session->out != NULL && session->err != NULL);
+    int code = setvbuf(session->out, NULL, mode, BUFSIZ);
+    CHECK(code == 0);
+    command("udatsu event watch", &session->invocation);
+    MUST(run_event_watch(session) != EXIT_DONE);
+    code = fclose(session->out) & fclose(session->err); /* The first says again that it is full. */
+    CHECK(code == 0);
+    free(session);
+    memset(&cell, 0, sizeof(cell));
 }
 
 /* A member of a context is taken as it stands there, or the file is refused. */
@@ -371,8 +408,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct slice rest = slice_of(data, size);
     struct fuzz_part part;
+    if (directory[0] == '\0') {
+        begin();
+        hold_places();
+        hold_full(_IONBF);
+        hold_full(_IOFBF);
+    }
     memset(&cell, 0, sizeof(cell));
-    begin();
     while (fuzz_part_next(&rest, &part)) {
         char *text = fuzz_text(part.bytes);
         switch ((enum kind)(part.kind % KINDS)) {

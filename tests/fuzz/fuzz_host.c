@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum kind {
@@ -62,6 +63,19 @@ static void leave(void)
     (void)code; /* What it is about is over. */
 }
 
+/* What no input brings about: there is no file yet, and then something that does not read. */
+static void hold_refusals(void)
+{
+    char path[128];
+    MUST(agent_state_read(&state, &saved).code == FAILURE_NOT_FOUND);
+    (void)snprintf(path, sizeof(path), "%s/agent.state", directory);
+    int code = mkdir(path, 0700);
+    CHECK(code == 0);
+    MUST(agent_state_read(&state, &saved).code == FAILURE_IO);
+    code = rmdir(path);
+    CHECK(code == 0);
+}
+
 static void begin(void)
 {
     if (directory[0] != '\0') {
@@ -72,6 +86,7 @@ static void begin(void)
     CHECK(mkdtemp(directory) != NULL);
     struct result opened = agent_state_open(&state, directory);
     CHECK(opened.code == 0);
+    hold_refusals();
     int code = atexit(leave);
     CHECK(code == 0);
     fuzz_leave = leave;

@@ -26,7 +26,19 @@ static struct arena fixed; /* What lives as long as the process. */
 static struct secret ca_key;
 static struct secret seal_key;
 static struct slice ca;
-static struct slice leaf; /* Issued below it. */
+static struct slice leaf;     /* Issued below it. */
+static uint32_t secrets_left; /* 1: the next asking for locked memory is refused; 0: none is. */
+
+struct result __wrap_secret_make(size_t size, struct secret *secret_out);
+struct result __real_secret_make(size_t size, struct secret *secret_out);
+
+struct result __wrap_secret_make(size_t size, struct secret *secret_out)
+{
+    if (secrets_left > 0 && --secrets_left == 0) {
+        return FAIL(FAILURE_NO_SPACE);
+    }
+    return __real_secret_make(size, secret_out);
+}
 
 const ProtobufCMessageDescriptor *fuzz_type(uint8_t kind)
 {
@@ -149,6 +161,18 @@ static void hold_pem(struct slice bytes)
     }
 }
 
+/* Locked memory is refused, at the first asking or at a later one. */
+static void hold_without_memory(const struct secret *private, struct slice sealed)
+{
+    enum { ASKINGS = 3 };
+    for (uint32_t asking = 1; asking <= ASKINGS; asking++) {
+        struct secret opened = { 0 };
+        secrets_left = asking;
+        MUST(seal_open(private, sealed, &opened).code != 0 && opened.data == NULL);
+        secrets_left = 0;
+    }
+}
+
 /* Sealed here: the first byte says to whom, the second what is spoiled, the rest is the plain. */
 static void hold_sealed(struct slice bytes)
 {
@@ -170,6 +194,7 @@ static void hold_sealed(struct slice bytes)
     MUST(seal_open(&private, sealed, &opened).code == 0);
     MUST(secret_equal(&opened, secret_slice(&plain)));
     secret_free(&opened);
+    hold_without_memory(&private, sealed);
     uint8_t *copy = fuzz_copy(sealed);
     size_t at = (bytes.data[0] | (size_t)bytes.data[1] << 8) % sealed.size;
     copy[at] ^= (uint8_t)(bytes.data[2] | 1);

@@ -12,9 +12,11 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -176,6 +178,100 @@ static void hold(struct slice manifest, struct slice rest)
     MUST(gone.code == 0 && entries_of(directory, name) == 0);
 }
 
+/* A fetch that an honest peer answers, of a file of no bytes and another, until something is
+ * refused. */
+static void fetch(const char *where, void (*spoil)(const char *fetched), bool begins)
+{
+    static struct snapshot snapshot;
+    static uint8_t room[FUZZ_INPUT_MAX];
+    struct arena scratch;
+    struct arena own;
+    struct fuzz_part manifest;
+    char fetched[128];
+    struct slice input = slice_of(room, fuzz_seed(1, room));
+    bool some = fuzz_part_next(&input, &manifest);
+    CHECK(some);
+    arena_init(&scratch, memory, sizeof(memory));
+    arena_init(&own, own_memory, sizeof(own_memory) / 2);
+    struct result decoded =
+        wire_decode(&wire__snapshot_manifest__descriptor, manifest.bytes, &own, &offered);
+    CHECK(decoded.code == 0 && offered->n_files == 2);
+    asks = 0;
+    memset(&snapshot, 0, sizeof(snapshot));
+    snapshot_init(&snapshot, where, &scratch, on_send, NULL);
+    MUST(!snapshot_ready(&snapshot, PEER, INDEX, manifest.bytes));
+    MUST((asks == 1) == begins);
+    if (begins) {
+        (void)snprintf(fetched, sizeof(fetched), "%s/got-%d", where, INDEX);
+        spoil(fetched);
+        answer(&snapshot, 1, 1000);
+        struct rlimit no_limit = { RLIM_INFINITY, RLIM_INFINITY };
+        int code = setrlimit(RLIMIT_FSIZE, &no_limit);
+        CHECK(code == 0);
+        MUST(snapshot.index == 0 && asks == 1); /* It begins anew with the next offer. */
+        struct result gone = store_discard(fetched);
+        MUST(gone.code == 0);
+    }
+}
+
+static void take_away(const char *fetched)
+{
+    struct result gone = store_discard(fetched);
+    CHECK(gone.code == 0);
+}
+
+static void fill_disk(const char *fetched)
+{
+    struct rlimit limit = { 0, RLIM_INFINITY };
+    (void)fetched;
+    (void)signal(SIGXFSZ, SIG_IGN);
+    int code = setrlimit(RLIMIT_FSIZE, &limit);
+    CHECK(code == 0);
+}
+
+/* A directory that fits with a fetch's own in it, and with no file in that. */
+static void hold_deep(void)
+{
+    enum { STEP = 200 };
+    char deep[STORE_PATH_MAX + STEP];
+    size_t most = STORE_PATH_MAX - sizeof("/got-5");
+    size_t size = (size_t)snprintf(deep, sizeof(deep), "%s", directory);
+    size_t first = size;
+    int code = 0;
+    while (size < most) {
+        size_t left = most - size;
+        size_t step = left < STEP + 2 ? left : left < STEP * 2 ? left / 2 : STEP;
+        memset(deep + size, 'd', step);
+        deep[size] = '/';
+        size += step;
+        deep[size] = '\0';
+        code |= mkdir(deep, 0700);
+    }
+    CHECK(code == 0);
+    fetch(deep, NULL, false);
+    (void)snprintf(deep + size, sizeof(deep) - size, "/got-%d", INDEX);
+    code = rmdir(deep);
+    for (deep[size] = '\0'; strlen(deep) > first; *strrchr(deep, '/') = '\0') {
+        code |= rmdir(deep);
+    }
+    CHECK(code == 0);
+}
+
+/* What no input brings about: a place that is none, is too long, goes away, is full. */
+static void hold_refusals(void)
+{
+    char deep[STORE_PATH_MAX];
+    memset(deep, 'x', sizeof(deep));
+    deep[0] = '/';
+    deep[sizeof(deep) - 1] = '\0';
+    fetch("/nowhere/at/all", NULL, false);
+    fetch("/dev/null", NULL, false);
+    fetch(deep, NULL, false);
+    hold_deep();
+    fetch(directory, take_away, true);
+    fetch(directory, fill_disk, true);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct slice rest = slice_of(data, size);
@@ -185,6 +281,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         (void)snprintf(
             directory, sizeof(directory), "%s/fuzz-snapshot-XXXXXX", fast ? "/dev/shm" : "/tmp");
         CHECK(mkdtemp(directory) != NULL);
+        hold_refusals();
     }
     if (fuzz_part_next(&rest, &manifest)) {
         hold(manifest.bytes, rest);
