@@ -296,6 +296,16 @@ void plane_client_answer(
         plane_encode(plane, &frame));
 }
 
+/* Who fills a cell (--fill) hardly rests until it was full once: the level is what is to be seen.
+ */
+static uint64_t rest_ms(struct plane *plane)
+{
+    const struct plane_conf *conf = &plane->conf;
+    uint64_t level = (uint64_t)conf->tenants * conf->instances * conf->fill / 100;
+    bool fills = plane->trial == NULL && plane->tally->instances_most < level;
+    return plane_below(plane, fills ? conf->think_ms / 16 + 1 : conf->think_ms);
+}
+
 static void answered(struct plane *plane, const struct plane_event *event)
 {
     struct client *client = &clients[event->a];
@@ -338,7 +348,7 @@ static void answered(struct plane *plane, const struct plane_event *event)
         if (event->a == 0) {
             plane_operator_told(plane, request);
         }
-        client->ask_ms = plane->now_ms + plane_below(plane, plane->conf.think_ms);
+        client->ask_ms = plane->now_ms + rest_ms(plane);
         call(plane, (uint32_t)event->a, client->ask_ms);
     }
 }

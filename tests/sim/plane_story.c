@@ -124,11 +124,14 @@ static uint64_t max_of(uint64_t a, uint64_t b)
 
 static uint64_t instances_now(struct plane *plane)
 {
-    uint32_t leader = plane_leader(plane);
-    return leader == PLANE_NONE
-               ? 0
-               : state_count(
-                     engine_state(server_engine(plane_server(plane, leader))), TABLE_INSTANCE);
+    uint64_t most = 0; /* Of any replica: nobody may lead just now. */
+    for (uint32_t i = 0; i < PLANE_CONTROLLERS; i++) {
+        struct server *server = plane_server(plane, i);
+        uint64_t here =
+            server == NULL ? 0 : state_count(engine_state(server_engine(server)), TABLE_INSTANCE);
+        most = max_of(most, here);
+    }
+    return most;
 }
 
 static int by_count(const void *a, const void *b)
