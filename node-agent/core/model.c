@@ -265,7 +265,9 @@ Wire__Observed model_observed(const struct model_instance *instance)
          * it rests would start it elsewhere. */
         return WIRE__OBSERVED__OBSERVED_STARTING;
     }
-    if (instance->failed) {
+    if (instance->failed && instance->presence == PRESENCE_ABSENT) {
+        /* INV-VM-1: what a start that failed has left may run yet; who were told that it failed
+         * would start it elsewhere. */
         return WIRE__OBSERVED__OBSERVED_FAILED;
     }
     if (instance->assigned && instance->want.desired == WIRE__DESIRED__DESIRED_RUNNING) {

@@ -253,3 +253,51 @@ Test(agent_guest, a_paused_domain_is_not_said_to_have_stopped)
     world_settle(&world);
     cr_assert(said_to_rest(20));
 }
+
+static bool said_to_have_failed(uint64_t id)
+{
+    const struct world_report *word = world_last(&world, id);
+    return word != NULL && word->observed == WIRE__OBSERVED__OBSERVED_FAILED;
+}
+
+/* Libvirt's answer was late, or wrong: the last start that failed has made the domain. INV-VM-1 */
+static void last_start_leaves(bool paused)
+{
+    ready();
+    world.start_failure = FAILURE_TIMEOUT;
+    one(order(20, 1, RUNNING), false);
+    for (uint32_t i = 0; i < 2000 && world.logs[AGENT_LOG_GAVE_UP] == 0; i++) {
+        if (!world_answer(&world, 0)) {
+            world_tick(&world, 1000);
+        }
+    }
+    cr_assert_eq(world.logs[AGENT_LOG_GAVE_UP], 1U);
+    struct world_domain *domain = world_domain(&world, 20);
+    domain = domain != NULL ? domain : &world.domains[0];
+    *domain = (struct world_domain){ .instance = 20,
+                                     .paused = paused,
+                                     .running = !paused,
+                                     .generation = 1,
+                                     .epoch = 1,
+                                     .boots = 1 };
+    for (uint32_t i = 0; i < 200 && (domain->paused || domain->running); i++) {
+        cr_assert_not(said_to_have_failed(20), "it is there, and would be started elsewhere");
+        world_answer(&world, 0);
+        world_tick(&world, 100);
+    }
+    world_settle(&world);
+}
+
+Test(agent_guest, what_the_last_start_has_left_is_ended_before_it_is_said_to_have_failed)
+{
+    last_start_leaves(true);
+    cr_assert_eq(world.destroys, 1U);
+    cr_assert(said_to_have_failed(20));
+}
+
+Test(agent_guest, a_guest_that_runs_after_all_has_not_failed)
+{
+    last_start_leaves(false);
+    cr_assert_eq(world.destroys, 0U);
+    cr_assert_eq(world_last(&world, 20)->observed, WIRE__OBSERVED__OBSERVED_RUNNING);
+}
