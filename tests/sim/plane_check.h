@@ -109,8 +109,9 @@ void plane_asked_refusal(
 void plane_asked_end(struct plane *plane, const struct state *state);
 void plane_asked_start(struct plane *plane, uint32_t machine, const Wire__StartInstance *start);
 void plane_asked_forge(void); /* From now on every network looks torn. */
-/* A network whose nodes do not all reach each other; NULL: none. */
-const struct network_row *plane_asked_torn(struct plane *plane, const struct state *state);
+/* A network in which a node, *machine_out, does not reach every other one; NULL: none. */
+const struct network_row *plane_asked_torn(
+    struct plane *plane, const struct state *state, uint32_t *machine_out);
 
 /* ---- plane_heap.c ---- */
 void plane_heap_begin(struct plane *plane);

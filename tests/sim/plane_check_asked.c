@@ -349,12 +349,14 @@ static const struct segment *segment_of(uint32_t machine, uint64_t network)
 }
 
 /* Each node with a guest in this network floods to each other one that has one. */
-static bool segment_whole(struct plane *plane, const struct state *state, uint64_t network)
+static bool segment_whole(
+    struct plane *plane, const struct state *state, uint64_t network, uint32_t *machine_out)
 {
     const struct network_row *row = state_find(state, TABLE_NETWORK, network);
     for (uint32_t one = PLANE_CONTROLLERS; one < plane->machines_count; one++) {
         bool member = plane->machines[one].exists && !plane->machines[one].dead &&
                       is_member(one, state, network);
+        *machine_out = one;
         const struct segment *segment = member ? segment_of(one, network) : NULL;
         if (member && (segment == NULL || segment->vni != row->vni)) {
             return false;
@@ -371,13 +373,14 @@ static bool segment_whole(struct plane *plane, const struct state *state, uint64
     return true;
 }
 
-const struct network_row *plane_asked_torn(struct plane *plane, const struct state *state)
+const struct network_row *plane_asked_torn(
+    struct plane *plane, const struct state *state, uint32_t *machine_out)
 {
     bool small = plane->conf.nodes <= 64; /* Every two nodes of every network. */
     for (const struct network_row *row = state_first(state, TABLE_NETWORK); row != NULL && small;
          row = state_next(state, TABLE_NETWORK, row)) {
         plane_checked(plane, PLANE_CHECK_SEGMENTS);
-        if (!segment_whole(plane, state, row->head.id)) {
+        if (!segment_whole(plane, state, row->head.id, machine_out)) {
             return row;
         }
     }

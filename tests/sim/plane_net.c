@@ -75,13 +75,28 @@ static uint64_t arrives_us(struct plane *plane, uint32_t from, uint32_t to, size
     return at_us;
 }
 
+/* What a controller tells a node has no holes (host/link_main.c): what finds no room ends the
+ * stream, and what follows does not arrive either. */
+void plane_hole(struct plane *plane, uint32_t from, uint32_t to)
+{
+    struct plane_link *link = plane_link_of(plane, from, to);
+    if (plane_is_node(to) && link->session != 0) {
+        end_of(plane, to, from)->stalled = true;
+        plane_post(plane, 0, PLANE_BREAK, from, to, link->session, SLICE_EMPTY);
+    }
+}
+
 /* False: it does not get through. */
 static bool passes(struct plane *plane, uint32_t from, uint32_t to)
 {
     struct plane_link *link = plane_link_of(plane, from, to);
     const struct plane_end *here = &link->ends[side_of(from, to)];
     struct plane_end *there = &link->ends[side_of(to, from)];
-    if (here->session == 0 || plane_strikes(plane, PLANE_FRAME_DROPPED, plane->weather.drop)) {
+    if (here->session == 0) {
+        return false;
+    }
+    if (plane_strikes(plane, PLANE_FRAME_DROPPED, plane->weather.drop)) {
+        plane_hole(plane, from, to);
         return false;
     }
     bool current = link->session == here->session;

@@ -27,4 +27,7 @@ void plane_cut_machine(struct plane *plane, uint32_t machine, bool cut);
 /* The machines below this one have links with it: all, of a controller; else the controllers. */
 uint32_t plane_linked_end(const struct plane *plane, uint32_t machine);
 
+/* Something on this way was not taken. */
+void plane_hole(struct plane *plane, uint32_t from, uint32_t to);
+
 #endif

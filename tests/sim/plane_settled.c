@@ -184,9 +184,10 @@ bool plane_check_converged(struct plane *plane)
             return false;
         }
     }
-    const struct network_row *torn = plane_asked_torn(plane, state);
+    uint32_t machine = 0;
+    const struct network_row *torn = plane_asked_torn(plane, state, &machine);
     if (torn != NULL) {
-        return not_yet("torn network", 0, torn->head.id);
+        return not_yet("torn network", machine, torn->head.id);
     }
     plane_checked(plane, PLANE_CHECK_CONVERGED);
     return true;

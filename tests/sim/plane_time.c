@@ -1,6 +1,7 @@
 /* Decides what time it is on each machine, and when a machine that is busy or stands still takes
  * what arrived meanwhile: in the order in which it came, and no more than a channel holds. */
 #include "base/check.h"
+#include "tests/sim/plane_net.h"
 #include "tests/sim/trial.h"
 
 #include <stdlib.h>
@@ -142,6 +143,7 @@ bool plane_wait(struct plane *plane, const struct plane_event *event)
     bool letter = event->kind == PLANE_LETTER || event->kind == PLANE_RAFT;
     if (letter && inbox->count >= PLANE_INBOX + PLANE_INBOX_PEER * plane->machines_count) {
         plane_seen(plane, PLANE_INBOX_FULL); /* A full channel drops what is new. */
+        plane_hole(plane, (uint32_t)event->a, event->machine);
         free(event->bytes);
         return true;
     }
