@@ -18,7 +18,7 @@ static const uint32_t weights[STRIKES_END] = {
 
 static void draw_cell(struct plane *plane)
 {
-    static const uint64_t thinks[] = { 1600, 2500, 4000 };
+    static const uint64_t thinks[] = { 1400, 2200, 3400 };
     struct plane_conf *conf = &plane->conf;
     uint32_t controllers = plane_odds(plane, 7000) ? 3 : 5;
     uint32_t nodes = (uint32_t)(2 + plane_below(plane, 3));

@@ -34,7 +34,7 @@ agree() { # controllers...: at one index with one digest, the ledger equal to th
         itself "$controller" '"\(.applied_index) \(.digest) \(.ledger_mismatches) \(.poisoned)"' ||
             return 1
     done | sort -u >"$state/agree"
-    cat "$state/agree"
+    cat "$state/agree" # For whoever is told that they do not.
     [ "$(grep -c ' 0 false$' "$state/agree")" = 1 ] && [ "$(wc -l <"$state/agree")" = 1 ]
 }
 # A request as it is, with any papers: prints the code of HTTP, keeps the body in $state/body.

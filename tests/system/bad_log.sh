@@ -48,7 +48,7 @@ shows 'after a cut of power with whole files it comes back' soon agree c1 c2 c3
 
 # Torn: bytes behind the last record, as a write that was cut would leave them.
 writes 1
-soon agree c1 c2 c3
+soon agree c1 c2 c3 >"$said"
 power_off
 torn=$(place_of "t-$number")
 file=${torn% *}
@@ -60,7 +60,7 @@ shows 'with rubbish behind the last record it comes back and catches up' soon ag
 
 # Damaged where it was durable.
 writes 5
-soon agree c1 c2 c3
+soon agree c1 c2 c3 >"$said"
 power_off
 cp -a "$data" "$saved"
 middle=$(place_of "t-$((number - 3))")
@@ -91,9 +91,9 @@ rm -rf "$saved"
 mkdir "$saved"
 cp -a "$data"/journal-* "$saved/"
 power_on
-soon agree c1 c2 c3
+soon agree c1 c2 c3 >"$said"
 writes 10
-soon agree c1 c2 c3
+soon agree c1 c2 c3 >"$said"
 power_off
 cp -a "$data" "$state/newest"
 cp -a "$saved"/journal-* "$data/"
