@@ -21,3 +21,10 @@ enough() { # the end of every test
     [ $failed = 0 ]
 }
 not() { ! "$@"; }
+exits() { # status, command...
+    wanted=$1
+    shift
+    status=0
+    "$@" || status=$?
+    [ "$status" = "$wanted" ]
+}

@@ -1,5 +1,5 @@
 #!/bin/sh
-# shellcheck disable=SC2034
+# shellcheck disable=SC2034,SC2154
 # What acceptance lines share. Sourced, never run. A line says with `must SENTENCE COMMAND...` what
 # has to hold, and ends at the first thing that does not, whose sentence is then its reason.
 checkout=$(CDPATH='' cd -- "$(dirname -- "$0")/../../.." && pwd)
@@ -21,6 +21,10 @@ must() { # sentence, command...
 }
 not() { ! "$@"; }
 fresh_seed() { echo $(($(od -An -N4 -tu4 /dev/urandom) + 1000000)); } # Nobody has tried it.
+number() { # pattern with one group: what $log says of it last, or 0
+    said=$(sed -n "s/.*$1.*/\\1/p" "$log" | tail -n 1)
+    printf '%s' "${said:-0}"
+}
 within() { # seconds, command...
     deadline=$(($(date +%s) + $1))
     shift

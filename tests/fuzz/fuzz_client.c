@@ -4,6 +4,7 @@
  * apart with strtok; the file read member by member. The cell is played by the linker (--wrap). */
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/message.h"
+#include "tests/fuzz/slow_stream.h"
 
 #include "base/check.h"
 #include "cli/session.h"
@@ -99,80 +100,7 @@ enum exit_status __wrap_session_client(struct session *session)
     return EXIT_DONE;
 }
 
-/* ---- The stream, read slowly ---- */
-
-struct slow {
-    FILE *out;
-    char id[32];
-    char next_id[32];
-    uint64_t left;
-    bool refused;
-};
-
-static void slow_event(struct slow *slow, char **data)
-{
-    if (*data == NULL) {
-        return;
-    }
-    struct json_t *doc = doc_parse(*data, strlen(*data));
-    slow->refused = doc == NULL || !doc_print(slow->out, doc, false);
-    doc_free(doc);
-    free(*data);
-    *data = NULL;
-    memcpy(slow->id, slow->next_id, sizeof(slow->id));
-    slow->left--;
-}
-
-/* A line without its end, as C text. */
-static void slow_line(struct slow *slow, char *line, char **data)
-{
-    size_t size = strlen(line);
-    const char *value = strchr(line, ':');
-    size_t name = value == NULL ? 0 : (size_t)(value - line);
-    if (size == 0) {
-        slow_event(slow, data);
-        return;
-    }
-    if (value != NULL) {
-        value += value[1] == ' ' ? 2 : 1;
-    }
-    if (name == 2 && strncmp(line, "id", 2) == 0 && strlen(value) < sizeof(slow->next_id)) {
-        (void)snprintf(slow->next_id, sizeof(slow->next_id), "%s", value);
-    } else if (name == 4 && strncmp(line, "data", 4) == 0) {
-        slow->refused = *data != NULL;
-        free(*data);
-        *data = strdup(value);
-    }
-}
-
-static void slow_stream(struct slow *slow, struct slice stream)
-{
-    enum { LINE_MAX_BYTES = 64 * 1024 - 1 };
-    size_t times = cell.repeats ? REPEAT : 1;
-    size_t size = stream.size * times;
-    char *whole = malloc(size + 1);
-    char *data = NULL;
-    CHECK(whole != NULL);
-    for (size_t i = 0; i < size; i++) {
-        whole[i] = (char)stream.data[i % stream.size];
-    }
-    for (size_t at = 0; at < size && !slow->refused && slow->left > 0;) {
-        char *end = memchr(whole + at, '\n', size - at);
-        size_t length = (end == NULL ? size : (size_t)(end - whole)) - at;
-        slow->refused = length > LINE_MAX_BYTES;
-        if (end == NULL || slow->refused) {
-            break; /* What is not ended is nothing. */
-        }
-        whole[at + length] = '\0';
-        if (length > 0 && whole[at + length - 1] == '\r') {
-            whole[at + length - 1] = '\0';
-        }
-        slow_line(slow, whole + at, &data);
-        at += length + 1;
-    }
-    free(data);
-    free(whole);
-}
+/* ---- The stream ---- */
 
 /* What a person types; it lasts until the next one. */
 static void command(const char *line, struct invocation *invocation_out)
@@ -194,14 +122,14 @@ static void hold_streams(void)
     char *wanted = NULL;
     char *printed = NULL;
     size_t sizes[2] = { 0, 0 };
-    struct slow slow = { .out = open_memstream(&wanted, &sizes[0]),
-                         .left = cell.bounded ? COUNT : UINT64_MAX };
+    struct slow_stream slow = { .out = open_memstream(&wanted, &sizes[0]),
+                                .left = cell.bounded ? COUNT : UINT64_MAX };
     struct session *session = calloc(1, sizeof(*session));
     CHECK(slow.out != NULL && session != NULL);
     uint32_t asked = 0;
     while (asked < cell.count && !slow.refused && slow.left > 0) {
         memcpy(cell.ids[asked], slow.id, sizeof(slow.id));
-        slow_stream(&slow, cell.streams[asked++]);
+        slow_stream(&slow, cell.streams[asked++], cell.repeats ? REPEAT : 1);
     }
     memcpy(cell.ids[asked], slow.id, sizeof(slow.id));
     session->out = open_memstream(&printed, &sizes[1]);

@@ -3,6 +3,7 @@
 #include "tests/history/caps.h"
 
 #include "base/check.h"
+#include "tests/history/order.h"
 
 #include <stdlib.h>
 
@@ -57,15 +58,8 @@ void caps_end(struct caps *caps)
 
 static size_t first_of(const struct caps *caps, uint32_t account)
 {
-    size_t low = 0;
-    size_t high = caps->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        bool below = caps->all[middle].account < account;
-        low = below ? middle + 1 : low;
-        high = below ? high : middle;
-    }
-    return low;
+    struct cap wanted = { .account = account };
+    return order_first(caps->all, caps->count, sizeof(wanted), &wanted, cap_order);
 }
 
 /* Of one object: False: nobody had been told. */

@@ -9,6 +9,7 @@
 #include "tests/history/graph.h"
 #include "tests/history/history.h"
 #include "tests/history/merge.h"
+#include "tests/history/order.h"
 #include "tests/history/words.h"
 
 #include <stdio.h>
@@ -267,26 +268,6 @@ static void write_edges(struct lists *lists)
 
 /* ---- Real time: a chain of moments, so that there are few edges ---- */
 
-struct moment {
-    uint64_t at_ns;
-    uint32_t event;
-    bool returns;
-};
-
-/* What happens at one moment overlaps: calls come first. */
-static int moment_order(const void *one, const void *other)
-{
-    const struct moment *a = one;
-    const struct moment *b = other;
-    if (a->at_ns != b->at_ns) {
-        return a->at_ns < b->at_ns ? -1 : 1;
-    }
-    if (a->returns != b->returns) {
-        return a->returns ? 1 : -1;
-    }
-    return a->event < b->event ? -1 : a->event > b->event;
-}
-
 static void time_edges(struct lists *lists)
 {
     const struct history *history = lists->history;
@@ -310,7 +291,7 @@ static void time_edges(struct lists *lists)
     for (size_t i = 0; i < count; i++) {
         if (!moments[i].returns) {
             if (begun) {
-                graph_add(&lists->graph, chain, moments[i].event, RT);
+                graph_add(&lists->graph, chain, moments[i].of, RT);
             }
             continue;
         }
@@ -319,7 +300,7 @@ static void time_edges(struct lists *lists)
             chain++;
         }
         begun = true;
-        graph_add(&lists->graph, moments[i].event, chain, RT);
+        graph_add(&lists->graph, moments[i].of, chain, RT);
     }
     free(moments);
 }

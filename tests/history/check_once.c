@@ -8,6 +8,7 @@
 #include "tests/history/history.h"
 #include "tests/history/keys.h"
 #include "tests/history/merge.h"
+#include "tests/history/order.h"
 #include "tests/history/words.h"
 
 #include <stdio.h>
@@ -102,15 +103,7 @@ static bool same(const struct element *a, const struct element *b)
 /* The first that is not below the wanted one. */
 static size_t find(const struct elements *elements, const struct element *wanted)
 {
-    size_t low = 0;
-    size_t high = elements->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        bool below = element_order(&elements->all[middle], wanted) < 0;
-        low = below ? middle + 1 : low;
-        high = below ? high : middle;
-    }
-    return low;
+    return order_first(elements->all, elements->count, sizeof(*wanted), wanted, element_order);
 }
 
 static bool has(const struct elements *elements, uint32_t list, uint64_t number)

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "tests/history/history.h"
 #include "tests/history/merge.h"
+#include "tests/history/order.h"
 #include "tests/history/register_search.h"
 #include "tests/history/words.h"
 
@@ -168,15 +169,8 @@ static int whole_order(const void *one, const void *other)
 static size_t wholes_of(const struct registers *registers, enum history_kind kind, uint32_t account)
 {
     struct whole wanted = { .kind = kind, .account = account };
-    size_t low = 0;
-    size_t high = registers->wholes_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        bool below = whole_order(&registers->wholes[middle], &wanted) < 0;
-        low = below ? middle + 1 : low;
-        high = below ? high : middle;
-    }
-    return low;
+    return order_first(
+        registers->wholes, registers->wholes_count, sizeof(wanted), &wanted, whole_order);
 }
 
 /* The lists of the account that made this object and do not show it. */

@@ -5,6 +5,7 @@
 #include "tests/history/lives.h"
 
 #include "base/check.h"
+#include "tests/history/order.h"
 
 #include <stdlib.h>
 
@@ -176,15 +177,8 @@ static void look_at(struct gathering *gathering, uint32_t number)
 static size_t endings_of(const struct gathering *gathering, const struct life *life)
 {
     struct ending wanted = { .object = life->object, .kind = life->kind };
-    size_t low = 0;
-    size_t high = gathering->endings_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        bool below = ending_order(&gathering->endings[middle], &wanted) < 0;
-        low = below ? middle + 1 : low;
-        high = below ? high : middle;
-    }
-    return low;
+    return order_first(
+        gathering->endings, gathering->endings_count, sizeof(wanted), &wanted, ending_order);
 }
 
 /* May this have ended that life? Another account's has not, nor one that ended another life. */
@@ -227,15 +221,9 @@ static void life_seen(const struct gathering *gathering, struct life *life)
     struct presence wanted = {
         .object = life->object, .kind = life->kind, .id = life->id, .invoke_ns = UINT64_MAX
     };
-    size_t low = 0;
-    size_t high = gathering->presences_count;
-    while (low < high) { /* The last that is not above. */
-        size_t middle = low + (high - low) / 2;
-        bool below = presence_order(&gathering->presences[middle], &wanted) <= 0;
-        low = below ? middle + 1 : low;
-        high = below ? high : middle;
-    }
-    const struct presence *last = low == 0 ? NULL : &gathering->presences[low - 1];
+    size_t behind = order_first(
+        gathering->presences, gathering->presences_count, sizeof(wanted), &wanted, presence_order);
+    const struct presence *last = behind == 0 ? NULL : &gathering->presences[behind - 1];
     bool seen = life->id != 0 && last != NULL && last->kind == life->kind &&
                 last->object == life->object && last->id == life->id;
     life->seen_ns = seen ? last->invoke_ns : 0;
@@ -300,13 +288,6 @@ void lives_end(struct lives *lives)
 
 size_t lives_of(const struct lives *lives, uint32_t account)
 {
-    size_t low = 0;
-    size_t high = lives->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        bool below = lives->all[middle].account < account;
-        low = below ? middle + 1 : low;
-        high = below ? high : middle;
-    }
-    return low;
+    struct life wanted = { .account = account };
+    return order_first(lives->all, lives->count, sizeof(wanted), &wanted, life_order);
 }

@@ -7,12 +7,14 @@
 
 #include "base/check.h"
 #include "base/hash.h"
+#include "tests/history/order.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 /* A step of the model costs about as much as so many looks at a node. The memory: 16 bytes for a
- * state in a table that is at most four times as large, so 32 MiB and 512 bytes for an operation. */
+ * state in a table that is at most four times as large, so 32 MiB and 512 bytes for an operation.
+ */
 enum { TRY_STEPS = 64, SEEN_FIRST = 1 << 8, STATES_BASE = 1 << 19, STATES_EACH = 8 };
 
 /* One object's search. Nodes are the calls and returns of what must have been done, by time. */
@@ -244,26 +246,6 @@ static enum history_word search_order(struct search *search, struct model_state 
 
 /* ---- One object ---- */
 
-struct moment {
-    uint64_t at_ns;
-    uint32_t op;
-    bool returns;
-};
-
-/* What happens at one moment overlaps: calls come first. */
-static int moment_order(const void *one, const void *other)
-{
-    const struct moment *a = one;
-    const struct moment *b = other;
-    if (a->at_ns != b->at_ns) {
-        return a->at_ns < b->at_ns ? -1 : 1;
-    }
-    if (a->returns != b->returns) {
-        return a->returns ? 1 : -1;
-    }
-    return a->op < b->op ? -1 : a->op > b->op;
-}
-
 static void search_begin(
     struct search *search, const struct register_op *ops, uint32_t count, struct work *work)
 {
@@ -294,7 +276,7 @@ static void search_begin(
     for (uint32_t i = 0; i < moments_count; i++) {
         uint32_t number = i + 1;
         struct node *node = &search->nodes[number];
-        node->op = moments[i].op;
+        node->op = moments[i].of;
         node->returns = moments[i].returns;
         node->prior = i;
         node->next = number == moments_count ? 0 : number + 1;

@@ -1,5 +1,5 @@
-/* Whether what was asked of one object, and seen of it, has an order in which one machine would have
- * answered so. */
+/* Whether what was asked of one object, and seen of it, has an order in which one machine would
+ * have answered so. */
 #ifndef HISTORY_REGISTER_SEARCH_H
 #define HISTORY_REGISTER_SEARCH_H
 

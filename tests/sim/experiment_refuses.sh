@@ -10,13 +10,6 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 said=$work/said
 . "$(dirname -- "$0")/../tap.sh"
-exits() { # status, command...
-    wanted=$1
-    shift
-    status=0
-    "$@" || status=$?
-    [ $status = "$wanted" ]
-}
 lines() { jq -es "$1" "$2"; } # filter over all lines, file
 says() { # words, status, command...: on standard error
     words=$1

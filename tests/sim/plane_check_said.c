@@ -2,6 +2,7 @@
  * against what clients asked and were told, at the end of a seed. */
 #include "audit/leaf.h"
 #include "base/check.h"
+#include "base/id.h"
 #include "base/reject.h"
 #include "tests/sim/plane_check.h"
 
@@ -125,7 +126,8 @@ static void people_gather(void)
         bool makes = request->act == PLANE_ACT_CREATE || request->act == PLANE_ACT_NETWORK ||
                      request->act == PLANE_ACT_JOIN;
         if (makes && request->resource != 0) {
-            makers[request->resource & (PLANE_SEQUENCES - 1)] = i;
+            CHECK(id_sequence(request->resource) < PLANE_SEQUENCES);
+            makers[id_sequence(request->resource)] = i;
         }
     }
 }

@@ -17,10 +17,6 @@ if [ -z "$spent" ]; then
 fi
 grep -E '^seed|^[0-9]+ seeds|^each seed|^most|never came up' "$log" || true
 sed -n 's/^\(left out\|cells\): /shown: \1: /p' "$log"
-number() { # pattern with one group: the last that was said, or 0
-    said=$(sed -n "s/.*$1.*/\\1/p" "$log" | tail -n 1)
-    printf '%s' "${said:-0}"
-}
 lived=$(sed -n 's/^\([0-9]*\) seeds, .*/\1/p' "$log" | tail -n 1)
 twice=$(number ', twice \([0-9]*\)')
 seconds=$(number ' \([0-9]*\) virtual s, [0-9]* entries')

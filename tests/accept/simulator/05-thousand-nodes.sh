@@ -18,10 +18,6 @@ if [ -z "$spent" ]; then
 fi
 grep -E '^seed|^[0-9]+ seeds' "$log" || true
 sed -n 's/^\(each seed\|most instances\|cells\)/shown: \1/p' "$log"
-number() { # pattern with one group: the last that was said, or 0
-    said=$(sed -n "s/.*$1.*/\\1/p" "$log" | tail -n 1)
-    printf '%s' "${said:-0}"
-}
 must 'no violation' [ $status = 0 ]
 must 'it says so itself' grep -q '^1 seeds, 0 bad, ' "$log"
 must 'an hour was simulated' [ "$(number 'at least \([0-9]*\) virtual s')" -ge 3600 ]
