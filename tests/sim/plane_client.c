@@ -19,8 +19,9 @@ struct attempt {
     uint32_t life;
     bool answered;
     bool given_up;
+    bool heard; /* By the controller: before, it lay in the queue of a machine that was busy. */
     uint64_t since_ms;
-    uint64_t asked_ms; /* By the clock of its machine, which may go slower, or stand. */
+    uint64_t heard_ms; /* By the clock of its machine, which may go slower, or stand. */
     uint64_t stood_us; /* What its machine had stood still by then. */
     uint32_t event;    /* Of the history. */
     uint64_t index;    /* The newest that was acknowledged to anybody before. */
@@ -145,8 +146,6 @@ static void ask(struct plane *plane, uint32_t number, uint32_t machine)
                                           .machine = machine,
                                           .life = plane->machines[machine].life,
                                           .since_ms = plane->now_ms,
-                                          .asked_ms = plane_now(plane, machine),
-                                          .stood_us = stood_us(plane, machine),
                                           .index = newest_index };
     attempts[attempt].event = plane_history_asked(plane, request, attempt);
     clients[number].waiting++;
@@ -178,6 +177,14 @@ static void ask(struct plane *plane, uint32_t number, uint32_t machine)
         number,
         attempt,
         plane_encode(plane, &frame));
+}
+
+void plane_client_heard(struct plane *plane, uint32_t machine, uint64_t handle)
+{
+    CHECK(handle > 0 && handle <= attempts_count && attempts[handle].machine == machine);
+    attempts[handle].heard = true;
+    attempts[handle].heard_ms = plane_now(plane, machine);
+    attempts[handle].stood_us = stood_us(plane, machine);
 }
 
 /* ---- Waiting ---- */
@@ -238,8 +245,8 @@ static void attempts_overdue(struct plane *plane)
         if (attempt->answered || attempt->life != machine->life) {
             continue;
         }
-        uint64_t its_ms = plane_now(plane, attempt->machine) - attempt->asked_ms;
-        if (its_ms > FORGOTTEN_MS + stood_ms && machine->busy_us <= plane->now_us) {
+        uint64_t its_ms = plane_now(plane, attempt->machine) - attempt->heard_ms;
+        if (attempt->heard && its_ms > FORGOTTEN_MS + stood_ms && machine->busy_us <= plane->now_us) {
             plane_fail(
                 plane,
                 "FORGOTTEN m%u never answers %s %s",
