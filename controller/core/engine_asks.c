@@ -312,8 +312,11 @@ void asks_submit_refused(struct engine *engine, uint64_t handle, struct result w
         if (why.code == FAILURE_FULL || why.code == FAILURE_NO_SPACE) {
             asks_land(engine, &engine->asks[slot]);
             asks_refuse(engine, slot, REJECT_UNFIT, "The leader's log has no room.", 5);
-        } else {
+        } else if (engine->role == ENGINE_LEADING) {
             asks_queue(engine, slot);
+        } else { /* A log that fails ends leadership first: whoever leads now is asked. */
+            asks_land(engine, &engine->asks[slot]);
+            engine->asks[slot].phase = ASK_LEADERLESS;
         }
     }
 }

@@ -194,6 +194,33 @@ Test(core_engine, an_entry_that_came_to_nothing_is_proposed_again_words_and_asks
     desk_close(desk);
 }
 
+/* A log that fails while it takes an entry ends leadership, which is heard before the refusal. */
+Test(core_engine, an_entry_that_came_to_nothing_after_leadership_went_is_asked_of_who_leads_now)
+{
+    struct desk *desk = desk_open(&three);
+    struct quota_amounts cap = say_amounts(1, SAY_GIB, 1, 1);
+    lab_others_join(desk);
+    for (int i = 0; i < 2; i++) { /* Nobody leads then, or another does. */
+        uint64_t leader = i == 0 ? 0 : desk->others[0];
+        desk->refuse_log = true;
+        desk->hold_log = true;
+        cr_assert_null(say_tenant(desk, desk->operator_person, "t", NULL, &cap));
+        uint64_t handle = desk->handles;
+        uint32_t from = desk->frames_count;
+        desk_follow(desk, desk->term + 1, leader);
+        desk_commit(desk);
+        desk->refuse_log = false;
+        desk->hold_log = false;
+        desk_pass(desk, LIMIT_NO_LEADER_MS + 100);
+        bool told = desk_sent(desk, desk->others[0], WIRE__FRAME__BODY_FORWARD, from) != NULL;
+        cr_assert_eq(told, leader != 0);
+        cr_assert_eq(lab_reject(desk_answer(desk, handle)), told ? REJECTS_END : REJECT_NO_LEADER);
+        desk_lead(desk, desk->term + 1);
+        desk_turn(desk);
+    }
+    desk_close(desk);
+}
+
 static void stands(struct desk *desk, uint64_t peer, bool fit)
 {
     uint8_t digest[8] = { 0 };
