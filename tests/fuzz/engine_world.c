@@ -3,6 +3,7 @@
 #include "tests/fuzz/engine_world.h"
 
 #include "base/check.h"
+#include "controller/core/feature.h"
 #include "tests/fuzz/core_world.h"
 #include "tests/fuzz/fuzz.h"
 #include "wire/wire.h"
@@ -197,6 +198,17 @@ void world_let_go(enum engine_event_kind kind, uint16_t why)
     }
 }
 
+void world_lose_strange(void)
+{
+    struct engine_event event = { .kind = ENGINE_LOST, .ticket = world.tickets + 1 };
+    world_step(&event);
+}
+
+void world_pass(uint64_t indexes)
+{
+    world.index += indexes;
+}
+
 void world_turn(void)
 {
     struct engine_event event = { .kind = ENGINE_TURN };
@@ -254,6 +266,13 @@ void world_clock(uint64_t ms, bool ticks)
     }
 }
 
+/* 0: no limit; the last: more than there can be. */
+static uint32_t rate_of(struct slice bytes, size_t at)
+{
+    uint64_t said = fuzz_number(bytes, at, 1);
+    return said == UINT8_MAX ? UINT32_MAX : (uint32_t)said;
+}
+
 static struct engine *engine_make(uint32_t which, struct slice bytes)
 {
     static uint8_t salt[32] = { 7 };
@@ -286,11 +305,16 @@ static struct engine *engine_make(uint32_t which, struct slice bytes)
                                 [TABLE_OPERATION] = 96,
                                 [TABLE_ALARM] = 6,
                                 [TABLE_TOKEN] = 8 } },
-        .requests_per_second = (uint32_t)fuzz_number(bytes, 1, 1),
-        .tenant_requests_per_second = (uint32_t)fuzz_number(bytes, 2, 1),
+        .requests_per_second = rate_of(bytes, 1),
+        .tenant_requests_per_second = rate_of(bytes, 2),
         .ca = slice_text("the authority"),
+        .feature_level = (uint32_t)fuzz_number(bytes, 4, 1) % (FEATURE_LEVEL + 1),
     };
-    return engine_init(&conf, fuzz_pages(which, engine_memory(&conf)));
+    struct engine *engine = engine_init(&conf, fuzz_pages(which, engine_memory(&conf)));
+    if (world.index > 0) { /* Before the cell began, consensus had entries of its own. */
+        engine_restored(engine, world.index);
+    }
+    return engine;
 }
 
 void world_begin(struct slice settings)
@@ -299,6 +323,7 @@ void world_begin(struct slice settings)
     world.now_ms = 1000 * 1000;
     world.wall_ms = UINT64_C(1800000000000);
     world.role = ENGINE_FOLLOWER;
+    world.index = fuzz_number(settings, 5, 1);
     world.engine = engine_make(0, settings);
     world.second = engine_make(1, settings);
 }

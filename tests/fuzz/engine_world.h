@@ -7,7 +7,7 @@
 
 enum {
     WORLD_ASKS = 8192,
-    WORLD_OUTSIDE = 16, /* Handles of ours that others have. */
+    WORLD_OUTSIDE = 64, /* Handles of ours that others have. */
 };
 
 struct pending {
@@ -38,7 +38,8 @@ struct world {
 
 extern struct world world;
 
-/* A world that begins; the settings choose rates and whether this controller begins the cell. */
+/* A world that begins; the settings choose rates, how new the program is, at which index it was
+ * restored, and whether this controller begins the cell. */
 void world_begin(struct slice settings);
 /* Nobody leads, nothing comes, time passes: what was asked is answered. */
 void world_end(void);
@@ -51,6 +52,10 @@ void world_apply(struct slice bytes, uint64_t ticket);
 void world_commit(void);
 /* ENGINE_REFUSED: the oldest was never taken; ENGINE_LOST: nobody will ever know. */
 void world_let_go(enum engine_event_kind kind, uint16_t why);
+/* ENGINE_LOST of what nobody here proposed. */
+void world_lose_strange(void);
+/* Consensus keeps the next indexes for itself. */
+void world_pass(uint64_t indexes);
 void world_turn(void);
 void world_role(struct slice bytes);
 void world_members(struct slice bytes);

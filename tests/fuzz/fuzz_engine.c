@@ -3,41 +3,15 @@
  * entry, whatever it says encodes, may be said and is understood, every ask is answered once and
  * none is left over, only what is committed changes the state, and a second engine that is given
  * the same entries holds the same (INV-REF-1). */
-#include "tests/fuzz/engine_world.h"
-#include "tests/fuzz/fuzz.h"
-#include "tests/fuzz/message.h"
+#include "tests/fuzz/fuzz_engine.h"
 
-#include "base/check.h"
+#include "tests/fuzz/engine_world.h"
 #include "wire/wire.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* What a part is, by the lower half of its kind. */
-enum kind {
-    KIND_ASK,
-    KIND_FRAME,
-    KIND_TOLD, /* The upper half says by whom: 0 keys or parent, 1 api, 2 link. */
-    KIND_ENTRY,
-    KIND_CLOCK,
-    KIND_ROLE,
-    KIND_MEMBERS,
-    KIND_LINK,
-    KIND_TURN,
-    KIND_COMMIT,
-    KIND_REFUSE,
-    KIND_LOSE,
-    KIND_SETTLE, /* Turns and commits until nothing is left to do. */
-    KIND_RENEW,
-    KIND_LEAVE,
-    KIND_CONF, /* Only as the first one. */
-};
-
-enum {
-    SETTLE_TURNS = 64,
-    SEEDS = 16,
-    WORDS_EACH = 16,
-};
+enum { SETTLE_TURNS = 64, CROWD = 32 };
 
 static _Alignas(16) uint8_t part_memory[2 * 1024 * 1024];
 
@@ -148,14 +122,23 @@ static void renew(struct slice bytes)
     }
 }
 
+/* Clients come one by one, or as a crowd that asks the same. */
+static void asked(uint32_t how, struct slice bytes)
+{
+    for (uint32_t i = 0; i < (how == HOW_CROWD ? CROWD : 1); i++) {
+        ask(bytes);
+    }
+}
+
 static void take_part(const struct fuzz_part *part, struct slice bytes)
 {
     switch ((enum kind)(part->kind % 16)) {
-    case KIND_ASK: ask(bytes); return;
+    case KIND_ASK: asked(part->kind / 16, bytes); return;
     case KIND_FRAME: framed(bytes); return;
     case KIND_TOLD: told(part->kind / 16 % 3, bytes); return;
     case KIND_ENTRY:
         if (world.role != ENGINE_LEADING) {
+            world_pass((uint64_t)part->kind / 16 * SKIP_STEP);
             world_apply(bytes, 0);
         }
         return;
@@ -178,7 +161,13 @@ static void take_part(const struct fuzz_part *part, struct slice bytes)
     case KIND_TURN: world_turn(); return;
     case KIND_COMMIT: world_commit(); return;
     case KIND_REFUSE: world_let_go(ENGINE_REFUSED, (uint16_t)(fuzz_number(bytes, 0, 1))); return;
-    case KIND_LOSE: world_let_go(ENGINE_LOST, 0); return;
+    case KIND_LOSE:
+        if (bytes.size == 0) {
+            world_let_go(ENGINE_LOST, 0);
+        } else {
+            world_lose_strange();
+        }
+        return;
     case KIND_SETTLE:
         world_turn();
         for (uint32_t i = 0; i < SETTLE_TURNS && world.pending_count > 0; i++) {
@@ -196,6 +185,13 @@ static void take_part(const struct fuzz_part *part, struct slice bytes)
     }
 }
 
+void engine_part(const struct fuzz_part *part)
+{
+    uint8_t *exact = fuzz_copy(part->bytes);
+    take_part(part, slice_of(exact, part->bytes.size));
+    free(exact);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct slice rest = slice_of(data, size);
@@ -205,50 +201,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct slice settings = conf ? part.bytes : SLICE_EMPTY;
     world_begin(settings);
     while (fuzz_part_next(&rest, &part)) {
-        uint8_t *exact = fuzz_copy(part.bytes);
-        take_part(&part, slice_of(exact, part.bytes.size));
-        free(exact);
+        engine_part(&part);
     }
     world_end();
     return 0;
-}
-
-/* ---- First inputs ---- */
-
-static void put(uint8_t *room, size_t *used, enum kind kind, struct slice bytes)
-{
-    (void)fuzz_part_put(room, FUZZ_INPUT_MAX, used, (uint8_t)kind, bytes);
-}
-
-/* It leads, the cell begins, and all sorts of things arrive. */
-size_t fuzz_seed(uint32_t number, uint8_t room[static FUZZ_INPUT_MAX])
-{
-    static const uint8_t member[] = { 1, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 1, 0, 3, 0,
-                                      0, 0, 0, 0, 1, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0 };
-    static const uint8_t leads[] = { ENGINE_LEADING, 1 };
-    static const uint8_t second[] = { 0xe8, 3, 0, 0, 1 };
-    struct prng prng;
-    size_t used = 0;
-    if (number >= SEEDS) {
-        return 0;
-    }
-    prng_seed(&prng, number);
-    put(room, &used, KIND_MEMBERS, slice_of(member, sizeof(member)));
-    put(room, &used, KIND_ROLE, slice_of(leads, sizeof(leads)));
-    put(room, &used, KIND_SETTLE, SLICE_EMPTY);
-    for (uint32_t i = 0; i < WORDS_EACH; i++) {
-        struct arena arena;
-        struct slice bytes = SLICE_EMPTY;
-        enum kind kind = (enum kind)(i % 3);
-        arena_init(&arena, part_memory, sizeof(part_memory));
-        ProtobufCMessage *message = message_any(fuzz_type((uint8_t)kind), &prng, &arena);
-        CHECK(message != NULL);
-        struct result packed = wire_encode(message, &arena, &bytes);
-        if (packed.code == 0) {
-            put(room, &used, kind, bytes);
-        }
-        put(room, &used, KIND_CLOCK, slice_of(second, sizeof(second)));
-        put(room, &used, KIND_SETTLE, SLICE_EMPTY);
-    }
-    return used;
 }
