@@ -3,8 +3,7 @@
  * and is understood; the same events give the same effects; terms, generations and epochs never go
  * back (INV-VM-2); nothing is begun on a host that was not observed (INV-VM-3); an instance has one
  * verb under way at most (INV-VM-5). */
-#include "tests/fuzz/fuzz.h"
-#include "tests/fuzz/message.h"
+#include "tests/fuzz/fuzz_agent.h"
 
 #include "base/check.h"
 #include "node-agent/core/agent.h"
@@ -13,18 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum kind {
-    KIND_CONTROLLER, /* A frame; its peer says whose. */
-    KIND_HOST,       /* A frame. */
-    KIND_PARENT,     /* A frame. */
-    KIND_LINK,       /* up (1), controller (8). */
-    KIND_CHANNEL,    /* To host: up (1). */
-    KIND_TICK,       /* Milliseconds (4). */
-    KIND_RESTART,    /* Of the agent: boot (1), and rows of a file that somebody else wrote. */
-    KINDS
-};
-
-enum { VERBS = 256, OUTSIDE = 16, SEEN = 256, SEEDS = 16, WORDS_EACH = 12 };
+enum { VERBS = 256, OUTSIDE = 16, SEEN = 256 };
 
 struct verb {
     uint64_t handle;
@@ -327,58 +315,4 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         free(exact);
     }
     return 0;
-}
-
-/* ---- First inputs ---- */
-
-static void put_frame(uint8_t *room, size_t *used, enum kind kind, struct prng *prng)
-{
-    static const Wire__Frame__BodyCase bodies[KIND_LINK][3] = {
-        { WIRE__FRAME__BODY_NODE_WELCOME,
-          WIRE__FRAME__BODY_NODE_ORDERS,
-          WIRE__FRAME__BODY_CONSOLE_ASK },
-        { WIRE__FRAME__BODY_VERB_TOLD, WIRE__FRAME__BODY_HOST_EVENT, WIRE__FRAME__BODY_VERB_TOLD },
-        { WIRE__FRAME__BODY_PROCESS_RESTARTED,
-          WIRE__FRAME__BODY_PROCESS_RESTARTED,
-          WIRE__FRAME__BODY_PROCESS_RESTARTED },
-    };
-    struct arena arena;
-    struct slice bytes = SLICE_EMPTY;
-    Wire__Identity peer = WIRE__IDENTITY__INIT;
-    Wire__Frame frame = WIRE__FRAME__INIT;
-    arena_init(&arena, part_memory, sizeof(part_memory));
-    peer.kind = WIRE__KIND__KIND_CONTROLLER;
-    peer.id = 11;
-    frame.format = FRAME_FORMAT;
-    frame.peer = kind == KIND_CONTROLLER ? &peer : NULL;
-    frame.body_case = bodies[kind][prng_below(prng, 3)];
-    const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field(
-        &wire__frame__descriptor, (unsigned int)frame.body_case);
-    CHECK(field != NULL);
-    ProtobufCMessage *body = message_any(field->descriptor, prng, &arena);
-    memcpy((uint8_t *)&frame + field->offset, &body, sizeof(body));
-    struct result made = wire_encode(&frame, &arena, &bytes);
-    if (made.code == 0) {
-        (void)fuzz_part_put(room, FUZZ_INPUT_MAX, used, (uint8_t)kind, bytes);
-    }
-}
-
-size_t fuzz_seed(uint32_t number, uint8_t room[static FUZZ_INPUT_MAX])
-{
-    static const uint8_t up[] = { 1, 11, 0, 0, 0, 0, 0, 0, 0 };
-    static const uint8_t second[] = { 0xe8, 3, 0, 0 };
-    struct prng prng;
-    size_t used = 0;
-    if (number >= SEEDS) {
-        return 0;
-    }
-    prng_seed(&prng, number);
-    (void)fuzz_part_put(room, FUZZ_INPUT_MAX, &used, KIND_CHANNEL, slice_of(up, 1));
-    (void)fuzz_part_put(room, FUZZ_INPUT_MAX, &used, KIND_LINK, slice_of(up, sizeof(up)));
-    for (uint32_t i = 0; i < WORDS_EACH; i++) {
-        put_frame(room, &used, (enum kind)(i % KIND_LINK), &prng);
-        (void)fuzz_part_put(room, FUZZ_INPUT_MAX, &used, KIND_TICK, slice_of(second, 4));
-    }
-    (void)fuzz_part_put(room, FUZZ_INPUT_MAX, &used, KIND_RESTART, slice_of(up, number % 2));
-    return used;
 }
