@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "controller/core/read.h"
 #include "controller/core/rows.h"
+#include "wire/wire.h"
 
 #include <row.pb-c.h>
 #include <stdlib.h>
@@ -172,6 +173,114 @@ static void make_sound(ProtobufCMessage *message, struct prng *prng, struct aren
     }
 }
 
+/* ---- A cell with one row of each kind that others name ---- */
+
+enum odd {
+    ODD_NONE,
+    ODD_NOWHERE, /* Its node is not there. */
+    ODD_LABELS,
+    ODD_IMAGES,
+    ODDS,
+};
+
+struct rows {
+    uint8_t *room;
+    size_t used;
+};
+
+static void put_row(struct rows *rows, enum state_table table, const void *message)
+{
+    static _Alignas(16) uint8_t memory[64 * 1024];
+    struct arena arena;
+    struct slice bytes = SLICE_EMPTY;
+    arena_init(&arena, memory, sizeof(memory));
+    struct result packed = wire_encode(message, &arena, &bytes);
+    CHECK(packed.code == 0);
+    (void)fuzz_part_put(
+        rows->room, FUZZ_INPUT_MAX, &rows->used, (uint8_t)(table - TABLE_CELL), bytes);
+}
+
+static void put_node(struct rows *rows, enum odd odd)
+{
+    static uint8_t digest[32] = { 1 };
+    ProtobufCBinaryData images[LIMIT_NODE_IMAGES + 1];
+    Wire__Place place = WIRE__PLACE__INIT;
+    Wire__NodeRow node = WIRE__NODE_ROW__INIT;
+    for (size_t i = 0; i < COUNT_OF(images); i++) {
+        images[i] = (ProtobufCBinaryData){ sizeof(digest), digest };
+    }
+    node.format = ROW_FORMAT;
+    node.name = "n1";
+    node.place = &place;
+    node.boot_id = (ProtobufCBinaryData){ 16, digest };
+    node.n_images = odd == ODD_IMAGES ? COUNT_OF(images) : 1;
+    node.images = images;
+    put_row(rows, TABLE_NODE, &node);
+}
+
+static void put_owners(struct rows *rows, Wire__TenantText *name)
+{
+    Wire__Quantities none = WIRE__QUANTITIES__INIT;
+    Wire__AccountRow account = WIRE__ACCOUNT_ROW__INIT;
+    Wire__TenantRow tenant = WIRE__TENANT_ROW__INIT;
+    Wire__ProjectRow project = WIRE__PROJECT_ROW__INIT;
+    Wire__NetworkRow network = WIRE__NETWORK_ROW__INIT;
+    account.floor = &none;
+    account.cap = &none;
+    account.used = &none;
+    account.held = &none;
+    tenant.format = ROW_FORMAT;
+    tenant.name = name;
+    tenant.account = &account;
+    put_row(rows, TABLE_TENANT, &tenant);
+    project.format = ROW_FORMAT;
+    project.tenant = id_of(0);
+    project.name = name;
+    project.account = &account;
+    put_row(rows, TABLE_PROJECT, &project);
+    network.format = ROW_FORMAT;
+    network.tenant = id_of(0);
+    network.project = id_of(0);
+    network.name = name;
+    network.prefix = 24;
+    network.vni = 1;
+    put_row(rows, TABLE_NETWORK, &network);
+}
+
+static size_t cell_rows(enum odd odd, uint8_t *room)
+{
+    struct rows rows = { .room = room };
+    Wire__TenantText name = WIRE__TENANT_TEXT__INIT;
+    Wire__TenantText none = WIRE__TENANT_TEXT__INIT;
+    Wire__NicRow nic = WIRE__NIC_ROW__INIT;
+    Wire__NicRow *nics[] = { &nic };
+    Wire__Label label = WIRE__LABEL__INIT;
+    Wire__Label *labels[LIMIT_LABELS + 1];
+    Wire__InstanceRow instance = WIRE__INSTANCE_ROW__INIT;
+    for (size_t i = 0; i < COUNT_OF(labels); i++) {
+        labels[i] = &label;
+    }
+    name.text = "a";
+    put_node(&rows, odd);
+    put_owners(&rows, &name);
+    nic.network = id_of(0);
+    nic.address = 2;
+    instance.format = ROW_FORMAT;
+    instance.tenant = id_of(0);
+    instance.project = id_of(0);
+    instance.name = &name;
+    instance.spread = &none;
+    instance.node = id_of(odd == ODD_NOWHERE ? 1 : 0);
+    instance.n_nics = COUNT_OF(nics);
+    instance.nics = nics;
+    instance.n_labels = odd == ODD_LABELS ? COUNT_OF(labels) : 1;
+    instance.labels = labels;
+    put_row(&rows, TABLE_INSTANCE, &instance);
+    return rows.used;
+}
+
+/* ---- First inputs ---- */
+
 size_t fuzz_seed(uint32_t number, uint8_t room[static FUZZ_INPUT_MAX])
 {
     static _Alignas(16) uint8_t memory[1024 * 1024];
@@ -179,7 +288,8 @@ size_t fuzz_seed(uint32_t number, uint8_t room[static FUZZ_INPUT_MAX])
     struct arena arena;
     size_t used = 0;
     if (number >= TABLES * SEEDS_EACH) {
-        return 0;
+        uint32_t odd = number - TABLES * SEEDS_EACH;
+        return odd < ODDS ? cell_rows((enum odd)odd, room) : 0;
     }
     prng_seed(&prng, number);
     arena_init(&arena, memory, sizeof(memory));
