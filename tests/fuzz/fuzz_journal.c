@@ -94,7 +94,8 @@ static uint64_t number_at(struct slice bytes, size_t at)
     return at + 2 <= bytes.size ? (uint64_t)(bytes.data[at] | bytes.data[at + 1] << 8) : 0;
 }
 
-/* Another number in the header, and the checksum that belongs to it. */
+/* Another number in the header, or the format of what it holds, and the checksum that belongs to
+ * it. */
 static void forge(uint8_t *record, size_t span, struct slice how)
 {
     static const struct hash_key key = { UINT64_C(0x7564617473752d6a),
@@ -102,7 +103,8 @@ static void forge(uint8_t *record, size_t span, struct slice how)
     static const struct {
         size_t at;
         size_t size;
-    } fields[] = { { 12, 2 }, { 14, 2 }, { 20, 4 }, { 24, 8 }, { 32, 8 }, { 40, 8 }, { 48, 8 } };
+    } fields[] = { { 12, 2 }, { 14, 2 }, { 20, 4 }, { 24, 8 },
+                   { 32, 8 }, { 40, 8 }, { 48, 8 }, { RECORD_HEADER + 1, 1 } };
     size_t field = how.data[0] % COUNT_OF(fields);
     for (size_t i = 0; i < fields[field].size; i++) {
         record[fields[field].at + i] = i < 4 ? how.data[1 + i] : 0;

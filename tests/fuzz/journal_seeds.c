@@ -3,6 +3,7 @@
 #include "tests/fuzz/fuzz_journal.h"
 
 #include "base/check.h"
+#include "base/limits.h"
 #include "controller/journal_record.h"
 #include "wire/wire.h"
 
@@ -93,10 +94,152 @@ static void say_rest(struct story *story, uint32_t number)
     say(story, &record);
 }
 
+/* Where the segment ends that was said from here on: the sum of the spans of its records. */
+static uint64_t end_from(const struct story *story, size_t before)
+{
+    struct slice said = slice_of(story->room + before, story->used - before);
+    struct fuzz_part part;
+    uint64_t end = 0;
+    while (fuzz_part_next(&said, &part)) {
+        end += record_span(part.bytes.size);
+    }
+    return end;
+}
+
+/* ---- One thing in it is odd ---- */
+
+enum odd {
+    ODD_EPOCH, /* None. */
+    ODD_OFFSET,
+    ODD_JOURNAL,
+    ODD_ORDER, /* The first file is the newest. */
+    ODD_MEMBERS,
+    ODD_BALLOT, /* None, of a file between others. */
+    ODD_FORMAT,
+    ODD_GAP, /* Between its snapshot and its first entry. */
+    ODDS,
+};
+
+enum field { FIELD_JOURNAL = 3, FIELD_EPOCH = 4, FIELD_OFFSET = 5, FIELD_FORMAT = 7 };
+
+/* What was said last, from here on, with another number in its header. */
+static void turn_odd(struct story *story, size_t from, enum field field, uint8_t value)
+{
+    uint8_t bytes[FUZZ_PART_MAX] = { (uint8_t)field, value };
+    size_t size = story->used - from - 3;
+    CHECK(size + 8 <= sizeof(bytes));
+    memcpy(bytes + 8, story->room + from + 3, size);
+    story->used = from;
+    (void)fuzz_part_put(
+        story->room,
+        FUZZ_INPUT_MAX,
+        &story->used,
+        (uint8_t)(HOW_ODD * SEGMENTS + story->kind),
+        slice_of(bytes, size + 8));
+}
+
+static void say_members(struct story *story)
+{
+    Wire__JournalMember member = WIRE__JOURNAL_MEMBER__INIT;
+    Wire__JournalMember *members[LIMIT_CONTROLLERS + 1];
+    Wire__JournalSnapshot snapshot = WIRE__JOURNAL_SNAPSHOT__INIT;
+    Wire__JournalRecord record = WIRE__JOURNAL_RECORD__INIT;
+    for (size_t i = 0; i < COUNT_OF(members); i++) {
+        members[i] = &member;
+    }
+    snapshot.index = 1;
+    snapshot.n_members = COUNT_OF(members);
+    snapshot.members = members;
+    snapshot.first_index = 1;
+    record.body_case = WIRE__JOURNAL_RECORD__BODY_SNAPSHOT;
+    record.snapshot = &snapshot;
+    say(story, &record);
+}
+
+static void say_gap(struct story *story)
+{
+    Wire__JournalSnapshot snapshot = WIRE__JOURNAL_SNAPSHOT__INIT;
+    Wire__JournalBallot ballot = WIRE__JOURNAL_BALLOT__INIT;
+    Wire__JournalSegment segment = WIRE__JOURNAL_SEGMENT__INIT;
+    Wire__JournalRecord record = WIRE__JOURNAL_RECORD__INIT;
+    snapshot.index = 3;
+    snapshot.first_index = 1;
+    segment.owner = OWNER;
+    segment.segment_bytes = SEGMENT_BYTES;
+    segment.next_index = 10;
+    segment.first_index = 10;
+    segment.ballot = &ballot;
+    segment.snapshot = &snapshot;
+    record.body_case = WIRE__JOURNAL_RECORD__BODY_SEGMENT;
+    record.segment = &segment;
+    say(story, &record);
+}
+
+/* Three files, each with one entry; the one between them says nothing of a ballot. */
+static void say_three(struct story *story)
+{
+    uint64_t end = 0;
+    for (uint32_t slot = 0; slot < 3; slot++) {
+        Wire__JournalSegment segment = WIRE__JOURNAL_SEGMENT__INIT;
+        Wire__JournalRecord record = WIRE__JOURNAL_RECORD__INIT;
+        size_t before = story->used;
+        story->kind = (uint8_t)slot;
+        if (slot != 1) {
+            say_segment(story, end, slot + 1, 1);
+        } else {
+            segment.owner = OWNER;
+            segment.segment_bytes = SEGMENT_BYTES;
+            segment.previous_end = end;
+            segment.next_index = slot + 1;
+            segment.first_index = 1;
+            record.body_case = WIRE__JOURNAL_RECORD__BODY_SEGMENT;
+            record.segment = &segment;
+            say(story, &record);
+        }
+        say_entry(story, slot + 1, 15);
+        end = end_from(story, before);
+    }
+}
+
+static size_t odd_seed(enum odd odd, uint8_t *room)
+{
+    struct story story = { .room = room };
+    if (odd == ODD_GAP) {
+        say_gap(&story);
+        return story.used;
+    }
+    if (odd == ODD_BALLOT) {
+        say_three(&story);
+        return story.used;
+    }
+    say_segment(&story, 0, 1, 1);
+    size_t first = story.used;
+    if (odd == ODD_MEMBERS) {
+        say_members(&story);
+    } else if (odd == ODD_EPOCH) {
+        turn_odd(&story, 0, FIELD_EPOCH, 0);
+    } else if (odd == ODD_OFFSET || odd == ODD_FORMAT) {
+        turn_odd(&story, 0, odd == ODD_OFFSET ? FIELD_OFFSET : FIELD_FORMAT, 8);
+    } else {
+        if (odd == ODD_ORDER) {
+            turn_odd(&story, 0, FIELD_EPOCH, 9);
+            first = story.used;
+        }
+        story.kind = 1;
+        say_segment(&story, 0, 1, 1);
+        if (odd == ODD_JOURNAL) {
+            turn_odd(&story, first, FIELD_JOURNAL, 7);
+        }
+    }
+    return story.used;
+}
+
+/* ---- First inputs ---- */
+
 size_t fuzz_seed(uint32_t number, uint8_t room[static FUZZ_INPUT_MAX])
 {
     if (number >= SEEDS) {
-        return 0;
+        return number < SEEDS + ODDS ? odd_seed((enum odd)(number - SEEDS), room) : 0;
     }
     if (number >= SEEDS - 8) { /* One odd field of the header each. */
         Wire__JournalRecord record = WIRE__JOURNAL_RECORD__INIT;
@@ -126,13 +269,7 @@ size_t fuzz_seed(uint32_t number, uint8_t room[static FUZZ_INPUT_MAX])
             say_entry(
                 &story, index++, number / 16 != 2 ? 15 : (i == 4 ? 340 : SEGMENT_BYTES / 4 - 200));
         }
-        /* Where it ends: the sum of the spans of what was just said. */
-        struct slice said = slice_of(room + before, story.used - before);
-        struct fuzz_part part;
-        end = 0;
-        while (fuzz_part_next(&said, &part)) {
-            end += record_span(part.bytes.size);
-        }
+        end = end_from(&story, before);
     }
     if (number % 4 == 3) {
         say_rest(&story, number);
