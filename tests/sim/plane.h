@@ -18,7 +18,7 @@
  *   plane_fault      when crashes, cuts and the rest strike
  *   plane_disk       what the disks of controllers do
  *   plane_lost       without a budget: what a cell that lost its memory may still say
- *   plane_operator   replaces, adds and removes controllers
+ *   plane_operator   replaces, adds and removes controllers, sets caps and floors (plane_floor)
  *   plane_check      what must hold after every event (rows); plane_leaves: of the audit log
  *   plane_heap       counts what steps of the cores ask of the heap: nothing
  *   plane_history    what clients were told; plane_history_final: judged at the end
@@ -46,6 +46,9 @@ enum {
     PLANE_CONTROLLERS = LIMIT_CONTROLLERS, /* Machines 0 … 6; a seed begins with three or five. */
     PLANE_NODES = 2048,                    /* At most; machines from PLANE_CONTROLLERS on. */
     PLANE_TENANTS = 64,
+    PLANE_PROMISES = PLANE_TENANTS + 8, /* And tenants without clients. */
+    PLANE_RESERVE_PERCENT = 10,
+    PLANE_VCPU_RATIO = 4,
     PLANE_CLIENTS = 256,       /* At most, with the operator, who is client 0. */
     PLANE_SEQUENCES = 1 << 22, /* Ids that one seed can give. */
     PLANE_INDEXES = 1 << 22,
@@ -84,6 +87,7 @@ struct plane_swarm {
     uint32_t keys;    /* Remembered of a tenant; 0: the product's bound. */
     uint32_t rate;    /* Requests per second of a principal; 0: no limit. */
     bool old_builds;  /* Some controllers begin as programs of the first feature level. */
+    bool floors;      /* Tenants are promised some. */
     bool core_only;   /* At the end only a majority is healed; the rest is left for dead. */
 };
 

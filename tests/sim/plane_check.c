@@ -47,6 +47,7 @@ void plane_check_begin(struct plane *plane)
     plane_leaves_begin(plane);
     plane_change_begin();
     plane_rooms_begin();
+    plane_floors_begin();
     plane_lost_begin(plane);
     plane_heap_begin(plane);
 }
@@ -64,6 +65,7 @@ void plane_check_over(void)
     plane_change_over();
     plane_audit_over();
     plane_rooms_over();
+    plane_floors_over();
     plane_lost_end();
     plane_heap_end();
 }
@@ -235,6 +237,7 @@ static void check_whole(
     check_ledger(plane, machine, state);
     plane_asked_caps(plane, machine, index, state);
     plane_rooms_check(plane, machine, state);
+    plane_floors_check(plane, machine, index, state);
     for (const struct instance_row *row = state_first(state, TABLE_INSTANCE); row != NULL;
          row = state_next(state, TABLE_INSTANCE, row)) {
         plane_asked_instance(

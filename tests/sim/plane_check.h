@@ -113,6 +113,26 @@ void plane_asked_forge(void); /* From now on every network looks torn. */
 const struct network_row *plane_asked_torn(
     struct plane *plane, const struct state *state, uint32_t *machine_out);
 
+/* ---- plane_check_floors.c ---- */
+enum plane_floors_forged { PLANE_FORGED_NOTHING, PLANE_FORGED_FLOORS, PLANE_FORGED_CLAIMS };
+void plane_floors_begin(void);
+void plane_floors_over(void);
+void plane_floors_ready(void); /* Everybody has heard of all nodes that joined so far. */
+/* Capacity less the reserve and what is promised to others than this tenant. */
+uint64_t plane_floors_left(uint32_t tenant, enum quota_dimension dimension);
+void plane_floors_asked(const struct plane *plane, const struct plane_request *request);
+/* It is acknowledged, or refused. */
+void plane_floors_told(struct plane *plane, const struct plane_request *request);
+/* What it was asked to be may come yet, though it was refused. */
+bool plane_floors_doubted(uint32_t tenant);
+void plane_floors_check(
+    struct plane *plane, uint32_t machine, uint64_t index, const struct state *state);
+/* The numbers by which a floor refuses a request are so, and do refuse it. */
+void plane_floors_refusal(
+    struct plane *plane, const struct plane_request *request, const Wire__Answer *answer);
+/* From now on nothing can be promised, or claimed. False: nothing is. */
+bool plane_floors_forge(enum plane_floors_forged what);
+
 /* ---- plane_heap.c ---- */
 void plane_heap_begin(struct plane *plane);
 void plane_heap_end(void);

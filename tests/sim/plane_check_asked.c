@@ -121,6 +121,9 @@ void plane_asked_cap(const struct plane_request *request)
 {
     struct cap *cap = &caps[request->tenant][request->flag ? 1 : 0];
     CHECK(request->act == PLANE_ACT_QUOTA);
+    if (request->machine == 0) {
+        return; /* It sets a floor. */
+    }
     bool done = request->state == PLANE_ACKNOWLEDGED;
     cap->known = done ? request->machine : cap->known;
     cap->index = done ? request->index : cap->index;

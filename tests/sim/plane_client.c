@@ -467,9 +467,12 @@ bool plane_ask_soon(struct plane *plane, enum plane_act act, uint32_t machine, u
         plane_requests[number].tenant = life % plane->conf.tenants;
         plane_requests[number].flag = life / plane->conf.tenants % 2 == 0;
         plane_asked_cap(&plane_requests[number]);
+    } else if (act == PLANE_ACT_TENANT) {
+        plane_requests[number].tenant = machine;
     } else if (act == PLANE_ACT_REMOVE) {
         plane_requests[number].life = plane->machines[machine].serial;
     }
+    plane_floor_asked(plane, &plane_requests[number]);
     clients[0].request = number;
     clients[0].waiting = 0;
     clients[0].ask_ms = plane->now_ms;
@@ -485,6 +488,7 @@ struct plane_request *plane_ask(
     CHECK(number != 0 && clients[0].request == 0);
     request->tenant = tenant;
     request->machine = machine;
+    plane_floor_asked(plane, request);
     clients[0].request = number;
     clients[0].ask_ms = plane->now_ms;
     call(plane, 0, plane->now_ms);

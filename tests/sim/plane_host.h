@@ -4,6 +4,8 @@
 
 #include "tests/sim/plane.h"
 
+enum { PLANE_HOST_VCPUS = 16 }; /* Of every one. */
+
 /* ---- plane_host.c ---- */
 struct plane_domain {
     uint64_t instance; /* 0: free. */

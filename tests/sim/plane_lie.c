@@ -26,6 +26,8 @@ static const struct {
     { "letgo", "LET GO" },          { "wanted", "WANTED" },     { "note", "NOTE" },
     { "change", "UNSEEN" },         { "write", "LEAVES" },      { "bounded", "BOUND" },
     { "alarm", "ALARM" },           { "said", "SAID" },         { "quota", "CAP" },
+    { "floor", "FLOOR" },           { "promised", "PROMISED" }, { "claimed", "CLAIMED" },
+    { "unfair", "UNFAIR" },
 };
 
 const char *plane_lie_word(const char *lie)
@@ -88,6 +90,12 @@ static bool lie_rows(struct state *state, const char *lie)
     } else if (strcmp(lie, "quota") == 0) {
         struct tenant_row *tenant = state_find(state, TABLE_TENANT, row->tenant.value);
         tenant->account.cap.of[QUOTA_INSTANCES]++;
+    } else if (strcmp(lie, "floor") == 0) {
+        struct tenant_row *tenant = state_find(state, TABLE_TENANT, row->tenant.value);
+        if (tenant->account.floor.of[QUOTA_VCPUS] == 0) {
+            return false;
+        }
+        tenant->account.floor.of[QUOTA_VCPUS]--;
     } else if (strcmp(lie, "rooms") == 0) {
         struct node_row *node = state_find(state, TABLE_NODE, row->node.value);
         node->instances++;
@@ -144,6 +152,23 @@ static bool lie_wanted(struct plane *plane, const struct instance_row *row)
     return false;
 }
 
+/* Somebody is refused though more is left than he asks for. */
+static bool lie_unfair(struct plane *plane)
+{
+    const struct plane_request *create = made(PLANE_ACT_CREATE);
+    Wire__Answer answer = WIRE__ANSWER__INIT;
+    Wire__Problem problem = WIRE__PROBLEM__INIT;
+    answer.problem = &problem;
+    problem.dimension = "vcpus";
+    problem.limit = plane_floors_left(plane->conf.tenants, QUOTA_VCPUS);
+    if (create == NULL) {
+        return false;
+    }
+    problem.requested = create->vcpus;
+    plane_floors_refusal(plane, create, &answer);
+    return true;
+}
+
 /* Every replica holds another state than every other: no majority can agree. */
 static bool lie_split(struct plane *plane)
 {
@@ -195,6 +220,12 @@ bool plane_lie(struct plane *plane, const char *lie)
         return row != NULL;
     } else if (strcmp(lie, "torn") == 0) {
         plane_asked_forge();
+    } else if (strcmp(lie, "promised") == 0) {
+        return plane_floors_forge(PLANE_FORGED_FLOORS);
+    } else if (strcmp(lie, "claimed") == 0) {
+        return plane_floors_forge(PLANE_FORGED_CLAIMS);
+    } else if (strcmp(lie, "unfair") == 0) {
+        return lie_unfair(plane);
     } else if (strcmp(lie, "letgo") == 0) {
         return row != NULL && plane_change_forge(plane, row);
     } else if (strcmp(lie, "wanted") == 0) {

@@ -44,11 +44,17 @@ void plane_machine_is(struct plane *plane, uint32_t machine, uint64_t id)
     plane->machines[machine].id = id;
 }
 
-uint32_t plane_machine_of(const struct plane *plane, uint64_t id)
+uint32_t plane_machine_once(const struct plane *plane, uint64_t id)
 {
     uint64_t sequence = id_sequence(id);
     uint32_t found = sequence < PLANE_SEQUENCES ? plane->machine_of[sequence] : 0;
-    return found != 0 && plane->machines[found - 1].id == id ? found - 1 : PLANE_NONE;
+    return found != 0 ? found - 1 : PLANE_NONE;
+}
+
+uint32_t plane_machine_of(const struct plane *plane, uint64_t id)
+{
+    uint32_t found = plane_machine_once(plane, id);
+    return found != PLANE_NONE && plane->machines[found].id == id ? found : PLANE_NONE;
 }
 
 /* From the sender's last word on this wire to the receiver's hands. */

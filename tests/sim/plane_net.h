@@ -15,6 +15,8 @@ void plane_refuse(struct plane *plane, uint32_t one, uint32_t other);
 void plane_unlink(struct plane *plane, uint32_t machine);
 void plane_relink(struct plane *plane, uint32_t machine);
 uint32_t plane_machine_of(const struct plane *plane, uint64_t id); /* PLANE_NONE: nobody. */
+/* Likewise, and of a machine that was wiped and is another since. */
+uint32_t plane_machine_once(const struct plane *plane, uint64_t id);
 void plane_machine_is(struct plane *plane, uint32_t machine, uint64_t id);
 struct plane_link *plane_link_of(struct plane *plane, uint32_t one, uint32_t other);
 void plane_weather(struct plane *plane);

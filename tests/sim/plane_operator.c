@@ -10,8 +10,8 @@
 #include "tests/sim/trial.h"
 
 enum { LOOK_MS = 500, PATIENCE_MS = 3000, LEAST = 3, MOST = 5 };
-enum phase { IDLE = 0, REMOVING, REMOVED, TOKEN, JOIN, JOINING, QUOTA };
-enum { QUOTA_SPAN = 4 };
+enum phase { IDLE = 0, REMOVING, REMOVED, TOKEN, JOIN, JOINING, QUOTA, FLOOR, NEWCOMER };
+enum { QUOTA_SPAN = 4, NEWCOMERS = 4 };
 
 static struct {
     enum phase phase;
@@ -22,6 +22,8 @@ static struct {
     uint64_t again_ms;
     uint64_t old_id;
 } job;
+
+static uint32_t newcomers; /* Tenants that were asked for in trouble. */
 
 bool plane_operator_busy(void)
 {
@@ -140,6 +142,17 @@ static void look(struct plane *plane)
             job.phase = QUOTA;
             job.serial++;
         }
+        if (job.phase == IDLE && plane->trouble && plane->swarm.floors && plane_odds(plane, 400)) {
+            bool newcomer = newcomers < NEWCOMERS && plane_odds(plane, 3000);
+            job.phase = newcomer ? NEWCOMER : FLOOR;
+            newcomers += newcomer ? 1 : 0;
+            job.serial++;
+        }
+        return;
+    case FLOOR: job.asked = plane_ask_soon(plane, PLANE_ACT_QUOTA, 0, job.serial); return;
+    case NEWCOMER:
+        job.asked = plane_ask_soon(
+            plane, PLANE_ACT_TENANT, plane->conf.tenants + 1 + newcomers, job.serial);
         return;
     case QUOTA:
         job.asked = plane_ask_soon(
@@ -201,7 +214,9 @@ void plane_operator_told(struct plane *plane, const struct plane_request *reques
         job.again_ms = plane->now_ms + PATIENCE_MS;
         return;
     }
-    if (request->act == PLANE_ACT_QUOTA && (done || request->reject == REJECT_IDEMPOTENCY_FULL)) {
+    bool of_tenant = request->act == PLANE_ACT_QUOTA || request->act == PLANE_ACT_TENANT;
+    bool in_vain = request->reject == REJECT_IDEMPOTENCY_FULL || request->reject == REJECT_FLOOR;
+    if (of_tenant && (done || in_vain)) {
         job.phase = IDLE;
         return;
     }

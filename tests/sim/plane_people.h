@@ -13,7 +13,7 @@ enum plane_act {
     PLANE_ACT_USER,
     PLANE_ACT_TOKEN,
     PLANE_ACT_REMOVE,
-    PLANE_ACT_QUOTA,  /* machine: the cap of instances; flag: the default project's. */
+    PLANE_ACT_QUOTA, /* machine: the cap of instances, 0: the floor; flag: the default project's. */
     PLANE_ACT_REVOKE, /* machine: the request that made the user. */
     PLANE_ACT_JOIN,
     PLANE_ACT_NETWORK,
@@ -60,13 +60,14 @@ struct plane_request {
     uint32_t network; /* CREATE: request that made its network; 0: none. */
     uint32_t vcpus;   /* CREATE; 0: of a story, and not known here. */
     uint64_t memory_bytes;
-    uint32_t boots_most; /* CREATE: then it has failed. */
-    uint32_t prefix;     /* NETWORK; 0: likewise. */
-    bool flag;           /* CREATE: stopped. STOP: force. */
-    bool unsure;         /* An attempt's outcome is unknown. */
-    bool ending;         /* A delete was asked for. */
-    bool listed;         /* Among what its tenant's clients may choose. */
-    uint32_t found;      /* Rows of this name, at the end. */
+    uint32_t boots_most;        /* CREATE: then it has failed. */
+    uint32_t prefix;            /* NETWORK; 0: likewise. */
+    struct quota_amounts floor; /* TENANT, QUOTA that sets it. */
+    bool flag;                  /* CREATE: stopped. STOP: force. */
+    bool unsure;                /* An attempt's outcome is unknown. */
+    bool ending;                /* A delete was asked for. */
+    bool listed;                /* Among what its tenant's clients may choose. */
+    uint32_t found;             /* Rows of this name, at the end. */
     uint64_t principal;
     uint64_t operation; /* Once acknowledged. */
     uint64_t resource;
@@ -134,6 +135,11 @@ static inline uint32_t plane_tenant_of(const struct plane *plane, uint32_t clien
 {
     return client % plane->conf.tenants;
 }
+
+/* ---- plane_floor.c ---- */
+bool plane_sets_floor(const struct plane_request *request);
+/* This is about to be asked: what floor it sets is drawn. */
+void plane_floor_asked(struct plane *plane, struct plane_request *request);
 
 /* ---- plane_operator.c ---- */
 void plane_operator_event(struct plane *plane);

@@ -200,8 +200,10 @@ static bool fair(const struct plane_request *request, uint32_t reject)
 {
     const struct plane_request *object = &plane_requests[request->object];
     switch (reject) {
-    case REJECT_QUOTA:
     case REJECT_FLOOR:
+        return plane_sets_floor(request) || request->act == PLANE_ACT_CREATE ||
+               request->act == PLANE_ACT_START;
+    case REJECT_QUOTA:
     case REJECT_NO_CAPACITY:
         return request->act == PLANE_ACT_CREATE || request->act == PLANE_ACT_START ||
                request->act == PLANE_ACT_NETWORK;
@@ -299,6 +301,9 @@ static void refused(struct plane *plane, struct plane_request *request, const Wi
     if (answer->reject == REJECT_QUOTA && !plane->lost) {
         plane_asked_refusal(plane, request, answer);
     }
+    if (answer->reject == REJECT_FLOOR && !plane->lost) {
+        plane_floors_refusal(plane, request, answer);
+    }
     if (request->act == PLANE_ACT_DELETE || request->act == PLANE_ACT_NETWORK_DELETE) {
         /* In doubt it may still end: nobody builds on it any more. */
         bool ends =
@@ -307,6 +312,7 @@ static void refused(struct plane *plane, struct plane_request *request, const Wi
         plane_request_list(plane, request->object, !ends);
     }
     request->state = PLANE_REFUSED;
+    plane_floors_told(plane, request);
     plane->tally->refused++;
 }
 
@@ -344,6 +350,7 @@ bool plane_request_answered(
             plane_fail(plane, "ANSWER %s without operation", request->key);
         }
         resource_parse(plane, request, answer->operation);
+        plane_floors_told(plane, request);
         if ((request->act == PLANE_ACT_CREATE || request->act == PLANE_ACT_NETWORK) &&
             !request->ending) {
             plane_request_list(plane, (uint32_t)(request - plane_requests), true);

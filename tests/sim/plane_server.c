@@ -130,8 +130,8 @@ static void genesis_fill(const struct plane_controller *self, Wire__Genesis *gen
     genesis->link_address = self->address;
     genesis->first_operator = id_make(PLANE_CELL, 2);
     genesis->operator_name = "operator";
-    genesis->reserve_percent = 10;
-    genesis->vcpu_ratio = 4;
+    genesis->reserve_percent = PLANE_RESERVE_PERCENT;
+    genesis->vcpu_ratio = PLANE_VCPU_RATIO;
     genesis->idempotency_limit = self->plane->swarm.keys;
 }
 

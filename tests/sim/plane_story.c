@@ -50,13 +50,8 @@ static void join(struct plane *plane, uint32_t machine)
     }
 }
 
-static void begin(struct plane *plane)
+static void people_come(struct plane *plane)
 {
-    plane_controller_join(plane, 0, id_make(PLANE_CELL, 1));
-    if (!plane_until(plane, 5000, leads)) {
-        plane_fail(plane, "BEGIN nobody leads");
-    }
-    (void)plane_ask(plane, PLANE_ACT_IMAGE, 0, 0);
     for (uint32_t i = 0; i < plane->conf.tenants; i++) {
         plane_tenants[i] = plane_ask(plane, PLANE_ACT_TENANT, i, 0)->resource;
     }
@@ -64,6 +59,10 @@ static void begin(struct plane *plane)
         plane_users[i] = plane_ask(plane, PLANE_ACT_USER, plane_tenant_of(plane, i), 0)->resource;
     }
     plane_odd_begin(plane);
+}
+
+static void machines_come(struct plane *plane)
+{
     for (uint32_t i = 1; i < plane->conf.controllers; i++) {
         join(plane, i);
     }
@@ -72,6 +71,24 @@ static void begin(struct plane *plane)
     }
     if (!plane_until(plane, 60000, complete)) {
         plane_fail(plane, "BEGIN does not come together: %s", plane_check_why());
+    }
+    plane_floors_ready();
+}
+
+static void begin(struct plane *plane)
+{
+    plane_controller_join(plane, 0, id_make(PLANE_CELL, 1));
+    if (!plane_until(plane, 5000, leads)) {
+        plane_fail(plane, "BEGIN nobody leads");
+    }
+    (void)plane_ask(plane, PLANE_ACT_IMAGE, 0, 0);
+    if (!plane->swarm.floors) {
+        people_come(plane);
+        machines_come(plane);
+    } else { /* What is promised has to be there. */
+        machines_come(plane);
+        people_come(plane);
+        (void)plane_ask(plane, PLANE_ACT_TENANT, plane->conf.tenants + 1, 0);
     }
     plane_trace(plane, "complete");
 }

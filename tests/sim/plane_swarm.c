@@ -52,6 +52,7 @@ void plane_swarm_draw(struct plane *plane)
         bool on = i < PLANE_VERB_OUTLIVES ? plane_odds(plane, 7500) : prng_below(&later, 4) > 0;
         swarm->on[i] = on && (plane->kept == NULL || !plane->kept->off[i]);
     }
+    swarm->floors = prng_below(&later, 2) == 0 && plane->conf.fill == 0;
     for (uint32_t i = 1; i < STRIKES_END; i++) {
         CHECK(weights[i] > 0);
         uint32_t drawn = plane_odds(plane, 6500) ? 1 + (uint32_t)plane_below(plane, 4) : 0;

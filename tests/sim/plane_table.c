@@ -107,6 +107,10 @@ static const char *const checker_names[PLANE_CHECKERS] = {
     "segments whole",
     "leaves say who and whose",
     "alarms are so",
+    "floors as promised",
+    "floors fit the cell",
+    "placed beside floors",
+    "refused by floors, fairly",
     "nothing unsaid",
 };
 

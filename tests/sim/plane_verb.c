@@ -171,7 +171,7 @@ static void survey_fill(const struct plane *plane, uint32_t machine, Wire__NodeH
     static uint8_t initramfs[32] = { 8 };
     static ProtobufCBinaryData images[2] = { { 32, kernel }, { 32, initramfs } };
     wire__node_hello__init(survey);
-    survey->vcpus = 16;
+    survey->vcpus = PLANE_HOST_VCPUS;
     survey->memory_bytes = plane_host_memory(plane, machine);
     survey->virtualization = "tcg";
     survey->n_images = COUNT_OF(images);

@@ -21,6 +21,7 @@ static struct {
     uint8_t initramfs[32];
     const char *networks[1];
     Wire__Quantities cap;
+    Wire__Quantities floor;
     Wire__Place place;
     union {
         Wire__ImageCreate image;
@@ -149,8 +150,22 @@ static void fill_cap(const struct plane *plane, uint64_t instances)
     made.cap.networks = plane_cap(plane, QUOTA_NETWORKS);
 }
 
+static void fill_floor(const struct plane_request *request)
+{
+    made.floor = (Wire__Quantities)WIRE__QUANTITIES__INIT;
+    made.floor.vcpus = request->floor.of[QUOTA_VCPUS];
+    made.floor.memory_bytes = request->floor.of[QUOTA_MEMORY_BYTES];
+    made.floor.instances = request->floor.of[QUOTA_INSTANCES];
+    made.floor.networks = request->floor.of[QUOTA_NETWORKS];
+}
+
 static void fill_quota(const struct plane *plane, const struct plane_request *request)
 {
+    if (plane_sets_floor(request)) {
+        fill_floor(request);
+        made.body.quota.floor = &made.floor;
+        return;
+    }
     fill_cap(plane, request->machine);
     made.body.quota.cap = &made.cap;
     made.body.quota.project = request->flag ? "default" : "";
@@ -159,11 +174,15 @@ static void fill_quota(const struct plane *plane, const struct plane_request *re
 static void fill_tenant(const struct plane *plane, const struct plane_request *request)
 {
     fill_cap(plane, plane_cap(plane, QUOTA_INSTANCES));
-    if (request->tenant == plane->conf.tenants) { /* Whose requests no node can hold. */
+    if (request->tenant >= plane->conf.tenants) { /* Whose requests no node can hold. */
         made.cap.vcpus = 1000000;
         made.cap.memory_bytes = UINT64_C(1) << 50;
     }
     made.body.tenant.cap = &made.cap;
+    if (plane->swarm.floors) {
+        fill_floor(request);
+        made.body.tenant.floor = &made.floor;
+    }
 }
 
 static void fill_token(const struct plane_request *request, Wire__Kind kind)
