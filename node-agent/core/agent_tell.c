@@ -30,6 +30,15 @@ static bool leader_up(struct agent *agent)
     return controller->up;
 }
 
+/* INV-VM-2: before its order has come again, whoever was restarted knows how new it was, and not
+ * what it asked for; what runs is only known to be what the order asked for under which it was
+ * started. */
+static uint64_t line_generation(const struct model_instance *instance)
+{
+    bool runs = instance->presence == PRESENCE_RUNNING;
+    return runs && !instance->assigned ? instance->seen_generation : instance->generation;
+}
+
 /* `final`: this is the leader, who remembers what we say from now on. */
 static Wire__NodeInstance *instance_line(
     struct model_instance *instance, bool final, struct agent_effects *effects)
@@ -38,7 +47,7 @@ static Wire__NodeInstance *instance_line(
     Wire__NodeInstance *line = agent_take(effects, sizeof(*line));
     wire__node_instance__init(line);
     line->instance = instance->id;
-    line->generation = instance->generation;
+    line->generation = line_generation(instance);
     line->epoch = instance->epoch;
     line->observed = model_observed(instance);
     line->reason = instance->reason;
@@ -47,7 +56,7 @@ static Wire__NodeInstance *instance_line(
         instance->repairs = 0;
         instance->tell = false;
         instance->told_observed = line->observed;
-        instance->told_generation = line->generation;
+        instance->told_generation = instance->generation;
         instance->told_reason = line->reason;
     }
     CHECK(line->reason != NULL);

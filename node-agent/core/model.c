@@ -151,6 +151,7 @@ static void observe_instance(
     if (!domain) {
         return;
     }
+    instance->seen_generation = seen->generation;
     instance->seen_epoch = seen->epoch;
     instance->seen_boots = seen->boots;
     if (seen->generation > instance->generation) {
@@ -273,10 +274,13 @@ Wire__Observed model_observed(const struct model_instance *instance)
     if (instance->assigned && instance->want.desired == WIRE__DESIRED__DESIRED_RUNNING) {
         return observed_running(instance);
     }
-    /* INV-LED-6: a paused domain is there, too. */
-    bool paused = instance->presence == PRESENCE_PAUSED && MUTANT(PAUSED_TAKEN_FOR_STOPPED);
-    return instance->presence == PRESENCE_ABSENT || paused ? WIRE__OBSERVED__OBSERVED_STOPPED
-                                                           : WIRE__OBSERVED__OBSERVED_RUNNING;
+    if (instance->presence == PRESENCE_PAUSED) {
+        /* INV-LED-6: a paused domain is there, too; and it does not run, whoever waits for that. */
+        return MUTANT(PAUSED_TAKEN_FOR_STOPPED) ? WIRE__OBSERVED__OBSERVED_STOPPED
+                                                : WIRE__OBSERVED__OBSERVED_STARTING;
+    }
+    return instance->presence == PRESENCE_ABSENT ? WIRE__OBSERVED__OBSERVED_STOPPED
+                                                 : WIRE__OBSERVED__OBSERVED_RUNNING;
 }
 
 void model_digest(const struct model *model, uint64_t *count_out, uint64_t *digest_out)

@@ -68,7 +68,8 @@ struct model_instance {
     bool listed;   /* Named by the list that is being received. */
 
     enum presence presence;
-    uint64_t seen_epoch; /* Of the domain that is there. */
+    uint64_t seen_generation; /* Of the domain that is there, when it was observed last. */
+    uint64_t seen_epoch;
     uint64_t seen_boots;
     bool leftovers;
     bool erased; /* Nothing of it is left: host said so. */

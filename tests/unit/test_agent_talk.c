@@ -117,6 +117,52 @@ Test(agent_talk, what_the_leader_asks_again_it_is_told_again)
     cr_assert_eq(world_last(&world, 20)->observed, WIRE__OBSERVED__OBSERVED_RUNNING);
 }
 
+/* A reboot was ordered, saved, and not begun: what runs is not what the newest order asked for. */
+Test(agent_talk, a_restarted_agent_tells_an_older_boot_as_of_its_own_order) /* INV-VM-2 */
+{
+    ready();
+    running_instance(20);
+    struct world_order given = order(20, 2, RUNNING);
+    given.boots = 2;
+    one(given, false);
+    world_restart_agent(&world, 1);
+    world_host(&world, true);
+    while (world_answer(&world, 0)) {
+    }
+    cr_assert_eq(world_domain(&world, 20)->boots, 1U);
+    world.reports_count = 0;
+    world_link(&world, LEADER, true);
+    world_welcome(&world, LEADER, 6);
+    cr_assert_eq(world_last(&world, 20)->observed, WIRE__OBSERVED__OBSERVED_RUNNING);
+    cr_assert_eq(world_last(&world, 20)->generation, 1U, "the second boot has not begun");
+    uint32_t told = world.reports_count;
+    world_tick(&world, 10);
+    cr_assert_eq(world.reports_count, told, "once");
+    world_orders(&world, LEADER, 6, true, true, &given, 1);
+    world_settle(&world);
+    cr_assert_eq(world_domain(&world, 20)->boots, 2U);
+    cr_assert_eq(world_last(&world, 20)->generation, 2U);
+}
+
+/* INV-LED-6: it is there; but a start that was cut short is none. */
+Test(agent_talk, a_restarted_agent_does_not_tell_a_paused_guest_as_running)
+{
+    world_open(&world);
+    world.domains[0] = (struct world_domain){
+        .instance = 20, .paused = true, .generation = 1, .epoch = 1, .boots = 1
+    };
+    world_host(&world, true);
+    while (world_answer(&world, 0)) {
+    }
+    world_link(&world, LEADER, true);
+    world_welcome(&world, LEADER, 5);
+    cr_assert_eq(world_last(&world, 20)->observed, WIRE__OBSERVED__OBSERVED_STARTING);
+    one(order(20, 1, STOPPED), false);
+    cr_assert_eq(world_last(&world, 20)->observed, WIRE__OBSERVED__OBSERVED_STARTING);
+    world_settle(&world);
+    cr_assert_eq(world_last(&world, 20)->observed, WIRE__OBSERVED__OBSERVED_STOPPED);
+}
+
 Test(agent_talk, the_same_peers_under_a_newer_number_change_nothing)
 {
     ready();
