@@ -20,6 +20,9 @@
  *   plane_lost       without a budget: what a cell that lost its memory may still say
  *   plane_operator   replaces, adds and removes controllers, sets caps and floors (plane_floor)
  *   plane_check      what must hold after every event (rows); plane_leaves: of the audit log
+ *   plane_check_guest how hypervisors see guests asked, ended and tried; plane_check_ends: what
+ *                    operations are said to have ended with is so
+ *   plane_check_refused counts refusals where they are noted
  *   plane_heap       counts what steps of the cores ask of the heap: nothing
  *   plane_history    what clients were told; plane_history_final: judged at the end
  *   plane_lie        spoils what a checker looks at, so that it is seen to refuse

@@ -5,6 +5,7 @@
 #include "base/id.h"
 #include "controller/core/read.h"
 #include "controller/server.h"
+#include "tests/sim/plane_guest.h"
 #include "tests/sim/plane_machine.h"
 #include "tests/sim/plane_people.h"
 
@@ -46,6 +47,9 @@ void plane_check_begin(struct plane *plane)
     }
     plane_leaves_begin(plane);
     plane_change_begin();
+    plane_guests_begin();
+    plane_refused_begin();
+    plane_ends_begin(plane);
     plane_rooms_begin();
     plane_floors_begin();
     plane_lost_begin(plane);
@@ -63,6 +67,8 @@ void plane_check_over(void)
     free(told);
     plane_leaves_end();
     plane_change_over();
+    plane_guests_over();
+    plane_ends_over();
     plane_audit_over();
     plane_rooms_over();
     plane_floors_over();
@@ -151,23 +157,32 @@ static void check_ledger(struct plane *plane, uint32_t machine, const struct sta
     }
 }
 
-bool plane_check_kept(
+/* NULL: it is not in that state. */
+static const struct operation_row *kept(
     struct plane *plane, const struct plane_request *request, const struct state *state)
 {
     uint64_t tenant =
         request->client == 0 ? 0 : plane_tenants[plane_tenant_of(plane, request->client)];
     const struct operation_row *row = state_write(state, tenant, request->principal, request->key);
-    return row != NULL && row->head.id == request->operation;
+    return row != NULL && row->head.id == request->operation ? row : NULL;
+}
+
+bool plane_check_kept(
+    struct plane *plane, const struct plane_request *request, const struct state *state)
+{
+    return kept(plane, request, state) != NULL;
 }
 
 static void look_up(
     struct plane *plane,
     uint32_t machine,
+    uint64_t index,
     const struct plane_request *request,
     const struct state *state)
 {
+    const struct operation_row *row = kept(plane, request, state);
     plane_checked(plane, PLANE_CHECK_ACKNOWLEDGED);
-    if (!plane_check_kept(plane, request, state)) { /* INV-IDEM-1 */
+    if (row == NULL) { /* INV-IDEM-1 */
         plane_fail(
             plane,
             "LOST m%u: %s %s was acknowledged at %llu",
@@ -176,6 +191,7 @@ static void look_up(
             request->name,
             (unsigned long long)request->index);
     }
+    plane_ends_again(plane, index, (uint32_t)(request - plane_requests), row);
 }
 
 /* What was acknowledged is in every state that is as new, and stays in it. */
@@ -184,11 +200,11 @@ static void check_acknowledged(
 {
     struct seen *seen = &seen_of[machine];
     while (seen->told < told_count && plane_requests[told[seen->told]].index <= index) {
-        look_up(plane, machine, &plane_requests[told[seen->told++]], state);
+        look_up(plane, machine, index, &plane_requests[told[seen->told++]], state);
     }
     for (uint32_t i = 0; i < AGAIN_EACH_TIME && seen->told > 0; i++) {
         seen->again = (seen->again + 1) % seen->told;
-        look_up(plane, machine, &plane_requests[told[seen->again]], state);
+        look_up(plane, machine, index, &plane_requests[told[seen->again]], state);
     }
 }
 
@@ -313,10 +329,11 @@ void plane_check_all(struct plane *plane)
             continue;
         }
         const struct state *state = engine_state(server_engine(server));
-        check_whole(plane, i, engine_applied(server_engine(server)), state);
-        plane_change_look(plane, engine_applied(server_engine(server)), state);
+        uint64_t index = engine_applied(server_engine(server));
+        check_whole(plane, i, index, state);
+        plane_change_look(plane, index, state);
         for (uint32_t k = 0; k < seen_of[i].told; k++) {
-            look_up(plane, i, &plane_requests[told[k]], state);
+            look_up(plane, i, index, &plane_requests[told[k]], state);
         }
     }
 }

@@ -46,6 +46,8 @@ void plane_change_over(void);
  */
 void plane_change_applied(uint64_t index);
 void plane_change_look(struct plane *plane, uint64_t index, const struct state *state);
+/* The newest state that any controller has; NULL: who had it is down. */
+const struct state *plane_change_newest(struct plane *plane);
 /* Somebody ends this domain by a verb. */
 void plane_change_end(struct plane *plane, uint32_t machine, const struct plane_domain *domain);
 /* It left this node long ago, and what it left is there still. False: no room. */
@@ -132,6 +134,11 @@ void plane_floors_refusal(
     struct plane *plane, const struct plane_request *request, const Wire__Answer *answer);
 /* From now on nothing can be promised, or claimed. False: nothing is. */
 bool plane_floors_forge(enum plane_floors_forged what);
+
+/* ---- plane_check_refused.c ---- */
+void plane_refused_begin(void);
+void plane_refused_said(struct plane *plane, const Wire__Leaf *leaf); /* A folded one. */
+void plane_refused_forge(struct plane *plane); /* One more is said than there were. */
 
 /* ---- plane_heap.c ---- */
 void plane_heap_begin(struct plane *plane);

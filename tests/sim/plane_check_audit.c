@@ -79,6 +79,9 @@ void plane_audit_leaf(
     if (seq != leaves.count) {
         return; /* Seen of another controller; plane_leaves.c holds them to be equal. */
     }
+    if (leaf->fold != NULL) {
+        plane_refused_said(plane, leaf);
+    }
     struct plane_leaf *seen = list_add(&leaves);
     seen->index = leaf->index;
     seen->resource = leaf->resource;

@@ -6,6 +6,7 @@
 #include "controller/core/instance.h"
 #include "controller/server.h"
 #include "tests/sim/plane_check.h"
+#include "tests/sim/plane_guest.h"
 #include "tests/sim/plane_machine.h"
 #include "tests/sim/plane_net.h"
 
@@ -143,10 +144,11 @@ void plane_change_look(struct plane *plane, uint64_t index, const struct state *
         return;
     }
     look_at_nodes(plane, index, state);
-    for (const struct instance_row *row = state_first(state, TABLE_INSTANCE); row != NULL;
+    for (struct instance_row *row = state_first(state, TABLE_INSTANCE); row != NULL;
          row = state_next(state, TABLE_INSTANCE, row)) {
         uint64_t at = id_sequence(row->head.id);
         CHECK(at < PLANE_SEQUENCES);
+        plane_ends_look(plane, state, row->head.id, row);
         if (rows[at].index == 0) {
             known[known_count++] = at;
         }
@@ -158,6 +160,7 @@ void plane_change_look(struct plane *plane, uint64_t index, const struct state *
             continue;
         }
         plane_audit_change(seen->id, newest, index, PLANE_ANY_WORD);
+        plane_ends_look(plane, state, seen->id, NULL);
         /* What rested before it was deleted leaves its node in its own time. */
         check_let_go(plane, seen, seen->desired == WIRE__DESIRED__DESIRED_GONE);
         *seen = (struct row_seen){ .index = 0 };
@@ -181,8 +184,7 @@ bool plane_change_forge(struct plane *plane, const struct instance_row *row)
     return true;
 }
 
-/* The newest state that any controller has; NULL: none is up. */
-static const struct state *newest_state(struct plane *plane)
+const struct state *plane_change_newest(struct plane *plane)
 {
     const struct state *state = NULL;
     uint64_t index = 0;
@@ -199,7 +201,7 @@ static const struct state *newest_state(struct plane *plane)
 /* INV-VM-4: a guest that the newest state wants, just as it is, is ended by nobody. */
 void plane_change_end(struct plane *plane, uint32_t machine, const struct plane_domain *domain)
 {
-    const struct state *state = newest_state(plane);
+    const struct state *state = plane_change_newest(plane);
     const struct instance_row *row =
         state == NULL ? NULL : state_find(state, TABLE_INSTANCE, domain->instance);
     plane_checked(plane, PLANE_CHECK_WANTED);

@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "base/result.h"
 #include "tests/sim/plane_check.h"
+#include "tests/sim/plane_guest.h"
 #include "tests/sim/plane_hypervisor.h"
 #include "tests/sim/plane_machine.h"
 #include "tests/sim/plane_net.h"
@@ -74,6 +75,7 @@ struct plane_domain *plane_domain_of(struct plane_host *host, uint64_t instance)
 
 void plane_domain_end(struct plane_domain *domain)
 {
+    plane_guest_ended(domain);
     domain->running = false;
     domain->paused = false;
     domain->leftovers = true;
@@ -149,6 +151,9 @@ void plane_host_verb(struct plane *plane, uint32_t machine, const Wire__Frame *f
     struct plane_host *host = plane_host_of(machine);
     Wire__Frame sent = *frame;
     CHECK(frame->body_case == WIRE__FRAME__BODY_VERB);
+    if (frame->verb->verb_case == WIRE__VERB__VERB_STOP) {
+        plane_guest_stop(plane, machine, frame->verb->stop->instance, frame->verb->stop->force);
+    }
     if (!host->up) {
         return;
     }
@@ -190,6 +195,7 @@ static void verb_done(struct plane *plane, const struct plane_event *event)
                    slice_of(event->bytes, event->size));
         return;
     }
+    host->heard = (uint32_t)event->b == host->channel;
     plane_verb_act(plane, event->machine, asked->verb, &told);
     frame.body_case = WIRE__FRAME__BODY_VERB_TOLD;
     frame.verb_told = &told;
@@ -363,6 +369,7 @@ void plane_host_loses(struct plane *plane, uint32_t machine)
     struct plane_domain *chosen = some_guest(plane, machine);
     if (chosen != NULL && !chosen->clings) {
         plane_seen(plane, PLANE_DOMAIN_LOST);
+        plane_guest_ended(chosen);
         *chosen = (struct plane_domain){ .instance = 0 };
     }
 }

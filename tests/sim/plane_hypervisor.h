@@ -22,6 +22,7 @@ struct plane_host {
     uint32_t booted;  /* Its life when power came: what libvirt does since then goes on. */
     uint64_t died_us; /* The host program before this one. */
     uint32_t channel; /* To the agent; its death ends one. */
+    bool heard;       /* Who asked for the verb under way hears of its end. */
     uint32_t acts;    /* Verbs under way that change something. */
     struct plane_domain domains[PLANE_DOMAINS];
     struct segment segments[PLANE_DOMAINS];

@@ -96,6 +96,7 @@ enum plane_fault {
     PLANE_FORWARDED,
     PLANE_VERB_OUTLIVES, /* From here on a seed draws from a stream of its own. */
     PLANE_SET_BACK_FOUL,
+    PLANE_NEVER_UP,
     PLANE_DISK_LOST, /* From here on: only where there is no budget (plane_lost.c). */
     PLANE_MEMORY_LOST,
     PLANE_REFUSED_BY_NAME,
@@ -139,6 +140,11 @@ enum plane_checker {
     PLANE_CHECK_PROMISED,
     PLANE_CHECK_CLAIMED,
     PLANE_CHECK_UNFAIR,
+    PLANE_CHECK_ENDS,
+    PLANE_CHECK_DOWN,
+    PLANE_CHECK_GRACE,
+    PLANE_CHECK_ATTEMPTS,
+    PLANE_CHECK_COUNTED,
     PLANE_CHECK_UNSAID, /* Only where there is no budget. */
     PLANE_CHECKERS
 };

@@ -5,6 +5,7 @@
 #include "base/id.h"
 #include "controller/server.h"
 #include "tests/sim/plane_check.h"
+#include "tests/sim/plane_guest.h"
 #include "tests/sim/plane_machine.h"
 #include "tests/sim/plane_net.h"
 #include "tests/sim/plane_people.h"
@@ -27,7 +28,8 @@ static const struct {
     { "change", "UNSEEN" },         { "write", "LEAVES" },      { "bounded", "BOUND" },
     { "alarm", "ALARM" },           { "said", "SAID" },         { "quota", "CAP" },
     { "floor", "FLOOR" },           { "promised", "PROMISED" }, { "claimed", "CLAIMED" },
-    { "unfair", "UNFAIR" },
+    { "unfair", "UNFAIR" },         { "ends", "ENDS" },         { "down", "DOWN" },
+    { "grace", "GRACE" },           { "attempts", "ATTEMPTS" }, { "counted", "COUNTED" },
 };
 
 const char *plane_lie_word(const char *lie)
@@ -169,6 +171,21 @@ static bool lie_unfair(struct plane *plane)
     return true;
 }
 
+static bool lie_guests(
+    struct plane *plane, const char *lie, const struct state *state, const struct instance_row *row)
+{
+    if (strcmp(lie, "wanted") == 0) {
+        return row != NULL && lie_wanted(plane, row);
+    }
+    if (strcmp(lie, "ends") == 0) {
+        return plane_ends_forge(row);
+    }
+    if (strcmp(lie, "grace") == 0) {
+        return plane_guest_forge_stop(plane, state);
+    }
+    return strcmp(lie, "attempts") == 0 && row != NULL && plane_guest_forge_tries(plane, row);
+}
+
 /* Every replica holds another state than every other: no majority can agree. */
 static bool lie_split(struct plane *plane)
 {
@@ -228,8 +245,10 @@ bool plane_lie(struct plane *plane, const char *lie)
         return lie_unfair(plane);
     } else if (strcmp(lie, "letgo") == 0) {
         return row != NULL && plane_change_forge(plane, row);
-    } else if (strcmp(lie, "wanted") == 0) {
-        return row != NULL && lie_wanted(plane, row);
+    } else if (strcmp(lie, "counted") == 0) {
+        plane_refused_forge(plane);
+    } else if (strcmp(lie, "down") == 0) {
+        plane_ends_forge_killed();
     } else if (strcmp(lie, "note") == 0) {
         return plane_audit_forge(AUDIT_NOTE);
     } else if (strcmp(lie, "said") == 0) {
@@ -248,7 +267,8 @@ bool plane_lie(struct plane *plane, const char *lie)
         return row != NULL &&
                plane_host_forge(plane, id_make(PLANE_CELL, UINT64_C(1) << 40), row->node.value);
     } else {
-        return lie_rows(state, lie) || lie_clients(plane, lie);
+        return lie_guests(plane, lie, state, row) || lie_rows(state, lie) ||
+               lie_clients(plane, lie);
     }
     return true;
 }

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "controller/server.h"
 #include "tests/sim/plane_check.h"
+#include "tests/sim/plane_guest.h"
 #include "tests/sim/plane_machine.h"
 #include "tests/sim/plane_net.h"
 #include "tests/sim/plane_people.h"
@@ -245,6 +246,7 @@ void plane_check_end(struct plane *plane)
     plane_check_all(plane);
     ends_note(ended);
     rows_note(plane, engine_state(server_engine(plane_server(plane, leader))));
+    plane_ends_settled(plane, engine_state(server_engine(plane_server(plane, leader))));
     plane_audit_end(plane);
     plane_asked_end(plane, engine_state(server_engine(plane_server(plane, leader))));
     for (uint32_t i = 1; i <= plane_requests_count; i++) {

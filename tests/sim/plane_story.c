@@ -5,6 +5,7 @@
 #include "controller/server.h"
 #include "tests/sim/plane_check.h"
 #include "tests/sim/plane_fault.h"
+#include "tests/sim/plane_guest.h"
 #include "tests/sim/plane_machine.h"
 #include "tests/sim/plane_snapshot.h"
 #include "tests/sim/trial.h"
@@ -197,11 +198,20 @@ static void tally_up(struct plane *plane)
     plane->tally->seconds_least = least(plane->tally->seconds_least, plane->now_ms / 1000);
 }
 
+/* Of whoever leads: everything has come together. */
+static const struct state *leading(struct plane *plane)
+{
+    uint32_t leader = plane_leader(plane);
+    CHECK(leader != PLANE_NONE);
+    return engine_state(server_engine(plane_server(plane, leader)));
+}
+
 static void finish(struct plane *plane)
 {
     if (!plane_until(plane, PATIENCE_MS, plane_check_converged)) {
         plane_fail(plane, "CONVERGE %s", plane_check_why());
     }
+    plane_ends_kill(plane, leading(plane));
     for (uint32_t i = 0; i < PLANE_CONTROLLERS; i++) {
         if (!plane->machines[i].exists || plane->machines[i].dead) {
             continue;
@@ -213,6 +223,7 @@ static void finish(struct plane *plane)
             plane_fail(plane, "CONVERGE m%u does not serve", i);
         }
     }
+    plane_ends_killed(plane, leading(plane));
     plane_check_end(plane);
     plane_history_check(plane);
     tally_up(plane);

@@ -70,6 +70,7 @@ static const char *const fault_names[PLANE_FAULTS] = {
     "ask forwarded",
     "verb outlives its host",
     "set back, foul weather",
+    "guest never comes up",
     "disk lost",
     "memory lost",
     "refused by name",
@@ -111,6 +112,11 @@ static const char *const checker_names[PLANE_CHECKERS] = {
     "floors fit the cell",
     "placed beside floors",
     "refused by floors, fairly",
+    "ends are so",
+    "who is down is said so",
+    "asked before it is ended",
+    "no attempt too many",
+    "no refusal too many",
     "nothing unsaid",
 };
 

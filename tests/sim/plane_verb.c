@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/result.h"
 #include "tests/sim/plane_check.h"
+#include "tests/sim/plane_guest.h"
 #include "tests/sim/plane_hypervisor.h"
 #include "tests/sim/trial.h"
 
@@ -19,20 +20,23 @@ static uint32_t verb_start(struct plane *plane, uint32_t machine, const Wire__As
         return FAILURE_EXISTS;
     }
     plane_check_start(plane, machine, order);
+    plane_guest_tries(plane, machine, order, host->heard);
     domain = domain != NULL ? domain : plane_domain_of(host, 0);
     CHECK(domain != NULL);
-    bool fails = plane_strikes(plane, PLANE_START_FAILED, 400);
+    bool sick = plane_guest_sick(plane, order);
+    bool fails = plane_strikes(plane, PLANE_START_FAILED, 400) || sick;
     *domain = (struct plane_domain){ .instance = order->instance,
                                      .running = !fails,
                                      .leftovers = fails,
-                                     .paused = fails && plane_odds(plane, 5000),
+                                     .paused = fails && !sick && plane_odds(plane, 5000),
                                      .generation = order->generation,
                                      .epoch = order->epoch,
                                      .boots = order->boots,
                                      .since_us = plane->now_us };
-    if (fails && plane_odds(plane, 3000)) {
+    if (fails && !sick && plane_odds(plane, 3000)) {
         domain->running = !domain->paused; /* It works; the answer says otherwise. */
     }
+    plane_guest_made(plane, machine, domain, fails);
     if (!fails) {
         trial_started(plane, machine, order->instance);
     }
@@ -57,6 +61,7 @@ void plane_verb_cut_short(struct plane *plane, uint32_t machine, const Wire__Ass
     plane_check_start(plane, machine, order);
     domain = domain != NULL ? domain : plane_domain_of(host, 0);
     CHECK(domain != NULL);
+    plane_guest_tries(plane, machine, order, false);
     bool resumed = plane_odds(plane, 2000); /* That call, too, was under way. */
     *domain = (struct plane_domain){ .instance = order->instance,
                                      .running = resumed,
@@ -65,6 +70,7 @@ void plane_verb_cut_short(struct plane *plane, uint32_t machine, const Wire__Ass
                                      .epoch = order->epoch,
                                      .boots = order->boots,
                                      .since_us = plane->now_us };
+    plane_guest_made(plane, machine, domain, false);
     plane_trace(
         plane,
         "m%u: the start of %llx outlives its host program",
@@ -114,6 +120,7 @@ static uint32_t verb_erase(struct plane *plane, uint32_t machine, uint64_t insta
     if (domain != NULL && !domain->clings) {
         plane_change_end(plane, machine, domain);
         plane_trace(plane, "m%u erases %llx", machine, (unsigned long long)instance);
+        plane_guest_ended(domain);
         *domain = (struct plane_domain){ .instance = 0 };
     }
     return FAILURE_NONE;
@@ -151,6 +158,22 @@ static void observe_fill(const struct plane_host *host, Wire__VerbTold *told)
             segment_list[told->n_segments++] = line;
         }
     }
+}
+
+/* As host_verbs.c: of what was started, not of what may be wanted by now. */
+static void start_fill(const Wire__Assignment *order, Wire__VerbTold *told)
+{
+    static Wire__HostInstance line;
+    static Wire__HostInstance *list[1] = { &line };
+    CHECK(order->instance != 0);
+    wire__host_instance__init(&line);
+    line.instance = order->instance;
+    line.running = true;
+    line.generation = order->generation;
+    line.epoch = order->epoch;
+    line.boots = order->boots;
+    told->n_instances = 1;
+    told->instances = list;
 }
 
 /* Room for a few more guests than would come to a node if they came to all alike; some have more.
@@ -251,6 +274,9 @@ void plane_verb_act(
     case WIRE__VERB__VERB_START:
         plane_asked_start(plane, machine, verb->start);
         told->failure = verb_start(plane, machine, verb->start->assignment);
+        if (told->failure == FAILURE_NONE) {
+            start_fill(verb->start->assignment, told);
+        }
         return;
     case WIRE__VERB__VERB_STOP:
         told->failure = verb_stop(plane, machine, verb->stop->instance, verb->stop->force);
