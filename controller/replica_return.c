@@ -7,7 +7,9 @@
  * followers acknowledged. A replica that starts takes no part, asks, and hears from enough others
  * to make a majority with itself what they know of it: no more than it has. It gives the rest a
  * moment to contradict, since the first to answer may be the one that was cut off when the others
- * heard more. Then it takes part.
+ * heard more. Then it takes part. Who says that he is a voter and was none when this replica last
+ * heard of its members counts as one: else it would wait for a voter that is gone, and the newer
+ * ones for it.
  * What can go wrong: one of them knows of a higher term or of more entries → halt with
  * FAILURE_SET_BACK, for good: it is removed and joins anew under another identity; too few answer →
  * it waits, as it would for a majority anyway; everybody who heard it has started anew since →
@@ -22,6 +24,29 @@ static bool is_other(const struct replica *replica, const struct raft_server *se
     return server->id != replica->conf.self;
 }
 
+static bool is_known_voter(const struct replica *replica, uint64_t id)
+{
+    const struct raft_configuration *members = &replica->object.raft.configuration;
+    for (unsigned int i = 0; i < members->n; i++) {
+        if (members->servers[i].id == id) {
+            return members->servers[i].role == RAFT_VOTER;
+        }
+    }
+    return false;
+}
+
+/* Those who answered, and say so themselves. */
+static unsigned int newer_voters(const struct replica *replica)
+{
+    unsigned int count = 0;
+    for (unsigned int at = 0; at < REPLICA_PEERS; at++) {
+        const struct replica_peer *peer = &replica->peers[at];
+        bool newer = peer->id != 0 && peer->answered && peer->votes;
+        count += newer && !is_known_voter(replica, peer->id) ? 1 : 0;
+    }
+    return count;
+}
+
 static unsigned int voters(const struct replica *replica)
 {
     const struct raft_configuration *members = &replica->object.raft.configuration;
@@ -30,7 +55,7 @@ static unsigned int voters(const struct replica *replica)
         count += members->servers[i].role == RAFT_VOTER ? 1 : 0;
     }
     CHECK(count <= LIMIT_CONTROLLERS);
-    return count;
+    return count + newer_voters(replica);
 }
 
 /* asks: the other one is to answer. An answer asks nothing: two that return would never end. */
@@ -45,6 +70,7 @@ static void tell(struct replica *replica, uint64_t to, bool asks)
     standing.known_term = peer->term;
     standing.known_held = peer->held;
     standing.returns = asks;
+    standing.votes = is_known_voter(replica, replica->conf.self);
     struct slice bytes = replica_encode_standing(replica->encoder, state->term, &standing);
     replica->host.send(replica->host.context, to, bytes);
 }
@@ -59,7 +85,7 @@ void replica_return_begin(struct replica *replica)
 static unsigned int answers(const struct replica *replica)
 {
     const struct raft_configuration *members = &replica->object.raft.configuration;
-    unsigned int answered = 1;
+    unsigned int answered = 1 + newer_voters(replica);
     for (unsigned int i = 0; i < members->n; i++) {
         for (unsigned int at = 0; at < REPLICA_PEERS; at++) {
             const struct replica_peer *peer = &replica->peers[at];
@@ -133,6 +159,7 @@ bool replica_return_take(struct replica *replica, uint64_t peer, const Wire__Raf
         return true;
     }
     known->answered = true;
+    known->votes = standing->votes;
     if (standing->returns && state->term > 0) {
         tell(replica, peer, false);
     }

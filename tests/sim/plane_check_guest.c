@@ -15,7 +15,7 @@
 
 #include <stdlib.h>
 
-enum { SICK_ONE_IN = 8, SICK_STARTS = 4 };
+enum { SICK_STARTS = 4 };
 
 static struct plane_guest *guests; /* Owned; by sequence of the id. */
 
@@ -37,13 +37,16 @@ struct plane_guest *plane_guest_of(uint64_t instance)
     return &guests[at];
 }
 
+/* Of boots, in some seeds: guests that fail take no room, and full cells must come up, too. */
+static const uint64_t sick_one_in[] = { 6, 24, 96 };
+
 /* Drawn from what it is, so that no other draw moves. One boot is well, another is not; whoever may
  * fail often comes up after a while. */
 bool plane_guest_sick(struct plane *plane, const Wire__Assignment *order)
 {
     uint64_t drawn = plane->seed ^ (order->instance * UINT64_C(0x9e3779b97f4a7c15));
     drawn = (drawn ^ (drawn >> 29) ^ order->boots) * UINT64_C(0xbf58476d1ce4e5b9);
-    bool sick = (drawn >> 32) % SICK_ONE_IN == 0 &&
+    bool sick = (drawn >> 32) % sick_one_in[plane->seed % COUNT_OF(sick_one_in)] == 0 &&
                 plane_guest_of(order->instance)->tries.failed < SICK_STARTS;
     return plane_guest_of(order->instance)->dead ||
            (sick && plane_strikes(plane, PLANE_NEVER_UP, 10000));

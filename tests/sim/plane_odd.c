@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/id.h"
 #include "base/reject.h"
+#include "tests/sim/plane_host.h"
 #include "tests/sim/plane_people.h"
 
 #include <stdio.h>
@@ -114,6 +115,17 @@ static union {
 static Wire__Quantities floor_wanted;
 static uint8_t digest[32];
 
+/* The cell may have as much and no node has, or the cell has not that much left. */
+static uint64_t largest_node(const struct plane *plane)
+{
+    uint64_t largest = 0;
+    for (uint32_t i = 0; i < plane->conf.nodes; i++) {
+        uint64_t memory = plane_host_memory(plane, PLANE_CONTROLLERS + i);
+        largest = memory > largest ? memory : largest;
+    }
+    return largest;
+}
+
 static void wire_create(
     const struct plane *plane, const struct plane_request *request, Wire__Request *out)
 {
@@ -127,7 +139,7 @@ static void wire_create(
     body.create.vcpus = request->odd == PLANE_ODD_BAD_FIELD ? 0 : 1;
     body.create.memory_bytes = UINT64_C(64) << 20;
     if (request->odd == PLANE_ODD_NO_ROOM) {
-        body.create.memory_bytes = UINT64_C(3) << 40;
+        body.create.memory_bytes = largest_node(plane) + (UINT64_C(1) << 20);
     }
     if (request->odd == PLANE_ODD_ELSEWHERE) {
         body.create.where = WIRE__WHERE__WHERE_ELSEWHERE;

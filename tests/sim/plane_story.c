@@ -21,6 +21,20 @@ static bool leads(struct plane *plane)
            state_cell(engine_state(server_engine(plane_server(plane, leader)))) != NULL;
 }
 
+/* What each node has; one that renews and whose first words were lost has said nothing of that yet.
+ */
+static bool known(struct plane *plane, uint32_t leader)
+{
+    const struct state *state = engine_state(server_engine(plane_server(plane, leader)));
+    for (const struct node_row *row = state_first(state, TABLE_NODE); row != NULL;
+         row = state_next(state, TABLE_NODE, row)) {
+        if (row->memory_bytes == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool complete(struct plane *plane)
 {
     struct replica_status status;
@@ -37,7 +51,7 @@ static bool complete(struct plane *plane)
     for (uint32_t i = 0; i < status.member_count; i++) {
         voters = voters && status.members[i].role == REPLICA_VOTER;
     }
-    return voters && plane_check_converged(plane);
+    return voters && plane_check_converged(plane) && known(plane, leader);
 }
 
 static void join(struct plane *plane, uint32_t machine)

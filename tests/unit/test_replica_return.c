@@ -211,3 +211,36 @@ Test(replica_return, two_that_return_ask_each_other_in_turn_and_answer_no_answer
     cr_assert(bench->nodes[1].replica->returning);
     bench_end(bench);
 }
+
+/* Of two voters one leads, takes in a third while the other is away, and is gone for good. */
+Test(replica_return, who_returns_counts_those_who_became_voters_while_it_was_away)
+{
+    struct bench *bench = bench_begin(2, 64);
+    uint64_t ticket = 0;
+    bench->returns = true;
+    restart(bench, 1, NULL);
+    restart(bench, 2, NULL);
+    bench_open_node(bench, 3, 0);
+    bench_pass(bench, 300);
+    uint32_t leader = bench_elect(bench);
+    uint32_t away = 3 - leader;
+    struct replica *leads = bench->nodes[leader].replica;
+    cr_assert_eq(replica_add(leads, bench->now_ms, 3, "n3:1").code, 0);
+    while (bench_status(bench, away).member_count < 3) {
+        bench_pass(bench, 30); /* It has heard of the third, as one that does not vote yet. */
+    }
+    cr_assert_neq(bench_status(bench, away).members[2].role, REPLICA_VOTER);
+    bench->nodes[away].cut = true;
+    bench_pass(bench, 3000);
+    cr_assert_eq(bench_status(bench, 3).members[2].role, REPLICA_VOTER);
+    bench->nodes[leader].cut = true;
+    bench->nodes[away].cut = false;
+    restart(bench, away, NULL);
+    bench_pass(bench, 3000); /* Its own members are the one that is gone and itself. */
+    cr_assert_not(bench->nodes[away].replica->returning);
+    cr_assert_eq(bench_elect(bench), 3);
+    cr_assert_eq(bench_submit(bench, 3, "on", &ticket).code, 0);
+    bench_pass(bench, 300);
+    cr_assert_geq(bench->nodes[away].applied_count, 1);
+    bench_end(bench);
+}
