@@ -143,12 +143,13 @@ void plane_change_look(struct plane *plane, uint64_t index, const struct state *
     if (index <= newest || plane->lost) {
         return;
     }
+    bool late = newest != 0 && index > newest + 1;
     look_at_nodes(plane, index, state);
     for (struct instance_row *row = state_first(state, TABLE_INSTANCE); row != NULL;
          row = state_next(state, TABLE_INSTANCE, row)) {
         uint64_t at = id_sequence(row->head.id);
         CHECK(at < PLANE_SEQUENCES);
-        plane_ends_look(plane, state, row->head.id, row);
+        plane_ends_look(plane, state, row->head.id, row, late);
         if (rows[at].index == 0) {
             known[known_count++] = at;
         }
@@ -160,7 +161,7 @@ void plane_change_look(struct plane *plane, uint64_t index, const struct state *
             continue;
         }
         plane_audit_change(seen->id, newest, index, PLANE_ANY_WORD);
-        plane_ends_look(plane, state, seen->id, NULL);
+        plane_ends_look(plane, state, seen->id, NULL, late);
         /* What rested before it was deleted leaves its node in its own time. */
         check_let_go(plane, seen, seen->desired == WIRE__DESIRED__DESIRED_GONE);
         *seen = (struct row_seen){ .index = 0 };

@@ -121,7 +121,11 @@ static void judge(
 }
 
 void plane_ends_look(
-    struct plane *plane, const struct state *state, uint64_t instance, struct instance_row *row)
+    struct plane *plane,
+    const struct state *state,
+    uint64_t instance,
+    struct instance_row *row,
+    bool late)
 {
     struct plane_guest *guest = plane_guest_of(instance);
     uint64_t operation = row == NULL ? 0 : row->operation.value;
@@ -142,7 +146,7 @@ void plane_ends_look(
         guest->operation_boots = row->boots;
         guest->operation_epoch = row->epoch;
         guest->operation_node = row->node.value;
-        guest->operation_failed = guest->failed;
+        guest->operation_failed = late ? 0 : guest->failed;
     }
 }
 

@@ -147,6 +147,7 @@ static void answers_gather(struct plane *plane)
             answered += request->answers[reject];
         }
         person->unsure += request->attempts - answered + request->answers[REJECT_OUTCOME_UNKNOWN];
+        person->unsure += request->rerouted;
         people[0].unsure += request->act == PLANE_ACT_ODD || request->act == PLANE_ACT_JOIN ? 1 : 0;
     }
 }

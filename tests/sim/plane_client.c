@@ -19,6 +19,7 @@ struct attempt {
     uint32_t life;
     bool answered;
     bool given_up;
+    bool forwarded;
     bool heard; /* By the controller: before, it lay in the queue of a machine that was busy. */
     uint64_t since_ms;
     uint64_t heard_ms; /* By the clock of its machine, which may go slower, or stand. */
@@ -187,6 +188,17 @@ void plane_client_heard(struct plane *plane, uint32_t machine, uint64_t handle)
     attempts[handle].stood_us = stood_us(plane, machine);
 }
 
+void plane_client_forwarded(const Wire__Request *request)
+{
+    unsigned long number = 0;
+    if (request == NULL || sscanf(request->request_id, "attempt-%lu", &number) != 1 ||
+        number > attempts_count) {
+        return; /* Of a machine that renews. */
+    }
+    plane_requests[attempts[number].request].rerouted += attempts[number].forwarded ? 1 : 0;
+    attempts[number].forwarded = true;
+}
+
 /* ---- Waiting ---- */
 
 static void attempt_over(struct plane *plane, uint32_t number, uint32_t attempt)
@@ -246,7 +258,8 @@ static void attempts_overdue(struct plane *plane)
             continue;
         }
         uint64_t its_ms = plane_now(plane, attempt->machine) - attempt->heard_ms;
-        if (attempt->heard && its_ms > FORGOTTEN_MS + stood_ms && machine->busy_us <= plane->now_us) {
+        if (attempt->heard && its_ms > FORGOTTEN_MS + stood_ms &&
+            machine->busy_us <= plane->now_us) {
             plane_fail(
                 plane,
                 "FORGOTTEN m%u never answers %s %s",

@@ -34,7 +34,7 @@ struct plane_guest {
     uint64_t operation_boots;
     uint64_t operation_epoch;
     uint64_t operation_node;
-    uint64_t operation_failed; /* `failed`, when it was seen first. */
+    uint64_t operation_failed; /* `failed`, when it was seen first; 0 if that may have been late. */
 };
 
 /* ---- plane_check_guest.c ---- */
@@ -58,9 +58,13 @@ bool plane_guest_forge_tries(struct plane *plane, const struct instance_row *row
 /* ---- plane_check_ends.c ---- */
 void plane_ends_begin(const struct plane *plane);
 void plane_ends_over(void);
-/* The newest state has this row, or (NULL) has it no more. */
+/* The newest state has this row, or (NULL) has it no more. late: not every state was looked at. */
 void plane_ends_look(
-    struct plane *plane, const struct state *state, uint64_t instance, struct instance_row *row);
+    struct plane *plane,
+    const struct state *state,
+    uint64_t instance,
+    struct instance_row *row,
+    bool late);
 /* Some state has this of a request that was acknowledged. */
 void plane_ends_again(
     struct plane *plane, uint64_t index, uint32_t request, const struct operation_row *row);

@@ -74,6 +74,8 @@ struct plane_request {
     uint64_t index; /* Of the state that acknowledged it. */
     uint32_t reject;
     uint32_t attempts;
+    uint32_t rerouted; /* How often its controller forwarded one to a second leader: nobody may ever
+                        * hear what the first has said. */
     uint16_t answers[REJECTS_END]; /* To all attempts, by what they said. */
     char key[PLANE_KEY];
     char name[PLANE_NAME];
@@ -89,6 +91,8 @@ void plane_client_answer(
     struct plane *plane, uint32_t machine, uint64_t handle, const Wire__Answer *answer);
 /* That controller takes the ask from its queue. */
 void plane_client_heard(struct plane *plane, uint32_t machine, uint64_t handle);
+void plane_client_forwarded(
+    const Wire__Request *request); /* A controller hands it to its leader. */
 void plane_client_lost(struct plane *plane, uint32_t machine); /* Its api went away. */
 /* A request of the story itself; runs until it is answered. */
 struct plane_request *plane_ask(

@@ -21,6 +21,9 @@ static void host_send(void *context, Wire__Frame *frame)
         if (frame->body_case == WIRE__FRAME__BODY_NODE_ORDERS) {
             plane_change_applied(engine_applied(server_engine(self->server)));
         }
+        if (frame->body_case == WIRE__FRAME__BODY_FORWARD) {
+            plane_client_forwarded(frame->forward->request);
+        }
         plane_send(self->plane, self->machine, frame);
     }
 }
