@@ -108,7 +108,8 @@ void plane_guest_ended(const struct plane_domain *domain)
 
 /* ---- Stops ---- */
 
-/* Whoever asked for this end said that the guest is to be asked first. */
+/* Whoever asked for this end said that the guest is to be asked first. Nobody knows of orders that
+ * came since its row was last looked at, which in a large cell may be a while ago. */
 static bool is_to_be_asked(
     struct plane *plane,
     uint32_t machine,
@@ -119,8 +120,9 @@ static bool is_to_be_asked(
     const struct instance_row *row =
         state == NULL ? NULL : state_find(state, TABLE_INSTANCE, domain->instance);
     return row != NULL && row->desired == WIRE__DESIRED__DESIRED_STOPPED && !row->force &&
-           guest->forced != row->epoch && row->node.value == plane->machines[machine].id &&
-           row->epoch == domain->epoch && row->boots == domain->boots;
+           row->generation == guest->ordered && guest->forced != row->epoch &&
+           row->node.value == plane->machines[machine].id && row->epoch == domain->epoch &&
+           row->boots == domain->boots;
 }
 
 void plane_guest_stop(struct plane *plane, uint32_t machine, uint64_t instance, bool force)
