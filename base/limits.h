@@ -67,12 +67,26 @@ enum {
 
 /* ---- Time, in milliseconds. ---- */
 enum {
-    LIMIT_TICK_MS = 30,           /* Heartbeat of consensus, and the engine's clock tick. */
-    LIMIT_ELECTION_MS = 150,      /* Pre-vote is off (rule 9): 150/30 gives p99 below one second. */
-    LIMIT_NODE_RENEW_MS = 1000,   /* A node's heartbeat. */
-    LIMIT_NODE_UNKNOWN_MS = 6000, /* L_c of the fencing specification. */
-    LIMIT_WALL_BOUND_MS = 5000,   /* Clocks that are kept at all are nearer by far. */
-    LIMIT_NO_LEADER_MS = 2000,    /* After this the API says 503 instead of waiting. */
+    LIMIT_TICK_MS = 30,         /* Heartbeat of consensus, and the engine's clock tick. */
+    LIMIT_ELECTION_MS = 150,    /* Pre-vote is off (rule 9): 150/30 gives p99 below one second. */
+    LIMIT_NODE_RENEW_MS = 1000, /* A node's heartbeat. */
+    LIMIT_WALL_BOUND_MS = 5000, /* Clocks that are kept at all are nearer by far. */
+    LIMIT_NO_LEADER_MS = 2000,  /* After this the API says 503 instead of waiting. */
+};
+/* The deadlines of one owner (docs/FENCING.md, clauses 2, 6 and 11 to 19). The assertions below are
+ * its inequalities: whoever changes a number changes the model's first (tests/spin). */
+enum {
+    FENCE_DRIFT_PER_MILLE = 10,   /* rho: a clock gains or loses at most this much on another. */
+    FENCE_TRIP_MS = 1000,         /* RTT: there and back between any two machines. */
+    LIMIT_NODE_UNKNOWN_MS = 6000, /* L_c: without proof for so long a node is lost. */
+    FENCE_ATTEST_MS = 7000, /* L_att: without an ack for so long a node says that it is cut off. */
+    FENCE_ANSWER_MS = 2000, /* A_rtt: a challenge is answered by then, or not at all. */
+    FENCE_SELF_MS = 20000,  /* T_self: what an ack or a frozen proof is worth. */
+    FENCE_KILL_MS = 10000,  /* T_kill: from the deadline to the last guest's end. */
+    FENCE_START_MS = 2000,  /* A guest is only started if its node has so much time left. */
+    FENCE_DEAD_MS = 33000,  /* T_dead: after it somebody else may run the guests. */
+    FENCE_SPARE_MS = 2390,  /* Of T_dead: for what nobody thought of. */
+    FENCE_FROZEN_PERCENT = 55, /* k(M) is one more than this share of the members. */
 };
 /* Log time for which an operation, and with it its idempotency key, is kept once it is done. */
 #define LIMIT_OPERATION_KEEP_MS (UINT64_C(24) * 3600 * 1000)
@@ -82,6 +96,21 @@ enum {
 
 _Static_assert(LIMIT_ENTRY + 4096 <= LIMIT_FRAME, "an entry and its envelope fit one frame");
 _Static_assert(LIMIT_COMMAND * 4 <= LIMIT_ENTRY, "an entry holds several of the largest commands");
+_Static_assert(
+    LIMIT_NODE_UNKNOWN_MS *(1000 + FENCE_DRIFT_PER_MILLE) <=
+        FENCE_ATTEST_MS * (1000 - FENCE_DRIFT_PER_MILLE),
+    "I1: who attests is lost to every leader");
+_Static_assert(
+    LIMIT_NODE_UNKNOWN_MS >= 5 * LIMIT_NODE_RENEW_MS + FENCE_TRIP_MS,
+    "I2: an echo is two renewals old, and three may be lost");
+_Static_assert(
+    FENCE_SELF_MS *(1000 - FENCE_DRIFT_PER_MILLE) >=
+        (FENCE_ATTEST_MS + 4 * LIMIT_NODE_RENEW_MS + 2 * FENCE_TRIP_MS + FENCE_ANSWER_MS) * 1000,
+    "I3: peers may attest before the first deadline");
+_Static_assert(
+    (FENCE_DEAD_MS - FENCE_SPARE_MS) * (1000 - FENCE_DRIFT_PER_MILLE) >=
+        (FENCE_SELF_MS + FENCE_KILL_MS) * (1000 + FENCE_DRIFT_PER_MILLE),
+    "I4: the first copy has ended before the second begins");
 _Static_assert(LIMIT_NODE_UNKNOWN_MS >= 5 * LIMIT_NODE_RENEW_MS, "three lost renewals are normal");
 _Static_assert(LIMIT_IDEMPOTENCY_PER_TENANT * 64 <= LIMIT_OPERATIONS, "many tenants fit");
 

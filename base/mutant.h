@@ -34,7 +34,19 @@
     X(AGENT_TRUSTS_EVENTS, "agent", "an agent that has looked once waits for events")             \
     X(READ_STALE_UNASKED, "session", "any replica answers reads from what it has")                \
     X(READ_BEFORE_THE_BARRIER, "session", "who was elected leads before its barrier is applied")  \
-    X(ANSWER_TO_THE_SLOT, "session", "an answer goes to whoever has the asker's place now")
+    X(ANSWER_TO_THE_SLOT, "session", "an answer goes to whoever has the asker's place now")       \
+    X(FENCE_RENEWAL_IS_PROOF, "fence", "who renews is alive, whether he hears us or not")         \
+    X(FENCE_DEAD_FROM_PROOF, "fence", "a node is dead so long after its last proof, not our ack") \
+    X(FENCE_THAWS_AT_ONCE, "fence", "what was frozen a moment ago is not any more")               \
+    X(FENCE_NEWEST_EPOCH_ONLY, "fence", "only the newest membership can be frozen")               \
+    X(FENCE_SETTLES_AT_ONCE, "fence", "an old membership ends before its members know the new")   \
+    X(FENCE_BASE_IS_RECEIPT, "fence", "a lease runs from when the ack came, not what it answers") \
+    X(FENCE_ANY_SESSION, "fence", "an order that was meant for an earlier session is obeyed")     \
+    X(FENCE_VOUCHES_UNASKED, "fence", "who was never acknowledged in this boot vouches, too")     \
+    X(FENCE_ANSWERS_KEPT, "fence", "who vouched once is counted in every later round")            \
+    X(FENCE_ONE_VOUCHER_LESS, "fence", "one less than are needed vouch for a node")               \
+    X(FENCE_SLOW_TO_LOSE, "fence", "a leader counts on a node for longer than its peers do")      \
+    X(FENCE_PROOF_LASTS, "fence", "who was vouched for once runs on for ever")
 
 #define MUTANT_ENUMERATOR(name, group, what) MUTANT_##name,
 enum mutant { MUTANT_NONE, MUTANTS(MUTANT_ENUMERATOR) MUTANT_COUNT };
