@@ -81,7 +81,7 @@ struct replica_peer {
     uint64_t refusing_since_ms; /* Leader: it has only rejected since then; 0: no. */
     uint64_t term;              /* The highest that it was ever heard to have; 0: not heard. */
     uint64_t held;              /* The most committed entries that it was heard to hold. */
-    bool votes;                 /* It said that it is a voter. */
+    uint64_t votes_since;       /* It said that it is a voter, by members of this index. */
     bool answered;              /* It said what it knows of us since we started. */
 };
 

@@ -7,9 +7,9 @@
  * followers acknowledged. A replica that starts takes no part, asks, and hears from enough others
  * to make a majority with itself what they know of it: no more than it has. It gives the rest a
  * moment to contradict, since the first to answer may be the one that was cut off when the others
- * heard more. Then it takes part. Who says that he is a voter and was none when this replica last
- * heard of its members counts as one: else it would wait for a voter that is gone, and the newer
- * ones for it.
+ * heard more. Then it takes part. Who says that he is a voter, by members newer than those that
+ * this replica knows, counts as one: else it would wait for a voter that is gone, and the newer
+ * ones for it. Who was removed and has not heard of it knows older members, and does not count.
  * What can go wrong: one of them knows of a higher term or of more entries → halt with
  * FAILURE_SET_BACK, for good: it is removed and joins anew under another identity; too few answer →
  * it waits, as it would for a majority anyway; everybody who heard it has started anew since →
@@ -35,13 +35,21 @@ static bool is_known_voter(const struct replica *replica, uint64_t id)
     return false;
 }
 
+/* Of the newest members that this replica knows. */
+static uint64_t members_index(const struct replica *replica)
+{
+    const struct raft *raft = &replica->object.raft;
+    return raft->configuration_uncommitted_index != 0 ? raft->configuration_uncommitted_index
+                                                      : raft->configuration_index;
+}
+
 /* Those who answered, and say so themselves. */
 static unsigned int newer_voters(const struct replica *replica)
 {
     unsigned int count = 0;
     for (unsigned int at = 0; at < REPLICA_PEERS; at++) {
         const struct replica_peer *peer = &replica->peers[at];
-        bool newer = peer->id != 0 && peer->answered && peer->votes;
+        bool newer = peer->id != 0 && peer->answered && peer->votes_since > members_index(replica);
         count += newer && !is_known_voter(replica, peer->id) ? 1 : 0;
     }
     return count;
@@ -70,7 +78,7 @@ static void tell(struct replica *replica, uint64_t to, bool asks)
     standing.known_term = peer->term;
     standing.known_held = peer->held;
     standing.returns = asks;
-    standing.votes = is_known_voter(replica, replica->conf.self);
+    standing.votes_since = is_known_voter(replica, replica->conf.self) ? members_index(replica) : 0;
     struct slice bytes = replica_encode_standing(replica->encoder, state->term, &standing);
     replica->host.send(replica->host.context, to, bytes);
 }
@@ -159,7 +167,7 @@ bool replica_return_take(struct replica *replica, uint64_t peer, const Wire__Raf
         return true;
     }
     known->answered = true;
-    known->votes = standing->votes;
+    known->votes_since = standing->votes_since;
     if (standing->returns && state->term > 0) {
         tell(replica, peer, false);
     }

@@ -268,7 +268,8 @@ static bool message_valid(const Wire__RaftMessage *message)
     case WIRE__RAFT_MESSAGE__BODY_STANDING:
         return message->standing->held <= number_max &&
                message->standing->known_term <= number_max &&
-               message->standing->known_held <= number_max;
+               message->standing->known_held <= number_max &&
+               message->standing->votes_since <= number_max;
     case WIRE__RAFT_MESSAGE__BODY__NOT_SET:
     case _WIRE__RAFT_MESSAGE__BODY__CASE_IS_INT_SIZE: return false;
     }

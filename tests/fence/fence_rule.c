@@ -361,8 +361,6 @@ static void start_came(struct world *world, struct node *self, const struct lett
     copy->dies_ms = 0;
 }
 
-/* Who was replaced while he was away, and is heard again, still has his old copy if he never had to
- * end it; there is no such case unless something is wrong. */
 static void challenged(struct world *world, uint32_t node, const struct letter *letter)
 {
     const struct node *self = &world->machines[node];

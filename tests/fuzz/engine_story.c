@@ -94,16 +94,28 @@ void story_linked(struct story *story, uint64_t controller, bool up)
     story_say(story, KIND_LINK, slice_of(bytes, sizeof(bytes)));
 }
 
+/* Who asks and under which key, for as long as the request is written. */
+struct asker {
+    char key[8];
+    Wire__Identity who;
+};
+
+static void asker_of(
+    struct story *story, const Wire__Identity *who, Wire__Request *request, struct asker *asker)
+{
+    (void)snprintf(asker->key, sizeof(asker->key), "k%u", ++story->keys % 1000);
+    asker->who = who == NULL ? story_root : *who;
+    request->format = 1;
+    request->idempotency_key = asker->key;
+    request->principal = who == NULL ? NULL : &asker->who;
+}
+
 void story_ask_as(
     struct story *story, uint32_t kind, const Wire__Identity *who, Wire__Request *request)
 {
-    char key[8];
+    struct asker asker;
     Wire__Ask ask = WIRE__ASK__INIT;
-    Wire__Identity copy = who == NULL ? story_root : *who;
-    (void)snprintf(key, sizeof(key), "k%u", ++story->keys % 1000);
-    request->format = 1;
-    request->idempotency_key = key;
-    request->principal = who == NULL ? NULL : &copy;
+    asker_of(story, who, request, &asker);
     ask.request = request;
     story_message(story, kind, &ask);
 }
@@ -199,15 +211,11 @@ void story_follow(struct story *story, uint32_t skip)
 void story_asked(struct story *story, const Wire__Identity *who, Wire__Request *request)
 {
     static uint8_t digest[32];
-    char key[8];
     Wire__Asked asked = WIRE__ASKED__INIT;
     Wire__Command command = WIRE__COMMAND__INIT;
     Wire__Command *list[] = { &command };
-    Wire__Identity copy = who == NULL ? story_root : *who;
-    (void)snprintf(key, sizeof(key), "k%u", ++story->keys % 1000);
-    request->format = 1;
-    request->idempotency_key = key;
-    request->principal = who == NULL ? NULL : &copy;
+    struct asker asker;
+    asker_of(story, who, request, &asker);
     asked.request = request;
     asked.request_digest = (ProtobufCBinaryData){ sizeof(digest), digest };
     command.body_case = WIRE__COMMAND__BODY_ASKED;

@@ -3,6 +3,7 @@
 #include "scheduler/liveness.h"
 
 #include <criterion/criterion.h>
+#include <signal.h>
 
 enum { NODES = 5, TERM = 7, BOTH = LIVENESS_IN_OLD | LIVENESS_IN_NEW };
 
@@ -143,8 +144,8 @@ Test(liveness, a_new_leader_inherits_nothing)
     cr_assert_eq(liveness_may_replace(&liveness, 0, 80000), REPLACE_YES);
     liveness_follow(&liveness);
     cr_assert_eq(liveness_may_replace(&liveness, 0, 80100), REPLACE_NOT_LEADING);
-    cr_assert_not(liveness_alive(&liveness, 1, 80100)); /* And acknowledges nobody: INV-FENCE-1. */
-    liveness.term = TERM;                               /* As it was before it led again. */
+    cr_assert_not(liveness_alive(&liveness, 1, 80100));
+    liveness.term = TERM; /* As it was before it led again. */
     liveness_lead(&liveness, TERM + 1, 80200);
     for (uint32_t slot = 0; slot < 3; slot++) {
         liveness_member(&liveness, slot, LIVENESS_IN_NEW, false, 80200);
@@ -152,6 +153,14 @@ Test(liveness, a_new_leader_inherits_nothing)
     cr_assert_not(liveness_alive(&liveness, 1, 80200));
     cr_assert(liveness_frozen(&liveness, 80200));
     cr_assert_not(liveness_renewed(&liveness, 1, TERM, 79000, false, 80300)); /* Of another term. */
+}
+
+Test(liveness, who_does_not_lead_acknowledges_nobody, .signal = SIGABRT) /* INV-FENCE-1 */
+{
+    struct liveness liveness = elected(3);
+    (void)liveness_issue(&liveness, 0, 2000);
+    liveness_follow(&liveness);
+    (void)liveness_issue(&liveness, 0, 2100);
 }
 
 Test(liveness, who_was_seen_off_counts_as_a_member_and_not_as_lost)

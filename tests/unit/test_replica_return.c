@@ -244,3 +244,36 @@ Test(replica_return, who_returns_counts_those_who_became_voters_while_it_was_awa
     cr_assert_geq(bench->nodes[away].applied_count, 1);
     bench_end(bench);
 }
+
+/* Of five two are removed while they are away, and go on believing that they vote. */
+Test(replica_return, who_was_removed_and_does_not_know_it_makes_no_majority)
+{
+    struct bench *bench = bench_begin(5, 64);
+    bench->returns = true;
+    for (uint32_t id = 1; id <= 5; id++) {
+        restart(bench, id, NULL);
+    }
+    bench_pass(bench, 300);
+    uint32_t leader = bench_elect(bench);
+    uint32_t gone[2] = { leader % 5 + 1, (leader + 1) % 5 + 1 };
+    uint32_t returns = (leader + 2) % 5 + 1;
+    uint32_t last = (leader + 3) % 5 + 1;
+    for (int i = 0; i < 2; i++) {
+        bench->nodes[gone[i]].cut = true;
+        struct replica *leads = bench->nodes[leader].replica;
+        cr_assert_eq(replica_remove(leads, bench->now_ms, gone[i]).code, 0);
+        bench_pass(bench, 1000);
+    }
+    cr_assert_eq(bench_status(bench, returns).member_count, 3);
+    bench->nodes[leader].cut = true;
+    bench->nodes[last].cut = true;
+    bench->nodes[gone[0]].cut = false;
+    bench->nodes[gone[1]].cut = false;
+    restart(bench, returns, NULL);
+    bench_pass(bench, 3000);
+    cr_assert(bench->nodes[returns].replica->returning); /* INV-LOG-10 */
+    bench->nodes[last].cut = false;
+    bench_pass(bench, 3000);
+    cr_assert_not(bench->nodes[returns].replica->returning);
+    bench_end(bench);
+}
