@@ -79,15 +79,15 @@ static bool rightly_failed(
     const struct plane_guest *guest,
     const struct instance_row *row)
 {
-    bool delete = strcmp(operation->kind, "instance-delete") == 0;
-    bool stop = strcmp(operation->kind, "instance-stop") == 0;
+    bool deletes = strcmp(operation->kind, "instance-delete") == 0;
+    bool stops = strcmp(operation->kind, "instance-stop") == 0;
     if (operation->reject == REJECT_CONFLICT) {
-        return !delete &&(row == NULL || row->generation > guest->operation_generation);
+        return !deletes && (row == NULL || row->generation > guest->operation_generation);
     }
     const struct plane_request *request =
         row == NULL ? NULL : plane_maker_of(row->name.text, PLANE_ACT_CREATE);
     uint64_t agreed = request == NULL || request->boots_most == 0 ? 1 : request->boots_most;
-    return operation->reject == REJECT_STATE && !delete &&!stop &&
+    return operation->reject == REJECT_STATE && !deletes && !stops &&
            guest->failed - guest->operation_failed >= agreed;
 }
 

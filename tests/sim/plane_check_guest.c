@@ -17,6 +17,9 @@
 
 enum { SICK_STARTS = 4 };
 
+/* Of boots, in some seeds: guests that fail take no room, and full cells must come up, too. */
+static const uint64_t sick_one_in[] = { 6, 24, 96 };
+
 static struct plane_guest *guests; /* Owned; by sequence of the id. */
 
 void plane_guests_begin(void)
@@ -36,9 +39,6 @@ struct plane_guest *plane_guest_of(uint64_t instance)
     CHECK(at < PLANE_SEQUENCES);
     return &guests[at];
 }
-
-/* Of boots, in some seeds: guests that fail take no room, and full cells must come up, too. */
-static const uint64_t sick_one_in[] = { 6, 24, 96 };
 
 /* Drawn from what it is, so that no other draw moves. One boot is well, another is not; whoever may
  * fail often comes up after a while. */

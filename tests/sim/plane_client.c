@@ -1,7 +1,7 @@
-/* Clients, and the api in front of each controller. Decides whom a client asks and when it asks
- * again; an ask is answered once, by the controller that took it, unless that one dies. */
+/* Clients. Decides whom a client asks, when it asks again, and what it makes of an answer. */
 #include "base/check.h"
 #include "base/id.h"
+#include "tests/sim/plane_attempt.h"
 #include "tests/sim/plane_check.h"
 #include "tests/sim/plane_fault.h"
 #include "tests/sim/trial.h"
@@ -11,22 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { API_MS = 10000, FORGOTTEN_MS = 12000, SWEEP_MS = 500 };
-
-struct attempt {
-    uint32_t request;
-    uint32_t machine;
-    uint32_t life;
-    bool answered;
-    bool given_up;
-    bool forwarded;
-    bool heard; /* By the controller: before, it lay in the queue of a machine that was busy. */
-    uint64_t since_ms;
-    uint64_t heard_ms; /* By the clock of its machine, which may go slower, or stand. */
-    uint64_t stood_us; /* What its machine had stood still by then. */
-    uint32_t event;    /* Of the history. */
-    uint64_t index;    /* The newest that was acknowledged to anybody before. */
-};
+enum { SWEEP_MS = 500 };
 
 struct client {
     bool busy;
@@ -38,10 +23,6 @@ struct client {
 };
 
 static struct client clients[PLANE_CLIENTS];
-static struct attempt *attempts; /* Owned; number 0 is none. */
-static uint32_t attempts_count;
-static uint32_t attempts_most;
-static uint32_t attempts_open; /* No open one is older. */
 static uint64_t newest_index;
 static uint32_t only = PLANE_NONE; /* The one controller that is asked; none: any. */
 
@@ -63,9 +44,7 @@ void plane_clients_begin(struct plane *plane)
 {
     CHECK(plane->conf.clients + 1 <= PLANE_CLIENTS);
     plane_requests = plane_zeroed(plane->conf.requests + 2, sizeof(*plane_requests));
-    attempts_most = plane->conf.requests * 8;
-    attempts = plane_zeroed(attempts_most + 1, sizeof(*attempts));
-    attempts_open = 1;
+    plane_attempts_begin(plane);
     plane_users[0] = id_make(PLANE_CELL, 2);
     plane_post(plane, SWEEP_MS, PLANE_CLIENT, 0, PLANE_CLIENTS, 0, SLICE_EMPTY);
 }
@@ -84,9 +63,8 @@ const char *plane_tenant_name(uint32_t tenant)
 void plane_clients_end(struct plane *plane)
 {
     CHECK(plane->lost || plane_clients_idle(plane)); /* Then some wait for good. */
-    free(attempts);
+    plane_attempts_end();
     free(plane_requests);
-    attempts = NULL;
     plane_requests = NULL;
 }
 
@@ -128,75 +106,10 @@ static uint32_t choose_machine(struct plane *plane)
     return chosen;
 }
 
-/* How long it stood still until now: of a standstill under way, what is over. */
-static uint64_t stood_us(const struct plane *plane, uint32_t machine)
+static uint32_t ask(struct plane *plane, uint32_t number, uint32_t machine)
 {
-    const struct plane_machine *self = &plane->machines[machine];
-    uint64_t ahead_us = self->busy_us > plane->now_us ? self->busy_us - plane->now_us : 0;
-    return self->stood_us > ahead_us ? self->stood_us - ahead_us : 0;
-}
-
-static void ask(struct plane *plane, uint32_t number, uint32_t machine)
-{
-    struct plane_request *request = &plane_requests[clients[number].request];
-    if (attempts_count == attempts_most) {
-        plane_fail(plane, "BOUND too many attempts");
-    }
-    uint32_t attempt = ++attempts_count;
-    attempts[attempt] = (struct attempt){ .request = clients[number].request,
-                                          .machine = machine,
-                                          .life = plane->machines[machine].life,
-                                          .since_ms = plane->now_ms,
-                                          .index = newest_index };
-    attempts[attempt].event = plane_history_asked(plane, request, attempt);
     clients[number].waiting++;
-    request->attempts++;
-    plane_trace(
-        plane,
-        "client %u asks m%u: %s %s",
-        number,
-        machine,
-        request->act == PLANE_ACT_ODD ? plane_odd_name(request->odd) : plane_act_name(request->act),
-        request->name);
-    Wire__Ask wire = WIRE__ASK__INIT;
-    Wire__Frame frame = WIRE__FRAME__INIT;
-    wire.handle = attempt;
-    Wire__Request bytes = *plane_request_wire(plane, request, attempt);
-    wire.request = &bytes;
-    frame.format = FRAME_FORMAT;
-    Wire__Ask *list[] = { &wire };
-    Wire__Asks asks = WIRE__ASKS__INIT;
-    asks.n_asks = 1;
-    asks.asks = list;
-    frame.body_case = WIRE__FRAME__BODY_ASKS;
-    frame.asks = &asks;
-    plane_post_us(
-        plane,
-        100 + plane_below(plane, 400),
-        PLANE_ASK,
-        machine,
-        number,
-        attempt,
-        plane_encode(plane, &frame));
-}
-
-void plane_client_heard(struct plane *plane, uint32_t machine, uint64_t handle)
-{
-    CHECK(handle > 0 && handle <= attempts_count && attempts[handle].machine == machine);
-    attempts[handle].heard = true;
-    attempts[handle].heard_ms = plane_now(plane, machine);
-    attempts[handle].stood_us = stood_us(plane, machine);
-}
-
-void plane_client_forwarded(const Wire__Request *request)
-{
-    unsigned long number = 0;
-    if (request == NULL || sscanf(request->request_id, "attempt-%lu", &number) != 1 ||
-        number > attempts_count) {
-        return; /* Of a machine that renews. */
-    }
-    plane_requests[attempts[number].request].rerouted += attempts[number].forwarded ? 1 : 0;
-    attempts[number].forwarded = true;
+    return plane_attempt_ask(plane, clients[number].request, machine, newest_index);
 }
 
 /* ---- Waiting ---- */
@@ -204,9 +117,9 @@ void plane_client_forwarded(const Wire__Request *request)
 static void attempt_over(struct plane *plane, uint32_t number, uint32_t attempt)
 {
     struct client *client = &clients[number];
-    CHECK(!attempts[attempt].given_up);
-    attempts[attempt].given_up = true;
-    if (attempts[attempt].request == client->request && client->waiting > 0) {
+    CHECK(!plane_attempts[attempt].given_up);
+    plane_attempts[attempt].given_up = true;
+    if (plane_attempts[attempt].request == client->request && client->waiting > 0) {
         client->waiting--;
         client->ask_ms = plane->now_ms + 20 + plane_below(plane, 400);
         call(plane, number, client->ask_ms);
@@ -216,105 +129,19 @@ static void attempt_over(struct plane *plane, uint32_t number, uint32_t attempt)
 /* Whoever does not hear does not know. */
 static void attempt_unsure(struct plane *plane, uint32_t attempt)
 {
-    struct plane_request *request = &plane_requests[attempts[attempt].request];
+    struct plane_request *request = &plane_requests[plane_attempts[attempt].request];
     request->unsure = true;
     attempt_over(plane, request->client, attempt);
 }
 
-static bool attempt_open(const struct plane *plane, const struct attempt *attempt)
-{
-    bool lives = attempt->life == plane->machines[attempt->machine].life;
-    return !attempt->given_up || (lives && !attempt->answered);
-}
-
-/* The first that anybody may still hear of, or the controller still owes an answer. */
-static uint32_t first_open(const struct plane *plane)
-{
-    while (attempts_open <= attempts_count && !attempt_open(plane, &attempts[attempts_open])) {
-        attempts_open++;
-    }
-    return attempts_open;
-}
-
 void plane_client_lost(struct plane *plane, uint32_t machine)
 {
-    for (uint32_t i = first_open(plane); i <= attempts_count; i++) {
-        const struct attempt *attempt = &attempts[i];
-        if (attempt->machine == machine && attempt->life == plane->machines[machine].life &&
-            !attempt->answered && !attempt->given_up) {
-            attempt_unsure(plane, i);
-        }
-    }
-}
-
-static void attempts_overdue(struct plane *plane)
-{
-    for (uint32_t i = first_open(plane); i <= attempts_count; i++) {
-        const struct attempt *attempt = &attempts[i];
-        const struct plane_machine *machine = &plane->machines[attempt->machine];
-        uint64_t stood_ms = (machine->stood_us - attempt->stood_us) / 1000;
-        uint64_t waited_ms = plane->now_ms - attempt->since_ms;
-        if (attempt->answered || attempt->life != machine->life) {
-            continue;
-        }
-        uint64_t its_ms = plane_now(plane, attempt->machine) - attempt->heard_ms;
-        if (attempt->heard && its_ms > FORGOTTEN_MS + stood_ms &&
-            machine->busy_us <= plane->now_us) {
-            plane_fail(
-                plane,
-                "FORGOTTEN m%u never answers %s %s",
-                attempt->machine,
-                plane_act_name(plane_requests[attempt->request].act),
-                plane_requests[attempt->request].name);
-        }
-        if (!attempt->given_up && waited_ms > API_MS) {
-            attempt_unsure(plane, i);
-        }
+    for (uint32_t i = 0; (i = plane_attempt_lost(plane, machine, i)) != 0;) {
+        attempt_unsure(plane, i);
     }
 }
 
 /* ---- Answers ---- */
-
-void plane_client_answer(
-    struct plane *plane, uint32_t machine, uint64_t handle, const Wire__Answer *answer)
-{
-    Wire__Frame frame = WIRE__FRAME__INIT;
-    Wire__Told told = WIRE__TOLD__INIT;
-    Wire__Answer copy = *answer;
-    if (handle == 0 || handle > attempts_count || attempts[handle].machine != machine) {
-        plane_fail(plane, "ANSWER m%u answers what nobody asked", machine);
-    }
-    plane_checked(plane, PLANE_CHECK_ONCE);
-    CHECK(answer->reject < REJECTS_END);
-    plane->tally->rejects[answer->reject]++;
-    if (attempts[handle].answered) {
-        plane_fail(plane, "ANSWER m%u answers the same ask twice", machine);
-    }
-    char asked[32];
-    (void)snprintf(asked, sizeof(asked), "attempt-%llu", (unsigned long long)handle);
-    if (strcmp(answer->request_id, asked) != 0) { /* INV-SEC-35 */
-        plane_fail(plane, "ANSWER m%u answers %s with %s", machine, asked, answer->request_id);
-    }
-    attempts[handle].answered = true;
-    plane_requests[attempts[handle].request].answers[answer->reject]++;
-    told.handle = handle;
-    told.answer = &copy;
-    frame.format = FRAME_FORMAT;
-    Wire__Told *list[] = { &told };
-    Wire__Tolds tolds = WIRE__TOLDS__INIT;
-    tolds.n_tolds = 1;
-    tolds.tolds = list;
-    frame.body_case = WIRE__FRAME__BODY_TOLDS;
-    frame.tolds = &tolds;
-    plane_post(
-        plane,
-        plane_below(plane, 3),
-        PLANE_ANSWER,
-        machine,
-        plane_requests[attempts[handle].request].client,
-        handle,
-        plane_encode(plane, &frame));
-}
 
 /* Who fills a cell (--fill) hardly rests until it was full once: the level is what is to be seen.
  */
@@ -330,8 +157,8 @@ static void answered(struct plane *plane, const struct plane_event *event)
 {
     struct client *client = &clients[event->a];
     uint32_t number = (uint32_t)event->b;
-    struct plane_request *request = &plane_requests[attempts[number].request];
-    if (attempts[number].given_up) {
+    struct plane_request *request = &plane_requests[plane_attempts[number].request];
+    if (plane_attempts[number].given_up) {
         return;
     }
     if (event->life != plane->machines[event->machine].life ||
@@ -342,12 +169,12 @@ static void answered(struct plane *plane, const struct plane_event *event)
     attempt_over(plane, (uint32_t)event->a, number);
     const Wire__Frame *frame = plane_decode(plane, slice_of(event->bytes, event->size));
     const Wire__Answer *answer = frame->tolds->tolds[0]->answer;
-    plane_history_told(plane, attempts[number].event, request, answer);
-    if (client->request != attempts[number].request) {
+    plane_history_told(plane, plane_attempts[number].event, request, answer);
+    if (client->request != plane_attempts[number].request) {
         return; /* Its twin was answered first. */
     }
     if (request->act == PLANE_ACT_READ) {
-        request->index = attempts[number].index;
+        request->index = plane_attempts[number].index;
     }
     request->unsure = request->unsure || client->waiting > 0; /* Its twin may still be done. */
     bool over = plane_request_answered(plane, request, answer);
@@ -382,11 +209,11 @@ static void ask_somebody(struct plane *plane, uint32_t number)
         call(plane, number, client->ask_ms);
         return;
     }
-    ask(plane, number, machine);
+    (void)ask(plane, number, machine);
     if (plane_strikes(plane, PLANE_ASKED_TWICE, 1000)) {
         machine = choose_machine(plane);
         if (machine != PLANE_NONE) {
-            ask(plane, number, machine); /* Impatient: both may arrive. */
+            (void)ask(plane, number, machine); /* Impatient: both may arrive. */
         }
     }
 }
@@ -405,7 +232,9 @@ void plane_client_event(struct plane *plane, const struct plane_event *event)
 {
     uint32_t number = (uint32_t)event->a;
     if (number == PLANE_CLIENTS) {
-        attempts_overdue(plane);
+        for (uint32_t i = 0; (i = plane_attempt_overdue(plane, i)) != 0;) {
+            attempt_unsure(plane, i);
+        }
         plane_post(plane, SWEEP_MS, PLANE_CLIENT, 0, number, 0, SLICE_EMPTY);
         return;
     }
@@ -447,7 +276,7 @@ void plane_client_flood(struct plane *plane)
     enum { FLOOD = 1200 };
     uint32_t machine = choose_machine(plane);
     uint32_t number = 1 + (uint32_t)plane_below(plane, plane->conf.clients);
-    if (machine == PLANE_NONE || attempts_count + 2 * FLOOD > attempts_most) {
+    if (machine == PLANE_NONE || !plane_attempts_left(2 * FLOOD)) {
         return;
     }
     uint32_t request = plane_request_new(plane, PLANE_ACT_ODD, number);
@@ -460,8 +289,8 @@ void plane_client_flood(struct plane *plane)
     uint32_t before = clients[number].request;
     for (uint32_t i = 0; i < FLOOD; i++) {
         clients[number].request = request;
-        ask(plane, number, machine);
-        attempts[attempts_count].given_up = true; /* Nobody waits for it. */
+        uint32_t attempt = ask(plane, number, machine);
+        plane_attempts[attempt].given_up = true; /* Nobody waits for it. */
         clients[number].waiting--;
     }
     clients[number].request = before;

@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/id.h"
 #include "controller/core/feature.h"
+#include "tests/sim/plane_attempt.h"
 #include "tests/sim/plane_check.h"
 #include "tests/sim/plane_machine.h"
 #include "tests/sim/plane_net.h"
@@ -265,7 +266,7 @@ static void ask(struct plane *plane, struct plane_controller *self, const struct
     uint64_t now_ms = plane_now(plane, self->machine);
     uint64_t wall_ms = plane_wall(plane, self->machine);
     const Wire__Frame *frame = plane_decode(plane, slice_of(event->bytes, event->size));
-    plane_client_heard(plane, self->machine, frame->asks->asks[0]->handle);
+    plane_attempt_heard(plane, self->machine, frame->asks->asks[0]->handle);
     plane_spend(plane, self->machine, plane_cost(PLANE_COST_ASK));
     server_ask(self->server, now_ms, wall_ms, frame->asks->asks[0]);
 }

@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/id.h"
 #include "controller/server.h"
+#include "tests/sim/plane_attempt.h"
 #include "tests/sim/plane_check.h"
 #include "tests/sim/plane_guest.h"
 #include "tests/sim/plane_machine.h"
@@ -217,7 +218,7 @@ bool plane_lie(struct plane *plane, const char *lie)
     const struct instance_row *row = running(state);
     if (strcmp(lie, "answer") == 0) {
         Wire__Answer answer = WIRE__ANSWER__INIT;
-        plane_client_answer(plane, 0, 1, &answer); /* The first ask of all, once more. */
+        plane_attempt_answer(plane, 0, 1, &answer); /* The first ask of all, once more. */
     } else if (strcmp(lie, "read") == 0) {
         plane_client_ahead();
     } else if (strcmp(lie, "disorder") == 0) {

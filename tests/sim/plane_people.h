@@ -87,12 +87,6 @@ extern const bool plane_people_known; /* Everybody who asks is in the list: not 
 
 void plane_clients_begin(struct plane *plane);
 void plane_client_event(struct plane *plane, const struct plane_event *event);
-void plane_client_answer(
-    struct plane *plane, uint32_t machine, uint64_t handle, const Wire__Answer *answer);
-/* That controller takes the ask from its queue. */
-void plane_client_heard(struct plane *plane, uint32_t machine, uint64_t handle);
-void plane_client_forwarded(
-    const Wire__Request *request); /* A controller hands it to its leader. */
 void plane_client_lost(struct plane *plane, uint32_t machine); /* Its api went away. */
 /* A request of the story itself; runs until it is answered. */
 struct plane_request *plane_ask(

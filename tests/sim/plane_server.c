@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/id.h"
 #include "controller/core/feature.h"
+#include "tests/sim/plane_attempt.h"
 #include "tests/sim/plane_check.h"
 #include "tests/sim/plane_controller.h"
 #include "tests/sim/plane_net.h"
@@ -22,7 +23,7 @@ static void host_send(void *context, Wire__Frame *frame)
             plane_change_applied(engine_applied(server_engine(self->server)));
         }
         if (frame->body_case == WIRE__FRAME__BODY_FORWARD) {
-            plane_client_forwarded(frame->forward->request);
+            plane_attempt_forwarded(frame->forward->request);
         }
         plane_send(self->plane, self->machine, frame);
     }
@@ -32,7 +33,7 @@ static void host_answer(void *context, uint64_t handle, Wire__Answer *answer)
 {
     struct plane_controller *self = context;
     if (!self->disk.dead && !self->dying) {
-        plane_client_answer(self->plane, self->machine, handle, answer);
+        plane_attempt_answer(self->plane, self->machine, handle, answer);
     }
 }
 
