@@ -42,7 +42,6 @@
     X(FENCE_SETTLES_AT_ONCE, "fence", "an old membership ends before its members know the new")   \
     X(FENCE_BASE_IS_RECEIPT, "fence", "a lease runs from when the ack came, not what it answers") \
     X(FENCE_ANY_SESSION, "fence", "an order that was meant for an earlier session is obeyed")     \
-    X(FENCE_VOUCHES_UNASKED, "fence", "who was never acknowledged in this boot vouches, too")     \
     X(FENCE_ANSWERS_KEPT, "fence", "who vouched once is counted in every later round")            \
     X(FENCE_ONE_VOUCHER_LESS, "fence", "one less than are needed vouch for a node")               \
     X(FENCE_SLOW_TO_LOSE, "fence", "a leader counts on a node for longer than its peers do")      \

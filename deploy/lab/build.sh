@@ -14,4 +14,4 @@ if [ ! -e "$directory/build.ninja" ]; then
     }
     rm -f "$directory.log"
 fi
-ninja -C "$directory" --quiet >&2
+exec ninja -C "$directory" --quiet >&2

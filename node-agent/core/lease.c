@@ -187,8 +187,7 @@ bool lease_acked(struct lease *lease, const struct lease_ack *ack, uint64_t now_
 
 bool lease_challenged(const struct lease *lease, uint64_t now_ms, uint64_t *age_ms_out)
 {
-    bool never = lease->saved.received_ms == 0 && !MUTANT(FENCE_VOUCHES_UNASKED);
-    if (never || now_ms < lease->saved.received_ms) {
+    if (lease->saved.received_ms == 0 || now_ms < lease->saved.received_ms) {
         return false; /* Never acknowledged in this boot: nobody counts on it. */
     }
     *age_ms_out = age_of(lease, now_ms);
