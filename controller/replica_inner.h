@@ -81,6 +81,8 @@ struct replica_peer {
     uint64_t refusing_since_ms; /* Leader: it has only rejected since then; 0: no. */
     uint64_t term;              /* The highest that it was ever heard to have; 0: not heard. */
     uint64_t held;              /* The most committed entries that it was heard to hold. */
+    uint64_t matched;           /* Leader: what it acknowledged, committed or not, */
+    uint64_t matched_term;      /* in this term. */
     uint64_t votes_since;       /* It said that it is a voter, by members of this index. */
     bool answered;              /* It said what it knows of us since we started. */
 };
@@ -170,6 +172,8 @@ void replica_return_tick(struct replica *replica);
 bool replica_return_take(struct replica *replica, uint64_t peer, const Wire__RaftMessage *message);
 /* A follower of ours told how far it agrees with our log. */
 void replica_return_matched(struct replica *replica, struct replica_peer *peer, uint64_t match);
+/* A turn ends: more may be committed than when it began. */
+void replica_return_committed(struct replica *replica);
 
 /* replica_member.c: what the leader does about members at each tick. */
 void replica_members_tick(struct replica *replica);

@@ -145,9 +145,27 @@ static void note(struct replica_peer *peer, uint64_t term, uint64_t held)
 
 void replica_return_matched(struct replica *replica, struct replica_peer *peer, uint64_t match)
 {
-    uint64_t commit = replica->object.raft.commit_index;
+    uint64_t term = replica->object.raft.current_term;
+    bool again = peer->matched_term == term && peer->matched > match;
+    CHECK(replica->in_turn); /* Its end notes what is committed by then. */
     if (replica->object.raft.state == RAFT_LEADER) {
-        note(peer, replica->object.raft.current_term, match < commit ? match : commit);
+        peer->matched = again ? peer->matched : match;
+        peer->matched_term = term;
+    }
+}
+
+/* What commits an entry is the last of several acknowledgements, or our own disk: then it is noted
+ * of all that have acknowledged it, before anybody is told that it is committed. INV-LOG-10 */
+void replica_return_committed(struct replica *replica)
+{
+    const struct raft *raft = &replica->object.raft;
+    for (unsigned int at = 0; at < REPLICA_PEERS && raft->state == RAFT_LEADER; at++) {
+        struct replica_peer *peer = &replica->peers[at];
+        bool now = peer->id != 0 && peer->matched_term == raft->current_term;
+        if (now && peer->matched > 0) {
+            uint64_t commit = raft->commit_index;
+            note(peer, raft->current_term, peer->matched < commit ? peer->matched : commit);
+        }
     }
 }
 

@@ -359,6 +359,7 @@ void replica_turn_end(struct replica *replica)
             rule_2b_settle(replica);
         }
     }
+    replica_return_committed(replica);
     tell_host(replica);
     replica->in_turn = false;
     CHECK(replica->lost_count == 0);

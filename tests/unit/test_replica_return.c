@@ -277,3 +277,51 @@ Test(replica_return, who_was_removed_and_does_not_know_it_makes_no_majority)
     cr_assert_not(bench->nodes[returns].replica->returning);
     bench_end(bench);
 }
+
+/* Of `voters` just a majority acknowledges an entry, which commits it; the `which`-th of those who
+ * follow is set back right after. */
+static void commits_and_forgets(uint32_t voters, uint32_t which)
+{
+    struct bench *bench = bench_begin(voters, 64);
+    struct sim_disk copy;
+    uint64_t ticket = 0;
+    bench->returns = true;
+    for (uint32_t id = 1; id <= voters; id++) {
+        restart(bench, id, NULL);
+    }
+    bench_pass(bench, 300);
+    uint32_t leader = bench_elect(bench);
+    uint32_t follower = (leader - 1 + which) % voters + 1;
+    cr_assert_eq(bench_submit(bench, leader, "one", &ticket).code, 0);
+    bench_pass(bench, 90);
+    copy_disk(&copy, &bench->nodes[follower].disk);
+    for (uint32_t i = voters / 2 + 1; i < voters; i++) {
+        bench->nodes[(leader - 1 + i) % voters + 1].cut = true;
+    }
+    cr_assert_eq(bench_submit(bench, leader, "two", &ticket).code, 0);
+    bench_deliver(bench);
+    cr_assert_eq(bench->nodes[leader].applied_count, 2); /* Committed, and no more was said. */
+    restart(bench, follower, &copy);
+    for (uint32_t id = 1; id <= voters; id++) {
+        bench->nodes[id].cut = false;
+    }
+    bench_pass(bench, 300);
+    cr_assert_eq(bench->nodes[follower].halts, 1, "of %u the %u.", voters, which); /* INV-LOG-10 */
+    sim_disk_free(&copy);
+    bench_end(bench);
+}
+
+Test(replica_return, who_has_just_committed_an_entry_and_lost_it_is_told_so)
+{
+    commits_and_forgets(3, 1);
+}
+
+Test(replica_return, who_acknowledged_it_before_the_last_one_is_told_so_as_well)
+{
+    commits_and_forgets(5, 1);
+}
+
+Test(replica_return, whose_acknowledgement_was_the_last_of_five_is_told_so)
+{
+    commits_and_forgets(5, 2);
+}
