@@ -102,6 +102,23 @@ RESULT token_read(struct slice text, struct secret *token_out)
     return OK;
 }
 
+static bool is_blank(uint8_t byte)
+{
+    return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n';
+}
+
+static struct slice trimmed(struct slice text)
+{
+    while (text.size > 0 && is_blank(text.data[0])) {
+        text = slice_of(text.data + 1, text.size - 1);
+    }
+    while (text.size > 0 && is_blank(text.data[text.size - 1])) {
+        text.size--;
+    }
+    return text;
+}
+
+/* One block and nothing beside it: of a text with more, others may take another block. */
 bool token_ca_digest(struct slice pem, uint8_t digest_out[static SHA256_SIZE])
 {
     static const char begin[] = "-----BEGIN CERTIFICATE-----";
@@ -111,13 +128,14 @@ bool token_ca_digest(struct slice pem, uint8_t digest_out[static SHA256_SIZE])
     size_t size = 0;
     size_t used = 0;
     CHECK(pem.data != NULL || pem.size == 0);
-    const uint8_t *from = memmem(pem.data, pem.size, begin, sizeof(begin) - 1);
-    if (from == NULL) {
+    struct slice block = trimmed(pem);
+    size_t marks = sizeof(begin) - 1 + sizeof(end) - 1;
+    if (block.size < marks || memcmp(block.data, begin, sizeof(begin) - 1) != 0) {
         return false;
     }
-    from += sizeof(begin) - 1;
-    const uint8_t *to = memmem(from, (size_t)(pem.data + pem.size - from), end, sizeof(end) - 1);
-    if (to == NULL) {
+    const uint8_t *from = block.data + sizeof(begin) - 1;
+    const uint8_t *to = block.data + block.size - (sizeof(end) - 1);
+    if (memcmp(to, end, sizeof(end) - 1) != 0) {
         return false;
     }
     for (; from < to; from++) {

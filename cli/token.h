@@ -30,7 +30,8 @@ bool token_write(const struct secret *token, struct secret *text);
 /* Strict; white space around the text is forgiven. FAILURE_BAD_INPUT: it is no token. */
 RESULT token_read(struct slice text, struct secret *token_out);
 struct token *token_in(const struct secret *secret);
-/* Certificate in PEM → its digest; false when the text holds none. */
+/* One certificate in PEM → its digest; false when the text is anything else, or more: what TLS
+ * takes from it must be the same. */
 bool token_ca_digest(struct slice pem, uint8_t digest_out[static SHA256_SIZE]);
 
 #endif

@@ -76,8 +76,9 @@ void apply_node_heard(struct apply *apply, const Wire__NodeHeard *heard)
 void apply_process_started(struct apply *apply, const Wire__ProcessStarted *started)
 {
     bool node = started->kind == WIRE__KIND__KIND_NODE;
+    bool machine = node || started->kind == WIRE__KIND__KIND_CONTROLLER;
     enum state_table table = node ? TABLE_NODE : TABLE_CONTROLLER;
-    void *row = state_find(apply->state, table, started->machine);
+    void *row = machine ? state_find(apply->state, table, started->machine) : NULL;
     enum program program = program_named(started->program);
     if (row == NULL || program == 0 || started->started_ms == 0) {
         return;

@@ -89,3 +89,48 @@ Test(cli_token, nothing_hides_behind_the_endpoints_of_a_token_or_behind_its_text
     cr_assert(base64_encode(BASE64_URL, slice_of(bytes, sizeof(bytes)), rest, room));
     cr_assert_eq(token_read(slice_text(text), &back).code, FAILURE_BAD_INPUT);
 }
+
+Test(cli_token, the_digest_of_a_ca_is_of_a_text_that_holds_nothing_else)
+{
+    static const char begin[] = "-----BEGIN CERTIFICATE-----\n";
+    static const char end[] = "-----END CERTIFICATE-----\n";
+    static const uint8_t bytes[] = { 0, 1, 2 };
+    const struct {
+        const char *before;
+        const char *inside;
+        const char *after;
+        bool taken;
+    } cases[] = {
+        { "", "AAEC\n", "", true },
+        { " \r\n\t", "AAEC\r\n", "\n\n", true },
+        { "", "AA\nEC", "", true },
+        { "issued by us\n", "AAEC\n", "", false },
+        { "", "AAEC\n", "the end\n", false },
+        { "-----BEGIN CERTIFICATE---\xe1--\nAQID\n", "AAEC\n", "", false },
+        { "", "AAEC\n-----END CERTIFICATE-----\n-----BEGIN CERTIFICATE-----\nAQID\n", "", false },
+        { "", "AA C\n", "", false },
+        { "", "", "", false },
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char text[512];
+        uint8_t digest[SHA256_SIZE];
+        uint8_t expected[SHA256_SIZE];
+        (void)snprintf(
+            text,
+            sizeof(text),
+            "%s%s%s%s%s",
+            cases[i].before,
+            begin,
+            cases[i].inside,
+            end,
+            cases[i].after);
+        cr_assert_eq(token_ca_digest(slice_text(text), digest), cases[i].taken, "case %zu", i);
+        if (cases[i].taken) {
+            sha256_of(slice_of(bytes, sizeof(bytes)), expected);
+            cr_assert_eq(memcmp(digest, expected, sizeof(digest)), 0, "case %zu", i);
+        }
+    }
+    uint8_t digest[SHA256_SIZE];
+    cr_assert_not(token_ca_digest(SLICE_EMPTY, digest));
+    cr_assert_not(token_ca_digest(slice_text("-----BEGIN CERTIFICATE-----"), digest));
+}

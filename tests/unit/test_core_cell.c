@@ -85,6 +85,32 @@ static enum reject applied(struct desk *desk, Wire__Command *command)
     return outcome.reject;
 }
 
+Test(core_cell, a_word_about_a_program_of_no_machine_does_nothing)
+{
+    struct desk *desk = three_of(FEATURE_FIRST);
+    const uint32_t kinds[] = { WIRE__KIND__KIND_CONTROLLER,
+                               WIRE__KIND__KIND_CONTROLLER,
+                               WIRE__KIND__KIND_TENANT,
+                               77,
+                               0,
+                               UINT32_MAX };
+    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+        Wire__ProcessStarted started = WIRE__PROCESS_STARTED__INIT;
+        Wire__Command command = WIRE__COMMAND__INIT;
+        started.kind = (Wire__Kind)kinds[i];
+        started.machine = desk->controller;
+        started.program = "engine";
+        started.started_ms = 1000 + i;
+        command.body_case = WIRE__COMMAND__BODY_PROCESS_STARTED;
+        command.process_started = &started;
+        cr_assert_eq(applied(desk, &command), REJECT_NONE);
+    }
+    const struct controller_row *row =
+        state_find(desk_state(desk), TABLE_CONTROLLER, desk->controller);
+    cr_assert_eq(row->processes[PROGRAM_ENGINE], 1001);
+    desk_close(desk);
+}
+
 /* ---- Feature level ---- */
 
 Test(core_cell, the_level_rises_when_every_controller_understands_more_and_not_before)
